@@ -1,0 +1,378 @@
+//! Settings from environment variables: every problem found in one go, every variable described.
+//!
+//! ```
+//! use mergemind_shared::config::Env;
+//!
+//! let mut env = Env::from_map([("PORT", "8081")]);
+//! let port: u16 = env.number("PORT", "port to listen on").default(8080);
+//! let token = env.secret("AUTH_TOKEN", "token that callers show").required("openssl rand -hex 32");
+//! assert_eq!(port, 8081);
+//! // AUTH_TOKEN is missing: `token` holds a stand-in, and `finish` says so.
+//! assert!(env.finish().unwrap_err().to_string().contains("AUTH_TOKEN"));
+//! # let _ = token;
+//! ```
+
+mod command_line;
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+pub use command_line::{Program, load};
+pub use value::Value;
+
+use crate::secret::Secret;
+
+/// Reads variables, remembers what was declared, and collects problems instead of stopping at one.
+#[derive(Debug)]
+pub struct Env {
+    source: BTreeMap<String, String>,
+    declared: Vec<Declared>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+/// One variable, as `--help` and `--print-config` show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Declared {
+    pub(crate) name: &'static str,
+    pub(crate) description: String,
+    pub(crate) default: String,
+    pub(crate) current: String,
+}
+
+/// What is wrong with one variable, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable's name.
+    pub variable: String,
+    /// What is wrong and how to mend it, without the value of a secret.
+    pub message: String,
+}
+
+/// Every problem of a configuration; its `Display` is one readable line for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Env {
+    /// The variables of this process. Those that are not valid Unicode count as unset.
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self::from_map(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
+    }
+
+    /// Variables from a map, for tests.
+    pub fn from_map<K: Into<String>, V: Into<String>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        Self {
+            source: variables
+                .into_iter()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
+            declared: Vec::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A text. Like every type here: surrounding blanks are cut, and an empty value counts as unset,
+    /// because deployment templates produce empty ones.
+    pub fn string(&mut self, name: &'static str, description: &str) -> Variable<'_, String> {
+        self.variable(name, description)
+    }
+
+    /// A secret: never printed, and refused if it is a placeholder such as `changeme`.
+    pub fn secret(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
+        self.variable(name, description).check(|secret: &Secret| {
+            if secret.is_placeholder() {
+                return Err(
+                    "is a placeholder, not a secret; put the real value in its place".into(),
+                );
+            }
+            Ok(())
+        })
+    }
+
+    /// A number; give it bounds with [`Variable::range`].
+    pub fn number<N: value::Number>(
+        &mut self,
+        name: &'static str,
+        description: &str,
+    ) -> Variable<'_, N> {
+        self.variable(name, description)
+    }
+
+    /// `true`/`false`, `yes`/`no`, `on`/`off`, `1`/`0`.
+    pub fn bool(&mut self, name: &'static str, description: &str) -> Variable<'_, bool> {
+        self.variable(name, description)
+    }
+
+    /// An `http://` or `https://` address. A password in it is never shown.
+    pub fn url(&mut self, name: &'static str, description: &str) -> Variable<'_, Url> {
+        self.variable(name, description)
+    }
+
+    /// Texts with commas between them; blanks and empty parts are dropped.
+    pub fn list(&mut self, name: &'static str, description: &str) -> Variable<'_, Vec<String>> {
+        self.variable(name, description)
+    }
+
+    /// A length of time: `300` (seconds), `250ms`, `90s`, `5m`, `2h`, `1d`.
+    pub fn duration(&mut self, name: &'static str, description: &str) -> Variable<'_, Duration> {
+        self.variable(name, description)
+    }
+
+    /// A variable of any type that implements [`Value`].
+    pub fn variable<T: Value>(&mut self, name: &'static str, description: &str) -> Variable<'_, T> {
+        Variable {
+            env: self,
+            name,
+            description: description.into(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Adds a problem that only shows when variables are seen together.
+    pub fn problem(&mut self, variable: &str, message: impl Into<String>) {
+        self.problems.push(Problem {
+            variable: variable.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Adds something that is worth telling but does not stop the start.
+    pub fn warn(&mut self, variable: &str, message: impl Into<String>) {
+        self.warnings.push(Problem {
+            variable: variable.into(),
+            message: message.into(),
+        });
+    }
+
+    /// Whether a variable is set to something.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// A variable of the system, such as `PATH`, that is read but not ours to describe.
+    #[must_use]
+    pub fn system(&self, name: &str) -> Option<&str> {
+        self.raw(name)
+    }
+
+    /// What [`Env::warn`] collected.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Ends reading.
+    ///
+    /// # Errors
+    /// Every problem that was found. The values read are then stand-ins and must not be used.
+    pub fn finish(&self) -> Result<(), Problems> {
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Problems(self.problems.clone()))
+        }
+    }
+
+    pub(crate) fn declared(&self) -> &[Declared] {
+        &self.declared
+    }
+
+    fn raw(&self, name: &str) -> Option<&str> {
+        self.source
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+type Check<T> = Box<dyn Fn(&T) -> Result<(), String>>;
+
+/// A variable being declared: end with [`default`](Self::default), [`required`](Self::required) or
+/// [`optional`](Self::optional).
+#[must_use = "a variable is read by .default(…), .required(…) or .optional()"]
+pub struct Variable<'a, T> {
+    env: &'a mut Env,
+    name: &'static str,
+    description: String,
+    checks: Vec<Check<T>>,
+}
+
+impl<T: Value> Variable<'_, T> {
+    /// Adds a condition; the error reads as the end of a sentence that begins with the variable's
+    /// name, such as `must start with https://`.
+    pub fn check(mut self, check: impl Fn(&T) -> Result<(), String> + 'static) -> Self {
+        self.checks.push(Box::new(check));
+        self
+    }
+
+    /// The value, or `value` when unset.
+    pub fn default(self, value: T) -> T {
+        let shown = value.show();
+        self.read(&shown, &shown).unwrap_or(value)
+    }
+
+    /// The value; unset, it is a problem whose message ends in `hint`: what to set it to, or how
+    /// to get one.
+    pub fn required(self, hint: &str) -> T {
+        if !self.env.is_set(self.name) {
+            self.env
+                .problem(self.name, format!("is not set; set it to {hint}"));
+        }
+        self.read("(required)", T::show_unset())
+            .unwrap_or_else(T::stand_in)
+    }
+
+    /// The value, if set.
+    pub fn optional(self) -> Option<T> {
+        self.read("", T::show_unset())
+    }
+
+    fn read(self, default: &str, unset: &str) -> Option<T> {
+        let raw = self.env.raw(self.name).map(ToOwned::to_owned);
+        let parsed = raw.as_deref().map(T::parse);
+        let current = match &parsed {
+            Some(Ok(value)) => value.show(),
+            Some(Err(_)) => "(invalid)".into(),
+            None => unset.into(),
+        };
+        self.env.declared.push(Declared {
+            name: self.name,
+            description: self.description,
+            default: default.into(),
+            current,
+        });
+        match parsed? {
+            Ok(value) => {
+                for problem in self.checks.iter().filter_map(|check| check(&value).err()) {
+                    self.env.problem(self.name, problem);
+                }
+                Some(value)
+            }
+            Err(problem) => {
+                self.env.problem(self.name, problem);
+                Some(T::stand_in())
+            }
+        }
+    }
+}
+
+impl<T: Value + PartialOrd + fmt::Display + Copy + 'static> Variable<'_, T> {
+    /// Allows only `low` to `high`, both included.
+    pub fn range(self, low: T, high: T) -> Self {
+        self.check(move |value| {
+            if *value < low || *value > high {
+                return Err(format!("is {value}; it must be between {low} and {high}"));
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Variable<'_, String> {
+    /// Allows only these texts.
+    pub fn one_of(self, allowed: &'static [&'static str]) -> Self {
+        self.check(move |value| {
+            if allowed.contains(&value.as_str()) {
+                return Ok(());
+            }
+            Err(format!(
+                "is '{value}'; it must be one of: {}",
+                allowed.join(", ")
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, s) = (self.0.len(), if self.0.len() == 1 { "" } else { "s" });
+        write!(f, "the configuration has {count} problem{s}:")?;
+        for problem in &self.0 {
+            write!(f, "\n  {} {}", problem.variable, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_found_in_one_go() {
+        let mut env = Env::from_map([
+            ("PORT", "99999"),
+            ("WAIT", "soon"),
+            ("BASE", "ftp://x"),
+            ("AUTH_TOKEN", "changeme"),
+        ]);
+        let _: u16 = env.number("PORT", "").default(8080);
+        let _: u32 = env.number("THREADS", "").range(1, 8).default(4);
+        env.duration("WAIT", "").default(Duration::from_secs(1));
+        env.url("BASE", "").required("the address of GitLab");
+        env.secret("AUTH_TOKEN", "")
+            .required("openssl rand -hex 32");
+        env.string("PROJECT_ID", "")
+            .required("your Google Cloud project");
+        let Problems(problems) = env.finish().unwrap_err();
+        let names: Vec<_> = problems.iter().map(|p| p.variable.as_str()).collect();
+        assert_eq!(names, ["PORT", "WAIT", "BASE", "AUTH_TOKEN", "PROJECT_ID"]);
+        assert!(
+            Problems(problems)
+                .to_string()
+                .contains("PROJECT_ID is not set; set it to your Google Cloud project")
+        );
+    }
+
+    #[test]
+    fn empty_counts_as_unset() {
+        let mut env = Env::from_map([("A", "  "), ("B", " x ")]);
+        assert_eq!(env.string("A", "").optional(), None);
+        assert_eq!(env.string("B", "").optional().as_deref(), Some("x"));
+        assert_eq!(env.finish(), Ok(()));
+    }
+
+    #[test]
+    fn choices_and_ranges_are_checked() {
+        let mut env = Env::from_map([("RUNNER", "shell"), ("N", "9")]);
+        env.string("RUNNER", "")
+            .one_of(&["worker", "cli"])
+            .default("worker".into());
+        env.number::<u8>("N", "").range(1, 8).default(1);
+        let problems = env.finish().unwrap_err().to_string();
+        assert!(
+            problems.contains("RUNNER is 'shell'; it must be one of: worker, cli"),
+            "{problems}"
+        );
+        assert!(
+            problems.contains("N is 9; it must be between 1 and 8"),
+            "{problems}"
+        );
+    }
+
+    #[test]
+    fn problems_never_show_a_secret() {
+        let mut env = Env::from_map([("AUTH_TOKEN", "your-own-token")]);
+        env.secret("AUTH_TOKEN", "").required("…");
+        assert!(
+            !env.finish()
+                .unwrap_err()
+                .to_string()
+                .contains("your-own-token")
+        );
+    }
+}

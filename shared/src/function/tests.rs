@@ -1,0 +1,180 @@
+//! The shim as its callers see it: over a real connection.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::extract::Extension;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{RequestBytes, Settings, Shutdown, TraceContext, run_until};
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+async fn start(settings: Settings) -> Running {
+    let router = Router::new()
+        .route(
+            "/echo",
+            post(|RequestBytes(body): RequestBytes| async move { body }),
+        )
+        .route(
+            "/json",
+            post(|Json(value): Json<Value>| async move { Json(value) }),
+        )
+        .route(
+            "/panic",
+            get(|| async { panic!("on purpose") as &'static str }),
+        )
+        .route(
+            "/trace",
+            get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
+        )
+        .route(
+            "/until-shutdown",
+            get(|Extension(shutdown): Extension<Shutdown>| async move {
+                shutdown.wait().await;
+                "stopped cleanly"
+            }),
+        );
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(run_until("test", listener, settings, router, async {
+        let _ = stopped.await;
+    }));
+    Running {
+        address,
+        stop,
+        served,
+    }
+}
+
+/// Sends `request` as it is and returns the status and the body of the answer.
+async fn send(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("sends");
+    let mut answer = String::new();
+    // A server that refuses a body may cut the connection after its answer.
+    let _ = stream.read_to_string(&mut answer).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
+    (status, body.to_owned())
+}
+
+async fn get_path(address: SocketAddr, path: &str) -> (u16, String) {
+    send(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"),
+    )
+    .await
+}
+
+async fn post_body(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    send(address, &format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")).await
+}
+
+fn code(body: &str) -> Value {
+    let answer: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(answer["status"], "error");
+    answer["code"].clone()
+}
+
+#[tokio::test]
+async fn every_answer_is_ours() {
+    let server = start(Settings::default()).await;
+    let address = server.address;
+    let (status, body) = get_path(address, "/healthz").await;
+    assert_eq!(
+        (status, serde_json::from_str(&body).ok()),
+        (200, Some(json!({"status": "ok", "service": "test"})))
+    );
+    for (path, status, name) in [
+        ("/nowhere", 404, "not_found"),
+        ("/echo", 405, "method_not_allowed"),
+        ("/panic", 500, "internal"),
+    ] {
+        let (got, body) = get_path(address, path).await;
+        assert_eq!((got, code(&body)), (status, json!(name)), "{path}");
+    }
+    let (status, body) = post_body(address, "/json", "{").await;
+    assert_eq!((status, code(&body)), (400, json!("bad_request")));
+    assert_eq!(post_body(address, "/echo", "hi").await, (200, "hi".into()));
+}
+
+#[tokio::test]
+async fn the_callers_trace_is_kept() {
+    let server = start(Settings::default()).await;
+    let address = server.address;
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let (_, body) = send(address, &format!("GET /trace HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntraceparent: 00-{id}-00f067aa0ba902b7-01\r\n\r\n")).await;
+    assert_eq!(body, id);
+}
+
+#[tokio::test]
+async fn large_bodies_are_refused_whether_or_not_they_say_so() {
+    let server = start(Settings {
+        body_limit: 8,
+        ..Settings::default()
+    })
+    .await;
+    let address = server.address;
+    assert_eq!(post_body(address, "/echo", "12345678").await.0, 200);
+    let (status, body) = post_body(address, "/echo", "123456789").await;
+    let address = server.address;
+    assert_eq!((status, code(&body)), (413, json!("body_too_large")));
+    let chunked = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n";
+    let (status, body) = send(address, chunked).await;
+    assert_eq!((status, code(&body)), (413, json!("body_too_large")));
+}
+
+#[tokio::test]
+async fn slow_callers_are_cut_off() {
+    let settings = Settings {
+        read_timeout: Duration::from_millis(100),
+        ..Settings::default()
+    };
+    let server = start(settings).await;
+    let address = server.address;
+    let unfinished =
+        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhi";
+    let (status, body) = send(address, unfinished).await;
+    assert_eq!((status, code(&body)), (408, json!("body_timeout")));
+    for start_of_head in ["", "P", "POST /echo HTTP/1.1\r\nhost:"] {
+        // The answer may be 408 or nothing; what matters is that the connection ends.
+        let ended =
+            tokio::time::timeout(Duration::from_secs(5), send(address, start_of_head)).await;
+        assert!(ended.is_ok(), "{start_of_head}");
+    }
+}
+
+#[tokio::test]
+async fn stopping_lets_handlers_end_cleanly() {
+    let Running {
+        address,
+        stop,
+        served,
+    } = start(Settings::default()).await;
+    let call = tokio::spawn(async move { get_path(address, "/until-shutdown").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.send(()).expect("still running");
+    assert_eq!(
+        call.await.expect("answered"),
+        (200, "stopped cleanly".into())
+    );
+    served.await.expect("served");
+    assert!(TcpStream::connect(address).await.is_err());
+}

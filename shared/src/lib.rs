@@ -1,0 +1,11 @@
+//! What the functions of MergeMind Pipeline share: the function shim, configuration, secrets,
+//! telemetry, errors, and access to BigQuery.
+
+pub mod config;
+pub mod error;
+pub mod function;
+pub mod secret;
+pub mod telemetry;
+
+pub use error::ApiError;
+pub use secret::Secret;

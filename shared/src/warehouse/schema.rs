@@ -1,0 +1,101 @@
+//! What a table looks like: the part of BigQuery's type system that raw tables use.
+
+/// BigQuery column types that raw tables use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Int64,
+    Float64,
+    Bool,
+    String,
+    Timestamp,
+    Date,
+    /// `ARRAY<INT64>`: never NULL in BigQuery, at least empty.
+    Int64Array,
+    /// `ARRAY<STRING>`: never NULL in BigQuery, at least empty.
+    StringArray,
+}
+
+impl Kind {
+    /// The type's name in GoogleSQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Int64 => "INT64",
+            Self::Float64 => "FLOAT64",
+            Self::Bool => "BOOL",
+            Self::String => "STRING",
+            Self::Timestamp => "TIMESTAMP",
+            Self::Date => "DATE",
+            Self::Int64Array => "ARRAY<INT64>",
+            Self::StringArray => "ARRAY<STRING>",
+        }
+    }
+
+    /// The type's name and mode in BigQuery's REST API.
+    pub(super) fn rest(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Int64 => ("INTEGER", "NULLABLE"),
+            Self::Float64 => ("FLOAT", "NULLABLE"),
+            Self::Bool => ("BOOLEAN", "NULLABLE"),
+            Self::String => ("STRING", "NULLABLE"),
+            Self::Timestamp => ("TIMESTAMP", "NULLABLE"),
+            Self::Date => ("DATE", "NULLABLE"),
+            Self::Int64Array => ("INTEGER", "REPEATED"),
+            Self::StringArray => ("STRING", "REPEATED"),
+        }
+    }
+}
+
+/// One column of a raw table.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Shown in BigQuery beside the column.
+    pub description: &'static str,
+}
+
+/// A raw table. Three columns are added to every one of them: `_synced_at`, `_deleted`, `_row_hash`.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub columns: Vec<Column>,
+    /// One row per value of this column.
+    pub primary_key: &'static str,
+    /// An older value of this column never overwrites a newer one.
+    pub version: Option<&'static str>,
+    /// An immutable TIMESTAMP, partitioned by month: merges then read only the months of their own rows.
+    pub partition_by: Option<&'static str>,
+    pub cluster_by: &'static [&'static str],
+}
+
+/// Columns that the warehouse keeps for itself in every raw table.
+pub const SYSTEM_COLUMNS: [Column; 3] = [
+    Column {
+        name: "_synced_at",
+        kind: Kind::Timestamp,
+        description: "When this version of the row was written here.",
+    },
+    Column {
+        name: "_deleted",
+        kind: Kind::Bool,
+        description: "TRUE when GitLab no longer has the row.",
+    },
+    Column {
+        name: "_row_hash",
+        kind: Kind::Int64,
+        description: "Hash of the row's values: an unchanged row is not written again.",
+    },
+];
+
+impl Table {
+    /// All columns, the table's own first.
+    pub fn all_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().chain(SYSTEM_COLUMNS.iter())
+    }
+
+    /// Position of a column among the table's own.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}
