@@ -1,0 +1,178 @@
+//! The only ways in which rows change. They keep the indices and GitLab's counters right.
+
+use super::{Discussions, MergeRequest, Note, Pipeline, Project, World};
+use crate::instant::{HOUR, Instant, MINUTE};
+
+impl World {
+    pub fn add_project(&mut self, make: impl FnOnce(u64) -> Project) -> u64 {
+        let id = self.projects.add(make);
+        let path = self.projects.get(id).map(Project::full_path);
+        self.project_paths
+            .extend(path.map(|path| (path.to_lowercase(), id)));
+        id
+    }
+
+    /// Adds a merge request and gives it the next number in its project.
+    pub fn add_merge_request(
+        &mut self,
+        make: impl FnOnce(u64, u32) -> MergeRequest,
+        project: u64,
+    ) -> u64 {
+        let home = self
+            .projects
+            .get_mut(project)
+            .expect("the caller looked the project up");
+        let iid = home.next_iid;
+        home.next_iid += 1;
+        let id = self.merge_requests.add(|id| make(id, iid));
+        let row = self.merge_requests.get(id).expect("just added");
+        home.by_iid.insert(iid, id);
+        home.by_updated.insert((row.updated_at, id));
+        home.by_created.insert((row.created_at, id));
+        self.newest = self.newest.max(row.updated_at);
+        id
+    }
+
+    /// Takes a merge request out, with its notes. GitLab leaves no tombstone, and its pipelines stay.
+    pub fn remove_merge_request(&mut self, id: u64) -> Option<MergeRequest> {
+        let row = self.merge_requests.remove(id)?;
+        if let Some(home) = self.projects.get_mut(row.project) {
+            home.by_iid.remove(&row.iid);
+            home.by_updated.remove(&(row.updated_at, id));
+            home.by_created.remove(&(row.created_at, id));
+        }
+        for note in &row.notes {
+            self.notes.remove(*note);
+        }
+        Some(row)
+    }
+
+    /// Changes columns of a merge request, which always moves `updated_at`.
+    pub fn save(&mut self, id: u64, at: Instant, change: impl FnOnce(&mut MergeRequest)) {
+        if let Some(row) = self.merge_requests.get_mut(id) {
+            change(row);
+        }
+        self.set_updated(id, at);
+    }
+
+    /// Changes what GitLab keeps outside the row or writes past its timestamps: `updated_at` stays.
+    pub fn save_quietly(&mut self, id: u64, change: impl FnOnce(&mut MergeRequest)) {
+        if let Some(row) = self.merge_requests.get_mut(id) {
+            change(row);
+        }
+    }
+
+    /// Moves `updated_at` because something beside the row changed. GitLab drops such a touch when the last update is
+    /// less than a minute old (its `ThrottledTouch`).
+    pub fn touch(&mut self, id: u64, at: Instant) {
+        let due = self
+            .merge_requests
+            .get(id)
+            .is_some_and(|row| at - row.updated_at >= MINUTE);
+        if due {
+            self.set_updated(id, at);
+        }
+    }
+
+    /// Adds a note to its merge request; does not touch the merge request.
+    pub fn add_note(&mut self, make: impl FnOnce(u64) -> Note) -> u64 {
+        let id = self.notes.add(make);
+        let note = self.notes.get(id).expect("just added");
+        let (merge_request, created_at) = (note.merge_request, note.created_at);
+        if let Some(row) = self.merge_requests.get_mut(merge_request) {
+            let notes = &self.notes;
+            let place = row.notes.partition_point(|other| {
+                notes
+                    .get(*other)
+                    .is_some_and(|other| (other.created_at, other.id) < (created_at, id))
+            });
+            row.notes.insert(place, id);
+        }
+        self.recount(merge_request);
+        self.newest = self.newest.max(created_at);
+        id
+    }
+
+    /// Takes a note out. The counters go down and nothing else moves, as in GitLab.
+    pub fn remove_note(&mut self, id: u64) -> Option<Note> {
+        let note = self.notes.remove(id)?;
+        self.save_quietly(note.merge_request, |row| {
+            row.notes.retain(|other| *other != id)
+        });
+        self.recount(note.merge_request);
+        Some(note)
+    }
+
+    /// Adds a pipeline and gives it the next number in its project.
+    pub fn add_pipeline(&mut self, project: u64, make: impl FnOnce(u64, u32) -> Pipeline) -> u64 {
+        let home = self
+            .projects
+            .get_mut(project)
+            .expect("the caller looked the project up");
+        let iid = home.next_pipeline_iid;
+        home.next_pipeline_iid += 1;
+        let id = self.pipelines.add(|id| make(id, iid));
+        home.pipelines.insert(id);
+        id
+    }
+
+    /// Something happened in a project. GitLab writes that down once an hour at most.
+    pub fn record_activity(&mut self, project: u64, at: Instant) {
+        if let Some(row) = self.projects.get_mut(project)
+            && at - row.last_activity_at >= HOUR
+        {
+            row.last_activity_at = at;
+        }
+    }
+
+    fn set_updated(&mut self, id: u64, at: Instant) {
+        let Some(row) = self.merge_requests.get_mut(id) else {
+            return;
+        };
+        if let Some(home) = self.projects.get_mut(row.project) {
+            home.by_updated.remove(&(row.updated_at, id));
+            home.by_updated.insert((at, id));
+        }
+        row.updated_at = at;
+        self.newest = self.newest.max(at);
+    }
+
+    pub(super) fn count_discussions(&self, row: &MergeRequest) -> Discussions {
+        let mut counts = Discussions::default();
+        for note in row.notes.iter().filter_map(|id| self.notes.get(*id)) {
+            if note.icon.is_some() {
+                continue;
+            }
+            counts.user_notes += 1;
+            if !note.reply {
+                counts.user_discussions += 1;
+                counts.resolvable += u32::from(note.resolvable);
+                counts.resolved += u32::from(note.resolvable && note.resolved_at.is_some());
+            }
+        }
+        counts
+    }
+
+    fn recount(&mut self, id: u64) {
+        if let Some(row) = self.merge_requests.get(id) {
+            let counts = self.count_discussions(row);
+            self.save_quietly(id, |row| row.discussions = counts);
+        }
+    }
+
+    /// Links generated notes, which come in order of time: one pass instead of one search for each.
+    pub fn attach_notes(&mut self, notes: impl Iterator<Item = Note>) {
+        for mut note in notes {
+            let merge_request = note.merge_request;
+            let id = self.notes.add(|id| {
+                note.id = id;
+                note
+            });
+            self.save_quietly(merge_request, |row| row.notes.push(id));
+        }
+        let ids: Vec<u64> = self.merge_requests.iter().map(|row| row.id).collect();
+        for id in ids {
+            self.recount(id);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The rows of the simulated GitLab: what its database would hold, as far as its API shows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Text;
+use crate::instant::Instant;
+
+/// A Git object name, printed as 40 hexadecimal digits.
+pub type Sha = [u8; 20];
+
+#[derive(Debug)]
+pub struct Group {
+    pub id: u64,
+    pub name: String,
+    pub full_path: String,
+}
+
+#[derive(Debug)]
+pub struct User {
+    pub id: u64,
+    pub username: String,
+    pub name: String,
+    pub public_email: Option<String>,
+    /// A value of GitLab's `UserState`.
+    pub state: &'static str,
+    pub bot: bool,
+    /// False for the ghost, for bots and for people who left.
+    pub member: bool,
+    pub created_at: Instant,
+    pub last_activity_on: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub struct Label {
+    pub id: u64,
+    pub title: String,
+    pub color: &'static str,
+    pub description: Option<&'static str>,
+}
+
+#[derive(Debug)]
+pub struct Milestone {
+    pub id: u64,
+    pub iid: u64,
+    pub title: String,
+    pub active: bool,
+    pub due_date: Instant,
+}
+
+#[derive(Debug)]
+pub struct Project {
+    pub id: u64,
+    pub name: String,
+    pub path: String,
+    /// The full path of the group above, such as `acme/platform`.
+    pub namespace: String,
+    pub namespace_name: String,
+    pub description: Option<String>,
+    pub default_branch: Option<String>,
+    pub visibility: &'static str,
+    pub archived: bool,
+    pub star_count: u32,
+    pub forks_count: u32,
+    pub open_issues_count: u32,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    pub last_activity_at: Instant,
+    pub approvals_required: u32,
+    pub next_iid: u32,
+    pub next_pipeline_iid: u32,
+    /// Indices of this project's merge requests, so that a page is a range and never a sort.
+    pub by_iid: BTreeMap<u32, u64>,
+    pub by_updated: BTreeSet<(Instant, u64)>,
+    pub by_created: BTreeSet<(Instant, u64)>,
+    pub pipelines: BTreeSet<u64>,
+}
+
+impl Project {
+    pub fn full_path(&self) -> String {
+        format!("{}/{}", self.namespace, self.path)
+    }
+
+    pub fn name_with_namespace(&self) -> String {
+        format!("{} / {}", self.namespace_name, self.name)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Opened,
+    Closed,
+    Locked,
+    Merged,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
+            Self::Locked => "locked",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Reviewer {
+    pub user: u64,
+    /// A value of GitLab's `MergeRequestReviewState`.
+    pub state: &'static str,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Size {
+    pub additions: u32,
+    pub deletions: u32,
+    pub files: u32,
+}
+
+/// Counters that GitLab keeps about a merge request's notes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discussions {
+    pub user_notes: u32,
+    pub user_discussions: u32,
+    pub resolvable: u32,
+    pub resolved: u32,
+}
+
+#[derive(Debug)]
+pub struct MergeRequest {
+    pub id: u64,
+    pub iid: u32,
+    pub project: u64,
+    pub title: Text,
+    pub description: Option<Text>,
+    pub state: State,
+    pub draft: bool,
+    pub author: Option<u64>,
+    pub assignees: Vec<u64>,
+    pub reviewers: Vec<Reviewer>,
+    pub approved_by: Vec<u64>,
+    pub merge_user: Option<u64>,
+    pub milestone: Option<u64>,
+    pub labels: Vec<u64>,
+    pub source_branch: Box<str>,
+    pub target_branch: Box<str>,
+    /// None when the fork was deleted.
+    pub source_project: Option<u64>,
+    pub sha: Option<Sha>,
+    pub base_sha: Sha,
+    pub merge_commit_sha: Option<Sha>,
+    pub size: Size,
+    pub commit_count: u32,
+    pub discussions: Discussions,
+    pub upvotes: u32,
+    pub downvotes: u32,
+    pub head_pipeline: Option<u64>,
+    pub conflicts: bool,
+    /// GitLab recomputes this one in the background; it is neither a cause nor an effect of an update.
+    pub merge_checked: bool,
+    pub approvals_required: u32,
+    pub squash: bool,
+    pub auto_merge: bool,
+    pub time_estimate: u32,
+    pub time_spent: u32,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    pub prepared_at: Option<Instant>,
+    pub merged_at: Option<Instant>,
+    pub closed_at: Option<Instant>,
+    /// This token may not see it: it counts while a page is cut and is taken out afterwards.
+    pub hidden: bool,
+    /// By (created_at, id).
+    pub notes: Vec<u64>,
+    /// By id.
+    pub pipelines: Vec<u64>,
+}
+
+#[derive(Debug)]
+pub struct Note {
+    pub id: u64,
+    pub merge_request: u64,
+    pub author: Option<u64>,
+    pub body: Text,
+    /// The icon of a system note; None for a person's comment.
+    pub icon: Option<&'static str>,
+    pub internal: bool,
+    /// A reply belongs to the discussion that an earlier note opened.
+    pub reply: bool,
+    pub resolvable: bool,
+    pub resolved_at: Option<Instant>,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+}
+
+#[derive(Debug)]
+pub struct Pipeline {
+    pub id: u64,
+    pub iid: u32,
+    pub project: u64,
+    pub git_ref: Box<str>,
+    pub sha: Sha,
+    pub source: &'static str,
+    /// A value of GitLab's `PipelineStatusEnum`.
+    pub status: &'static str,
+    pub user: Option<u64>,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    pub started_at: Option<Instant>,
+    pub finished_at: Option<Instant>,
+    pub committed_at: Option<Instant>,
+    /// Seconds.
+    pub duration: Option<u32>,
+    /// Seconds.
+    pub queued_duration: Option<f32>,
+    /// Per cent.
+    pub coverage: Option<f32>,
+}
+
+/// The 40 digits of an object name.
+pub fn hex(sha: &Sha) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    sha.iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| DIGITS[usize::from(digit)] as char)
+        .collect()
+}

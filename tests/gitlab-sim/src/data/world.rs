@@ -1,0 +1,81 @@
+//! The tables together, and the look-ups that every reader needs.
+
+use std::collections::BTreeMap;
+
+use super::{Group, Label, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
+use crate::instant::Instant;
+
+/// The address that this GitLab believes to be reached at.
+pub const BASE_URL: &str = "https://gitlab.acme.example";
+
+/// All rows. Reading takes `&World`, so requests share it; whatever changes it is in `edit` and `changes`.
+#[derive(Debug)]
+pub struct World {
+    pub users: Table<User>,
+    pub groups: Table<Group>,
+    pub projects: Table<Project>,
+    pub labels: Table<Label>,
+    pub milestones: Table<Milestone>,
+    pub merge_requests: Table<MergeRequest>,
+    pub notes: Table<Note>,
+    pub pipelines: Table<Pipeline>,
+    pub project_paths: BTreeMap<String, u64>,
+    /// The user whom the token belongs to.
+    pub token_user: u64,
+    /// The newest instant in the data, changes included.
+    pub newest: Instant,
+    /// Whether this is the Enterprise Edition, which alone has approval rules.
+    pub enterprise: bool,
+    /// How many changes were made since the data was generated; seeds their made-up parts.
+    pub changes: u64,
+}
+
+impl World {
+    /// Empty tables. Ids start at numbers of different lengths, so that mixing them up shows.
+    pub fn empty() -> Self {
+        Self {
+            users: Table::starting_at(11),
+            groups: Table::starting_at(51),
+            projects: Table::starting_at(301),
+            labels: Table::starting_at(701),
+            milestones: Table::starting_at(901),
+            merge_requests: Table::starting_at(20_001),
+            notes: Table::starting_at(3_000_001),
+            pipelines: Table::starting_at(500_001),
+            project_paths: BTreeMap::new(),
+            token_user: 0,
+            newest: 0,
+            enterprise: true,
+            changes: 0,
+        }
+    }
+
+    /// The project at `full_path`; GitLab ignores case here.
+    pub fn project_by_path(&self, full_path: &str) -> Option<&Project> {
+        let id = self.project_paths.get(&full_path.to_lowercase())?;
+        self.projects.get(*id)
+    }
+
+    pub fn group_by_path(&self, full_path: &str) -> Option<&Group> {
+        self.groups
+            .iter()
+            .find(|group| group.full_path.eq_ignore_ascii_case(full_path))
+    }
+
+    /// A merge request by its project and its number there; None when this token may not see it.
+    pub fn merge_request_by_iid(&self, project: u64, iid: u32) -> Option<&MergeRequest> {
+        let id = self.projects.get(project)?.by_iid.get(&iid)?;
+        self.merge_requests.get(*id).filter(|found| !found.hidden)
+    }
+
+    /// The project of a merge request; they always belong together.
+    pub fn project_of(&self, merge_request: &MergeRequest) -> &Project {
+        self.projects
+            .get(merge_request.project)
+            .expect("a merge request's project outlives it")
+    }
+
+    pub fn user_by_name(&self, username: &str) -> Option<&User> {
+        self.users.iter().find(|user| user.username == username)
+    }
+}

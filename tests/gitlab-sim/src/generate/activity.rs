@@ -1,0 +1,250 @@
+//! What happens to a merge request, and the notes that tell of it.
+
+use super::Loose;
+use super::merge_request::{person, sha};
+use super::timeline::at_work;
+use crate::data::{MergeRequest, Note, State, Text, World, system_notes};
+use crate::instant::{HOUR, Instant, MINUTE, SECOND};
+use crate::random::Random;
+
+/// Writes a merge request's notes as its life goes on. Nothing is written after the anchor: those methods that
+/// return a bool say whether it still happened.
+pub struct Diary<'a> {
+    world: &'a World,
+    loose: &'a mut Loose,
+    merge_request: u64,
+    author: Option<u64>,
+    anchor: Instant,
+    newest: Instant,
+}
+
+impl<'a> Diary<'a> {
+    pub fn open(
+        world: &'a World,
+        loose: &'a mut Loose,
+        row: &MergeRequest,
+        anchor: Instant,
+    ) -> Self {
+        Self {
+            world,
+            loose,
+            merge_request: row.id,
+            author: row.author,
+            anchor,
+            newest: row.updated_at,
+        }
+    }
+
+    pub fn loose(&mut self) -> &mut Loose {
+        self.loose
+    }
+
+    /// The instant of the last note so far.
+    pub fn newest(&self) -> Instant {
+        self.newest
+    }
+
+    pub fn review_requests(&mut self, random: &mut Random, row: &mut MergeRequest) {
+        let at = row.created_at + SECOND * (20 + random.below(200) as i64);
+        if !row.assignees.is_empty() && random.chance(0.5) {
+            let body = system_notes::assigned(self.world, &row.assignees);
+            self.system(self.author, "user", body, row.created_at + 2 * SECOND);
+        }
+        let asked: Vec<u64> = row.reviewers.iter().map(|reviewer| reviewer.user).collect();
+        if !asked.is_empty() {
+            let body = system_notes::requested_review(self.world, &asked);
+            self.system(self.author, "user", body, at);
+        }
+        if random.chance(0.05) {
+            let body = "changed title from **{-WIP: old name-}** to **{+new name+}**".to_owned();
+            self.system(self.author, "pencil-square", body, at + 5 * MINUTE);
+        }
+    }
+
+    pub fn push(
+        &mut self,
+        random: &mut Random,
+        row: &mut MergeRequest,
+        at: Instant,
+        commits: u32,
+    ) -> bool {
+        let head = sha(random);
+        let happened = self.system(
+            self.author,
+            "commit",
+            system_notes::added_commits(commits, &head),
+            at,
+        );
+        if happened {
+            row.sha = Some(head);
+            row.commit_count += commits;
+        }
+        happened
+    }
+
+    /// Comments over the life of the merge request: about six on average, far more on a few.
+    pub fn conversation(&mut self, random: &mut Random, row: &mut MergeRequest, life: i64) {
+        let count = random.log_normal(3.0, 1.15).min(180.0) as i64;
+        for _ in 0..count {
+            let delay = random.below(life.max(HOUR) as u64) as i64;
+            let at = at_work(random, row.created_at + MINUTE, delay);
+            if at > self.anchor {
+                continue;
+            }
+            let writer = match random.unit() {
+                share if share < 0.006 => None,
+                share if share < 0.45 => row.author,
+                share if share < 0.85 && !row.reviewers.is_empty() => {
+                    Some(random.pick(&row.reviewers).user)
+                }
+                _ => Some(person(self.world, random)),
+            };
+            if let Some(reviewer) = row
+                .reviewers
+                .iter_mut()
+                .find(|reviewer| Some(reviewer.user) == writer)
+            {
+                reviewer.state = if random.chance(0.05) {
+                    "REQUESTED_CHANGES"
+                } else {
+                    "REVIEWED"
+                };
+            }
+            let edited = random.chance(0.06);
+            let resolvable = random.chance(0.45);
+            let resolved = resolvable && random.chance(0.8);
+            self.note(Note {
+                author: writer,
+                body: Text::Comment(random.next() as u32),
+                internal: random.chance(0.01),
+                reply: random.chance(0.35),
+                resolvable,
+                resolved_at: resolved.then_some((at + HOUR).min(self.anchor)),
+                updated_at: if edited || resolved {
+                    (at + HOUR).min(self.anchor)
+                } else {
+                    at
+                },
+                ..system_notes::blank(row.id, at)
+            });
+        }
+    }
+
+    /// Approvals before `end`, by the reviewers and, where a rule asks for more, by others.
+    pub fn approvals(&mut self, random: &mut Random, row: &mut MergeRequest, end: Instant) {
+        let open = row
+            .reviewers
+            .iter()
+            .map(|reviewer| reviewer.user)
+            .collect::<Vec<_>>();
+        let mut approvers: Vec<u64> = open.into_iter().filter(|_| random.chance(0.75)).collect();
+        while (approvers.len() as u32) < row.approvals_required && random.chance(0.85) {
+            let other = person(self.world, random);
+            if Some(other) != row.author && !approvers.contains(&other) {
+                approvers.push(other);
+            }
+        }
+        for user in approvers {
+            let at = end - MINUTE * (5 + random.below(90) as i64);
+            let at = at.max(row.created_at + 10 * MINUTE);
+            if !self.system(
+                Some(user),
+                "approval",
+                "approved this merge request".to_owned(),
+                at,
+            ) {
+                continue;
+            }
+            let withdrawn = random.chance(0.03)
+                && self.system(
+                    Some(user),
+                    "unapproval",
+                    "unapproved this merge request".to_owned(),
+                    at + MINUTE,
+                );
+            if !withdrawn {
+                row.approved_by.push(user);
+            }
+            if let Some(reviewer) = row
+                .reviewers
+                .iter_mut()
+                .find(|reviewer| reviewer.user == user)
+            {
+                reviewer.state = if withdrawn { "UNAPPROVED" } else { "APPROVED" };
+            }
+        }
+    }
+
+    pub fn ready(&mut self, row: &mut MergeRequest, at: Instant) {
+        if self.system(
+            self.author,
+            "pencil-square",
+            system_notes::READY.to_owned(),
+            at,
+        ) {
+            row.draft = false;
+            let title = row.title.read().trim_start_matches("Draft: ").to_owned();
+            row.title = Text::plain(title);
+        }
+    }
+
+    pub fn merge(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant) {
+        let merger = if random.chance(0.6) {
+            row.author
+        } else {
+            row.approved_by.first().copied().or(row.author)
+        };
+        if !self.system(merger, "git-merge", "merged".to_owned(), at) {
+            return;
+        }
+        row.state = State::Merged;
+        row.conflicts = false;
+        row.closed_at = None;
+        row.merged_at = Some(at);
+        row.merge_user = merger;
+        let commit = sha(random);
+        row.merge_commit_sha = (!random.chance(0.1)).then_some(commit);
+        super::pipelines::on_default_branch(self.loose, random, row, &commit, at, self.anchor);
+    }
+
+    pub fn close(&mut self, row: &mut MergeRequest, at: Instant) -> bool {
+        let happened = self.system(self.author, "merge-request-close", "closed".to_owned(), at);
+        if happened {
+            row.state = State::Closed;
+            row.closed_at = Some(at);
+        }
+        happened
+    }
+
+    pub fn reopen(&mut self, row: &mut MergeRequest, at: Instant) {
+        if self.system(self.author, "merge-request-open", "reopened".to_owned(), at) {
+            row.state = State::Opened;
+            row.closed_at = None;
+        }
+    }
+
+    fn system(
+        &mut self,
+        author: Option<u64>,
+        icon: &'static str,
+        body: String,
+        at: Instant,
+    ) -> bool {
+        if at > self.anchor {
+            return false;
+        }
+        let note = system_notes::blank(self.merge_request, at);
+        self.note(Note {
+            author,
+            icon: Some(icon),
+            body: Text::plain(body),
+            ..note
+        });
+        true
+    }
+
+    fn note(&mut self, note: Note) {
+        self.newest = self.newest.max(note.updated_at);
+        self.loose.notes.push(note);
+    }
+}
