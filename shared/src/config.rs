@@ -62,20 +62,15 @@ impl Env {
     /// The variables of this process. Those that are not valid Unicode count as unset.
     #[must_use]
     pub fn from_process() -> Self {
-        Self::from_map(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
+        Self::from_map(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     /// Variables from a map, for tests.
-    pub fn from_map<K: Into<String>, V: Into<String>>(
-        variables: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
+    pub fn from_map<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         Self {
-            source: variables
-                .into_iter()
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect(),
+            source: variables.into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
             declared: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -92,20 +87,14 @@ impl Env {
     pub fn secret(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
         self.variable(name, description).check(|secret: &Secret| {
             if secret.is_placeholder() {
-                return Err(
-                    "is a placeholder, not a secret; put the real value in its place".into(),
-                );
+                return Err("is a placeholder, not a secret; put the real value in its place".into());
             }
             Ok(())
         })
     }
 
     /// A number; give it bounds with [`Variable::range`].
-    pub fn number<N: value::Number>(
-        &mut self,
-        name: &'static str,
-        description: &str,
-    ) -> Variable<'_, N> {
+    pub fn number<N: value::Number>(&mut self, name: &'static str, description: &str) -> Variable<'_, N> {
         self.variable(name, description)
     }
 
@@ -227,11 +216,9 @@ impl<T: Value> Variable<'_, T> {
     /// to get one.
     pub fn required(self, hint: &str) -> T {
         if !self.env.is_set(self.name) {
-            self.env
-                .problem(self.name, format!("is not set; set it to {hint}"));
+            self.env.problem(self.name, format!("is not set; set it to {hint}"));
         }
-        self.read("(required)", T::show_unset())
-            .unwrap_or_else(T::stand_in)
+        self.read("(required)", T::show_unset()).unwrap_or_else(T::stand_in)
     }
 
     /// The value, if set.
@@ -287,10 +274,7 @@ impl Variable<'_, String> {
             if allowed.contains(&value.as_str()) {
                 return Ok(());
             }
-            Err(format!(
-                "is '{value}'; it must be one of: {}",
-                allowed.join(", ")
-            ))
+            Err(format!("is '{value}'; it must be one of: {}", allowed.join(", ")))
         })
     }
 }
@@ -324,10 +308,8 @@ mod tests {
         let _: u32 = env.number("THREADS", "").range(1, 8).default(4);
         env.duration("WAIT", "").default(Duration::from_secs(1));
         env.url("BASE", "").required("the address of GitLab");
-        env.secret("AUTH_TOKEN", "")
-            .required("openssl rand -hex 32");
-        env.string("PROJECT_ID", "")
-            .required("your Google Cloud project");
+        env.secret("AUTH_TOKEN", "").required("openssl rand -hex 32");
+        env.string("PROJECT_ID", "").required("your Google Cloud project");
         let Problems(problems) = env.finish().unwrap_err();
         let names: Vec<_> = problems.iter().map(|p| p.variable.as_str()).collect();
         assert_eq!(names, ["PORT", "WAIT", "BASE", "AUTH_TOKEN", "PROJECT_ID"]);
@@ -358,21 +340,13 @@ mod tests {
             problems.contains("RUNNER is 'shell'; it must be one of: worker, cli"),
             "{problems}"
         );
-        assert!(
-            problems.contains("N is 9; it must be between 1 and 8"),
-            "{problems}"
-        );
+        assert!(problems.contains("N is 9; it must be between 1 and 8"), "{problems}");
     }
 
     #[test]
     fn problems_never_show_a_secret() {
         let mut env = Env::from_map([("AUTH_TOKEN", "your-own-token")]);
         env.secret("AUTH_TOKEN", "").required("…");
-        assert!(
-            !env.finish()
-                .unwrap_err()
-                .to_string()
-                .contains("your-own-token")
-        );
+        assert!(!env.finish().unwrap_err().to_string().contains("your-own-token"));
     }
 }

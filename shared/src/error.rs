@@ -95,10 +95,7 @@ impl ApiError {
     #[must_use]
     pub fn from_status(status: StatusCode, text: &str) -> Self {
         let reason = status.canonical_reason().unwrap_or("error");
-        let code = reason
-            .to_lowercase()
-            .replace([' ', '-'], "_")
-            .replace('\'', "");
+        let code = reason.to_lowercase().replace([' ', '-'], "_").replace('\'', "");
         let message = match (text.trim(), status) {
             ("", StatusCode::NOT_FOUND) => "nothing lives at this path",
             ("", StatusCode::METHOD_NOT_ALLOWED) => "this path does not take that method",
@@ -203,12 +200,7 @@ mod tests {
     use super::*;
 
     async fn body_of(error: ApiError) -> Value {
-        let body = error
-            .into_response()
-            .into_body()
-            .collect()
-            .await
-            .expect("body");
+        let body = error.into_response().into_body().collect().await.expect("body");
         serde_json::from_slice(&body.to_bytes()).expect("JSON")
     }
 
@@ -233,10 +225,7 @@ mod tests {
 
     #[test]
     fn bare_statuses_get_codes() {
-        assert_eq!(
-            ApiError::from_status(StatusCode::NOT_FOUND, "").code(),
-            "not_found"
-        );
+        assert_eq!(ApiError::from_status(StatusCode::NOT_FOUND, "").code(), "not_found");
         let error = ApiError::from_status(StatusCode::METHOD_NOT_ALLOWED, "");
         assert_eq!(error.code(), "method_not_allowed");
     }

@@ -100,9 +100,7 @@ impl Settings {
             )
             .check(|host| match host.parse::<IpAddr>() {
                 Ok(_) => Ok(()),
-                Err(_) => Err(format!(
-                    "is '{host}'; it must be an IP address such as 127.0.0.1"
-                )),
+                Err(_) => Err(format!("is '{host}'; it must be an IP address such as 127.0.0.1")),
             })
             .default(host.to_string());
         let host = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));

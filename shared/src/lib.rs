@@ -6,6 +6,7 @@ pub mod error;
 pub mod function;
 pub mod secret;
 pub mod telemetry;
+pub mod warehouse;
 
 pub use error::ApiError;
 pub use secret::Secret;

@@ -115,13 +115,9 @@ pub fn looks_like_placeholder(value: &str) -> bool {
         ("%", "%"),
     ]
     .iter()
-    .any(|(open, close)| {
-        value.len() > open.len() && value.starts_with(open) && value.ends_with(close)
-    });
+    .any(|(open, close)| value.len() > open.len() && value.starts_with(open) && value.ends_with(close));
     let mut letters = value.chars().filter(|c| *c != '-');
-    let one_letter = letters
-        .next()
-        .is_some_and(|first| letters.all(|c| c == first));
+    let one_letter = letters.next().is_some_and(|first| letters.all(|c| c == first));
     bracketed
         || one_letter
         || PLACEHOLDERS.contains(&value.as_str())
@@ -140,10 +136,7 @@ mod tests {
     #[test]
     fn printing_shows_nothing() {
         let secret = Secret::new("hunter2");
-        assert_eq!(
-            format!("{secret} {secret:?} {:?}", Some(&secret)),
-            "*** *** Some(***)"
-        );
+        assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "*** *** Some(***)");
     }
 
     #[test]

@@ -40,10 +40,7 @@ pub fn init(service_name: &'static str) {
         let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none();
         Renderer::Text(text::Text { colour })
     };
-    let (filter, complaint) = filter(
-        variable("RUST_LOG").as_deref(),
-        variable("LOG_LEVEL").as_deref(),
-    );
+    let (filter, complaint) = filter(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref());
     // Fails only if logging was started before, as in tests: the first one stays.
     let _ = tracing_subscriber::registry()
         .with(filter)
@@ -54,18 +51,13 @@ pub fn init(service_name: &'static str) {
     }
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic: {message}");
     }));
 }
 
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name)
-        .ok()
-        .filter(|value| !value.trim().is_empty())
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 fn filter(rust_log: Option<&str>, level: Option<&str>) -> (EnvFilter, Option<String>) {
@@ -98,35 +90,14 @@ mod tests {
 
     #[test]
     fn the_level_is_for_our_crates() {
-        assert!(
-            filter(None, Some("debug"))
-                .0
-                .to_string()
-                .contains("dbt_trigger=debug")
-        );
-        assert!(
-            filter(None, None)
-                .0
-                .to_string()
-                .contains("gitlab_connector=info")
-        );
-        assert_eq!(
-            filter(Some("hyper=trace"), Some("error")).0.to_string(),
-            "hyper=trace"
-        );
+        assert!(filter(None, Some("debug")).0.to_string().contains("dbt_trigger=debug"));
+        assert!(filter(None, None).0.to_string().contains("gitlab_connector=info"));
+        assert_eq!(filter(Some("hyper=trace"), Some("error")).0.to_string(), "hyper=trace");
     }
 
     #[test]
     fn a_wrong_level_is_told_and_survived() {
-        assert!(
-            filter(None, Some("loud"))
-                .1
-                .is_some_and(|c| c.contains("LOG_LEVEL"))
-        );
-        assert!(
-            filter(Some("a=b=c"), None)
-                .1
-                .is_some_and(|c| c.contains("RUST_LOG"))
-        );
+        assert!(filter(None, Some("loud")).1.is_some_and(|c| c.contains("LOG_LEVEL")));
+        assert!(filter(Some("a=b=c"), None).1.is_some_and(|c| c.contains("RUST_LOG")));
     }
 }

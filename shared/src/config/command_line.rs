@@ -25,11 +25,7 @@ const USAGE: u8 = 2;
 /// # Errors
 /// The status to end the process with: 0 after an answer, 2 after a problem.
 pub fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Result<T, ExitCode> {
-    let Program {
-        name,
-        version,
-        about,
-    } = program;
+    let Program { name, version, about } = program;
     let mut env = Env::from_process();
     let config = read(&mut env);
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -6,57 +6,31 @@ impl Env {
     /// Every declared variable with its default and meaning.
     #[must_use]
     pub fn help_table(&self) -> String {
-        render(
-            ["variable", "default", "meaning"],
-            self.declared(),
-            |variable| {
-                [
-                    variable.name.into(),
-                    variable.default.clone(),
-                    variable.description.clone(),
-                ]
-            },
-        )
+        render(["variable", "default", "meaning"], self.declared(), |variable| {
+            [
+                variable.name.into(),
+                variable.default.clone(),
+                variable.description.clone(),
+            ]
+        })
     }
 
     /// Every declared variable with the value in force; secrets only as `set` or `unset`.
     #[must_use]
     pub fn value_table(&self) -> String {
-        render(
-            ["variable", "value", "default"],
-            self.declared(),
-            |variable| {
-                [
-                    variable.name.into(),
-                    variable.current.clone(),
-                    variable.default.clone(),
-                ]
-            },
-        )
+        render(["variable", "value", "default"], self.declared(), |variable| {
+            [variable.name.into(), variable.current.clone(), variable.default.clone()]
+        })
     }
 }
 
-fn render(
-    header: [&str; 3],
-    declared: &[Declared],
-    row: impl Fn(&Declared) -> [String; 3],
-) -> String {
+fn render(header: [&str; 3], declared: &[Declared], row: impl Fn(&Declared) -> [String; 3]) -> String {
     let mut rows = vec![header.map(ToOwned::to_owned)];
     rows.extend(declared.iter().map(row));
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (first, second) = (width(0), width(1));
     rows.iter()
-        .map(|[a, b, c]| {
-            format!("{a:first$}  {b:second$}  {c}")
-                .trim_end()
-                .to_owned()
-                + "\n"
-        })
+        .map(|[a, b, c]| format!("{a:first$}  {b:second$}  {c}").trim_end().to_owned() + "\n")
         .collect()
 }
 
@@ -68,8 +42,7 @@ mod tests {
     fn tables_show_values_but_no_secret() {
         let mut env = Env::from_map([("AUTH_TOKEN", "hunter2hunter2"), ("PORT", "81")]);
         env.secret("AUTH_TOKEN", "token of callers").required("…");
-        env.secret("AUTH_TOKEN_PREVIOUS", "the token before")
-            .optional();
+        env.secret("AUTH_TOKEN_PREVIOUS", "the token before").optional();
         env.number::<u16>("PORT", "port to listen on").default(8080);
         assert_eq!(
             env.value_table(),

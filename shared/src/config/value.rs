@@ -92,9 +92,7 @@ impl Value for Url {
         match Self::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
             Ok(_) => Err("must be an address that begins with http:// or https://".into()),
-            Err(e) => Err(format!(
-                "is not an address such as https://example.com ({e})"
-            )),
+            Err(e) => Err(format!("is not an address such as https://example.com ({e})")),
         }
     }
     fn stand_in() -> Self {
@@ -112,11 +110,8 @@ impl Value for Url {
 
 impl Value for Duration {
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("is '{text}'; it must be a length of time such as 300, 90s, 5m or 2h");
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let wrong = || format!("is '{text}'; it must be a length of time such as 300, 90s, 5m or 2h");
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (count, unit) = text.split_at(digits);
         let count: u64 = count.parse().map_err(|_| wrong())?;
         let seconds = match unit.trim() {
@@ -127,10 +122,7 @@ impl Value for Duration {
             "d" => 86_400,
             _ => return Err(wrong()),
         };
-        count
-            .checked_mul(seconds)
-            .map(Self::from_secs)
-            .ok_or_else(wrong)
+        count.checked_mul(seconds).map(Self::from_secs).ok_or_else(wrong)
     }
     fn stand_in() -> Self {
         Self::ZERO
@@ -179,13 +171,7 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read() {
-        for (text, seconds) in [
-            ("300", 300),
-            ("90s", 90),
-            ("5m", 300),
-            ("2 h", 7_200),
-            ("1d", 86_400),
-        ] {
+        for (text, seconds) in [("300", 300), ("90s", 90), ("5m", 300), ("2 h", 7_200), ("1d", 86_400)] {
             assert_eq!(
                 <Duration as Value>::parse(text),
                 Ok(Duration::from_secs(seconds)),

@@ -53,17 +53,11 @@ fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
         }
         cause = error.source();
     }
-    ApiError::bad_request(
-        "body_unreadable",
-        "the request's body could not be read to its end",
-    )
+    ApiError::bad_request("body_unreadable", "the request's body could not be read to its end")
 }
 
 pub(super) fn too_large(limit: Option<usize>) -> ApiError {
-    let limit = limit.map_or_else(
-        || "what this function takes".into(),
-        |limit| format!("{limit} bytes"),
-    );
+    let limit = limit.map_or_else(|| "what this function takes".into(), |limit| format!("{limit} bytes"));
     let message = format!("the request's body is larger than {limit}");
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
 }
@@ -103,9 +97,7 @@ impl HttpBody for Timed {
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let timeout = self.timeout;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         match sleep.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Some(Err(Box::new(TooSlow)))),
             Poll::Pending => Poll::Pending,

@@ -55,9 +55,7 @@ impl Handler {
     }
 
     pub(super) async fn handle(self, request: Request<Body>) -> Response {
-        if request.uri().path() == "/healthz"
-            && matches!(*request.method(), Method::GET | Method::HEAD)
-        {
+        if request.uri().path() == "/healthz" && matches!(*request.method(), Method::GET | Method::HEAD) {
             return Json(json!({"status": "ok", "service": self.name})).into_response();
         }
         let trace = TraceContext::from_headers(request.headers());
@@ -83,8 +81,7 @@ impl Handler {
     }
 
     async fn answer(self, request: Request<Body>, trace: TraceContext) -> Response {
-        if declared_length(request.headers()).is_some_and(|length| length > self.body_limit as u64)
-        {
+        if declared_length(request.headers()).is_some_and(|length| length > self.body_limit as u64) {
             return body::too_large(Some(self.body_limit)).into_response();
         }
         let (limit, timeout) = (self.body_limit, self.body_timeout);
@@ -109,11 +106,7 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 /// Gives the plain errors of routers and extractors the shape that all our errors have.
 async fn in_our_json(response: Response) -> Response {
     let status = response.status();
-    let plain = match response
-        .headers()
-        .get(CONTENT_TYPE)
-        .map(|value| value.to_str())
-    {
+    let plain = match response.headers().get(CONTENT_TYPE).map(|value| value.to_str()) {
         None => true,
         Some(kind) => kind.is_ok_and(|kind| kind.starts_with("text/plain")),
     };
@@ -145,10 +138,7 @@ struct Access {
 
 impl Access {
     fn begin(request: &Request<Body>) -> Self {
-        let user_agent = request
-            .headers()
-            .get(USER_AGENT)
-            .and_then(|value| value.to_str().ok());
+        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             method: request.method().clone(),
             // The query stays out of the log: callers put tokens there.
@@ -175,9 +165,7 @@ impl Access {
         } = self;
         let latency = begun.elapsed();
         let (code, reason) = note.map_or(("", ""), |note| (&note.code, &note.message));
-        let cause = note
-            .and_then(|note| note.log.as_deref())
-            .unwrap_or_default();
+        let cause = note.and_then(|note| note.log.as_deref()).unwrap_or_default();
         // Levels are fixed where an event is written, hence a macro for the three.
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {

@@ -59,12 +59,7 @@ pub(super) async fn serve(
     }
 }
 
-fn spawn_connection(
-    stream: TcpStream,
-    settings: &Settings,
-    handler: &Handler,
-    connections: &GracefulShutdown,
-) {
+fn spawn_connection(stream: TcpStream, settings: &Settings, handler: &Handler, connections: &GracefulShutdown) {
     // Answers are small and whole: waiting to fill a packet only adds delay.
     let _ = stream.set_nodelay(true);
     let handler = handler.clone();

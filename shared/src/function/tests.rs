@@ -22,18 +22,9 @@ struct Running {
 
 async fn start(settings: Settings) -> Running {
     let router = Router::new()
-        .route(
-            "/echo",
-            post(|RequestBytes(body): RequestBytes| async move { body }),
-        )
-        .route(
-            "/json",
-            post(|Json(value): Json<Value>| async move { Json(value) }),
-        )
-        .route(
-            "/panic",
-            get(|| async { panic!("on purpose") as &'static str }),
-        )
+        .route("/echo", post(|RequestBytes(body): RequestBytes| async move { body }))
+        .route("/json", post(|Json(value): Json<Value>| async move { Json(value) }))
+        .route("/panic", get(|| async { panic!("on purpose") as &'static str }))
         .route(
             "/trace",
             get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
@@ -51,11 +42,7 @@ async fn start(settings: Settings) -> Running {
     let served = tokio::spawn(run_until("test", listener, settings, router, async {
         let _ = stopped.await;
     }));
-    Running {
-        address,
-        stop,
-        served,
-    }
+    Running { address, stop, served }
 }
 
 /// Sends `request` as it is and returns the status and the body of the answer.
@@ -66,11 +53,7 @@ async fn send(address: SocketAddr, request: &str) -> (u16, String) {
     // A server that refuses a body may cut the connection after its answer.
     let _ = stream.read_to_string(&mut answer).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(0);
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
     (status, body.to_owned())
 }
 
@@ -120,7 +103,13 @@ async fn the_callers_trace_is_kept() {
     let server = start(Settings::default()).await;
     let address = server.address;
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let (_, body) = send(address, &format!("GET /trace HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntraceparent: 00-{id}-00f067aa0ba902b7-01\r\n\r\n")).await;
+    let (_, body) = send(
+        address,
+        &format!(
+            "GET /trace HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntraceparent: 00-{id}-00f067aa0ba902b7-01\r\n\r\n"
+        ),
+    )
+    .await;
     assert_eq!(body, id);
 }
 
@@ -149,32 +138,23 @@ async fn slow_callers_are_cut_off() {
     };
     let server = start(settings).await;
     let address = server.address;
-    let unfinished =
-        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhi";
+    let unfinished = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhi";
     let (status, body) = send(address, unfinished).await;
     assert_eq!((status, code(&body)), (408, json!("body_timeout")));
     for start_of_head in ["", "P", "POST /echo HTTP/1.1\r\nhost:"] {
         // The answer may be 408 or nothing; what matters is that the connection ends.
-        let ended =
-            tokio::time::timeout(Duration::from_secs(5), send(address, start_of_head)).await;
+        let ended = tokio::time::timeout(Duration::from_secs(5), send(address, start_of_head)).await;
         assert!(ended.is_ok(), "{start_of_head}");
     }
 }
 
 #[tokio::test]
 async fn stopping_lets_handlers_end_cleanly() {
-    let Running {
-        address,
-        stop,
-        served,
-    } = start(Settings::default()).await;
+    let Running { address, stop, served } = start(Settings::default()).await;
     let call = tokio::spawn(async move { get_path(address, "/until-shutdown").await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     stop.send(()).expect("still running");
-    assert_eq!(
-        call.await.expect("answered"),
-        (200, "stopped cleanly".into())
-    );
+    assert_eq!(call.await.expect("answered"), (200, "stopped cleanly".into()));
     served.await.expect("served");
     assert!(TcpStream::connect(address).await.is_err());
 }

@@ -53,8 +53,7 @@ fn from_traceparent(header: &str) -> Option<TraceContext> {
     let mut parts = header.trim().split('-');
     let version = parts.next()?;
     let (trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?);
-    let known =
-        is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
+    let known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
     (known && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2)).then_some(())?;
     Some(TraceContext {
         trace_id: not_zero(trace)?.to_lowercase(),
@@ -100,14 +99,10 @@ mod tests {
     #[test]
     fn both_headers_are_read() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let w3c = TraceContext::from_headers(&headers(
-            "traceparent",
-            &format!("00-{id}-00f067aa0ba902b7-01"),
-        ));
+        let w3c = TraceContext::from_headers(&headers("traceparent", &format!("00-{id}-00f067aa0ba902b7-01")));
         assert_eq!((w3c.trace_id.as_str(), w3c.sampled), (id, true));
         assert_eq!(w3c.traceparent(), format!("00-{id}-00f067aa0ba902b7-01"));
-        let google =
-            TraceContext::from_headers(&headers("x-cloud-trace-context", &format!("{id}/10;o=1")));
+        let google = TraceContext::from_headers(&headers("x-cloud-trace-context", &format!("{id}/10;o=1")));
         assert_eq!(google.parent_span_id.as_deref(), Some("000000000000000a"));
         assert_eq!(google.trace_id, id);
     }

@@ -19,10 +19,7 @@ impl Json {
         entry.insert("severity".into(), severity(line.level).into());
         entry.insert(
             "time".into(),
-            OffsetDateTime::now_utc()
-                .format(&Rfc3339)
-                .unwrap_or_default()
-                .into(),
+            OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default().into(),
         );
         entry.insert("message".into(), line.message.into());
         entry.insert("service".into(), self.service.into());
@@ -95,7 +92,8 @@ mod tests {
         let Value::Object(span) = json!({"trace_id": "abc", "span_id": "1"}) else {
             unreachable!()
         };
-        let Value::Object(fields) = json!({"rows": 3, "severity": "x", "http.method": "POST", "http.status": 200, "http.latency": 0.25})
+        let Value::Object(fields) =
+            json!({"rows": 3, "severity": "x", "http.method": "POST", "http.status": 200, "http.latency": 0.25})
         else {
             unreachable!()
         };
@@ -113,11 +111,7 @@ mod tests {
         let rendered = json.render(line);
         assert!(!rendered.contains('\n'));
         let mut entry: Value = serde_json::from_str(&rendered).expect("JSON");
-        entry
-            .as_object_mut()
-            .expect("object")
-            .remove("time")
-            .expect("a time");
+        entry.as_object_mut().expect("object").remove("time").expect("a time");
         assert_eq!(
             entry,
             json!({"severity": "WARNING", "severity_": "x", "message": "a \"b\"\nc", "service": "s", "target": "t", "rows": 3,

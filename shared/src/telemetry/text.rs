@@ -19,9 +19,7 @@ const QUIET: [&str; 5] = ["trace_id", "span_id", "trace_sampled", "method", "pat
 impl Text {
     pub(super) fn render(&self, line: &Line<'_>) -> String {
         let time = OffsetDateTime::now_utc()
-            .format(format_description!(
-                "[hour]:[minute]:[second].[subsecond digits:3]"
-            ))
+            .format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]"))
             .unwrap_or_default();
         let (level, colour) = match line.level {
             Level::ERROR => ("ERROR", "31"),
@@ -55,10 +53,7 @@ impl Text {
 }
 
 fn plain(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| !c.is_whitespace() && !c.is_control() && c != '"')
+    !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"')
 }
 
 fn printable(text: &str) -> String {
@@ -75,9 +70,7 @@ mod tests {
 
     #[test]
     fn a_line_is_short_and_whole() {
-        let Value::Object(fields) =
-            json!({"rows": 3, "who": "a b", "http.status": 200, "path": "/"})
-        else {
+        let Value::Object(fields) = json!({"rows": 3, "who": "a b", "http.status": 200, "path": "/"}) else {
             unreachable!()
         };
         let line = Line {
@@ -88,9 +81,6 @@ mod tests {
             span: serde_json::Map::new(),
         };
         let rendered = Text { colour: false }.render(&line);
-        assert_eq!(
-            &rendered[12..],
-            " INFO  one\n             [2Jtwo rows=3 who=\"a b\""
-        );
+        assert_eq!(&rendered[12..], " INFO  one\n             [2Jtwo rows=3 who=\"a b\"");
     }
 }

@@ -3,8 +3,8 @@
 use super::schema::{Kind, Table};
 use super::value::{Row, Value, row_hash, row_size};
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, ListBuilder, RecordBatch,
-    StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use arrow::error::ArrowError;
@@ -28,7 +28,10 @@ pub(super) fn encode(table: &Table, rows: &[Row], synced_at: i64) -> Result<Enco
             .map(|column| Field::new(column.name, data_type(column.kind), nullable(column.kind)))
             .collect::<Vec<_>>(),
     ));
-    let mut encoded = Encoded { schema: Vec::new(), batches: Vec::new() };
+    let mut encoded = Encoded {
+        schema: Vec::new(),
+        batches: Vec::new(),
+    };
     for chunk in chunks(rows) {
         let batch = RecordBatch::try_new(schema.clone(), columns(table, chunk, synced_at))?;
         // A stream writer puts the schema message first and the batch behind it: exactly the two parts wanted.
@@ -144,7 +147,11 @@ mod tests {
     use crate::warehouse::schema::Column;
 
     fn table() -> Table {
-        let column = |name, kind| Column { name, kind, description: "" };
+        let column = |name, kind| Column {
+            name,
+            kind,
+            description: "",
+        };
         Table {
             name: "t",
             description: "",

@@ -77,13 +77,24 @@ mod tests {
     fn hash_separates_neighbouring_texts_and_null_from_empty() {
         let texts = |a: &str, b: &str| vec![Value::Text(a.into()), Value::Text(b.into())];
         assert_ne!(row_hash(&texts("ab", "c")), row_hash(&texts("a", "bc")));
-        assert_ne!(row_hash(&vec![Value::Null]), row_hash(&vec![Value::Text(String::new())]));
-        assert_ne!(row_hash(&vec![Value::Texts(vec![])]), row_hash(&vec![Value::Ints(vec![])]));
+        assert_ne!(
+            row_hash(&vec![Value::Null]),
+            row_hash(&vec![Value::Text(String::new())])
+        );
+        assert_ne!(
+            row_hash(&vec![Value::Texts(vec![])]),
+            row_hash(&vec![Value::Ints(vec![])])
+        );
     }
 
     #[test]
     fn hash_is_the_one_that_is_already_stored_in_tables() {
-        let row = vec![Value::Int(7), Value::Text("é".into()), Value::Null, Value::Ints(vec![1, 2])];
+        let row = vec![
+            Value::Int(7),
+            Value::Text("é".into()),
+            Value::Null,
+            Value::Ints(vec![1, 2]),
+        ];
         assert_eq!(row_hash(&row), row_hash(&row.clone()));
         assert_eq!(row_hash(&vec![]), 3_244_421_341_483_603_138);
     }

@@ -1,0 +1,220 @@
+//! The connector's settings.
+
+use std::time::Duration;
+
+use mergemind_shared::Secret;
+use mergemind_shared::config::Env;
+use mergemind_shared::function::Settings as FunctionSettings;
+use mergemind_shared::warehouse::Settings as WarehouseSettings;
+use url::Url;
+
+use crate::sync::Scope;
+
+/// Everything the connector is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where and how to listen.
+    pub function: FunctionSettings,
+    /// The raw tables.
+    pub warehouse: WarehouseSettings,
+    /// The token that callers show; `None` where the platform checks them (Cloud Run's IAM).
+    pub auth_token: Option<Secret>,
+    /// GitLab's address, without `/api`.
+    pub gitlab_url: Url,
+    /// A token with the scope `read_api`.
+    pub gitlab_token: Secret,
+    /// The groups and projects to sync.
+    pub scopes: Vec<Scope>,
+    /// Who runs dbt after a sync; `None`: nobody.
+    pub dbt: Option<DbtTrigger>,
+    /// Hours between scheduled syncs; passed on to dbt.
+    pub interval_hours: f64,
+    /// After this time a sync stops at the next checkpoint; the next one goes on there.
+    pub deadline: Duration,
+    /// How far before the last sync's start the next one begins to look.
+    pub overlap: Duration,
+}
+
+/// How to call dbt-trigger.
+#[derive(Clone, Debug)]
+pub struct DbtTrigger {
+    /// Its address.
+    pub url: Url,
+    /// Its bearer token.
+    pub token: Secret,
+    /// How long to wait for its answer; longer than dbt's own timeout.
+    pub timeout: Duration,
+}
+
+/// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time.
+const LEAST_OVERLAP: Duration = Duration::from_secs(120);
+
+impl Config {
+    /// Declares and reads all variables.
+    pub fn read(env: &mut Env) -> Self {
+        let function = FunctionSettings::read(env);
+        let warehouse = WarehouseSettings::read(env);
+        let auth_token = env
+            .secret(
+                "AUTH_TOKEN",
+                "token that callers of this function show; unset, whoever reaches it may call it",
+            )
+            .optional();
+        let default = Url::parse("https://gitlab.com").expect("a constant");
+        let gitlab_url = env.url("GITLAB_BASE_URL", "GitLab's address").default(default);
+        let gitlab_token = env
+            .secret("GITLAB_TOKEN", "GitLab access token with the scope read_api")
+            .required("a personal, group or project access token with the scope read_api");
+        let groups = env
+            .list(
+                "GITLAB_GROUPS",
+                "full paths of groups to sync, with all that is below them; commas between",
+            )
+            .default(Vec::new());
+        let projects = env
+            .list(
+                "GITLAB_PROJECTS",
+                "full paths of single projects to sync; commas between",
+            )
+            .default(Vec::new());
+        if groups.is_empty() && projects.is_empty() {
+            env.problem(
+                "GITLAB_GROUPS",
+                "is not set, nor is GITLAB_PROJECTS; set one of them to full paths, such as my-company or my-company/my-project",
+            );
+        }
+        Self {
+            function,
+            warehouse,
+            auth_token,
+            gitlab_url,
+            gitlab_token,
+            scopes: scopes(env, groups, projects),
+            dbt: read_dbt(env),
+            interval_hours: env
+                .number(
+                    "SYNC_INTERVAL_HOURS",
+                    "hours between scheduled syncs, told to dbt-trigger",
+                )
+                .range(0.25, 24.0 * 31.0)
+                .default(1.0),
+            deadline: env
+                .duration(
+                    "SYNC_DEADLINE_SECONDS",
+                    "a sync stops cleanly after this time, and the next one goes on",
+                )
+                .default(Duration::from_secs(50 * 60)),
+            overlap: env
+                .duration(
+                    "SYNC_OVERLAP_SECONDS",
+                    "how far before the last sync's start the next one looks again",
+                )
+                .check(|overlap| {
+                    if *overlap < LEAST_OVERLAP {
+                        return Err(
+                            "must be at least 2m: GitLab delays updates by up to a minute, and replicas lag".into(),
+                        );
+                    }
+                    Ok(())
+                })
+                .default(Duration::from_secs(5 * 60)),
+        }
+    }
+}
+
+/// Groups first; a project below a listed group is synced with that group.
+fn scopes(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Scope> {
+    let clean = |path: String| path.trim_matches('/').to_owned();
+    let groups: Vec<String> = groups.into_iter().map(clean).collect();
+    let below = |path: &str, group: &str| path.to_lowercase().starts_with(&format!("{}/", group.to_lowercase()));
+    let mut scopes = Vec::new();
+    for group in &groups {
+        match groups.iter().find(|other| below(group, other)) {
+            Some(other) => env.warn("GITLAB_GROUPS", format!("names {group}, which {other} holds already")),
+            None => scopes.push(Scope::Group(group.clone())),
+        }
+    }
+    for project in projects.into_iter().map(clean) {
+        match groups.iter().find(|group| below(&project, group)) {
+            Some(group) => env.warn(
+                "GITLAB_PROJECTS",
+                format!("names {project}, which the group {group} holds already"),
+            ),
+            None => scopes.push(Scope::Project(project)),
+        }
+    }
+    scopes.dedup();
+    scopes
+}
+
+fn read_dbt(env: &mut Env) -> Option<DbtTrigger> {
+    let url = env
+        .url(
+            "DBT_TRIGGER_URL",
+            "dbt-trigger's address; unset, dbt is not run after a sync",
+        )
+        .optional();
+    let token = env
+        .secret("DBT_TRIGGER_AUTH_TOKEN", "the AUTH_TOKEN of dbt-trigger")
+        .optional();
+    let timeout = env
+        .duration(
+            "DBT_TRIGGER_TIMEOUT_SECONDS",
+            "how long to wait for dbt; longer than dbt-trigger's own timeout",
+        )
+        .default(Duration::from_secs(330));
+    match (url, token) {
+        (Some(url), Some(token)) => Some(DbtTrigger { url, token, timeout }),
+        (Some(_), None) => {
+            env.problem(
+                "DBT_TRIGGER_AUTH_TOKEN",
+                "is not set; with DBT_TRIGGER_URL set, it must be the AUTH_TOKEN of dbt-trigger",
+            );
+            None
+        }
+        (None, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> (Config, Env) {
+        let base = [("PROJECT_ID", "p"), ("GITLAB_TOKEN", "glpat-1234567890abcdef")];
+        let mut env = Env::from_map(base.iter().chain(variables).map(|(k, v)| (*k, *v)));
+        (Config::read(&mut env), env)
+    }
+
+    #[test]
+    fn a_project_of_a_listed_group_is_not_synced_twice() {
+        let (config, env) = read(&[
+            ("GITLAB_GROUPS", "acme, acme/web"),
+            ("GITLAB_PROJECTS", "Acme/api,other/x/"),
+        ]);
+        assert_eq!(env.finish(), Ok(()));
+        assert_eq!(
+            config.scopes,
+            [Scope::Group("acme".into()), Scope::Project("other/x".into())]
+        );
+        assert_eq!(env.warnings().len(), 2);
+    }
+
+    #[test]
+    fn every_problem_is_named() {
+        let (_, env) = read(&[
+            ("DBT_TRIGGER_URL", "http://x"),
+            ("SYNC_INTERVAL_HOURS", "0.1"),
+            ("SYNC_OVERLAP_SECONDS", "1"),
+        ]);
+        let problems = env.finish().unwrap_err().to_string();
+        for name in [
+            "GITLAB_GROUPS",
+            "DBT_TRIGGER_AUTH_TOKEN",
+            "SYNC_INTERVAL_HOURS",
+            "SYNC_OVERLAP_SECONDS",
+        ] {
+            assert!(problems.contains(name), "{name}: {problems}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Has dbt run after a sync.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+use mergemind_shared::function::TraceContext;
+use serde_json::{Value, json};
+
+use crate::config::{Config, DbtTrigger};
+use crate::streams::Streams;
+use crate::sync::Summary;
+
+/// Tries of a call that did not reach dbt-trigger.
+const ATTEMPTS: u32 = 4;
+
+/// Calls dbt-trigger and adds its answer to the sync's.
+///
+/// # Errors
+/// 502 `dbt_failed` if dbt failed or could not be called; the details hold the whole answer, since the
+/// sync itself is committed.
+pub async fn run_after(
+    config: &Config,
+    streams: &Streams,
+    summary: &Summary,
+    mut answer: Value,
+    trace: &TraceContext,
+) -> Result<Value, ApiError> {
+    let Some(trigger) = &config.dbt else {
+        answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
+        return Ok(answer);
+    };
+    let order = json!({
+        "source": "gitlab-connector",
+        "action": "run_dbt",
+        "sync_info": {
+            "sync_id": summary.sync_id,
+            "sync_time": answer["started_at"],
+            "project_count": summary.rows("projects").0,
+            "interval_hours": config.interval_hours,
+            "changed_tables": summary.changed_tables(streams),
+        },
+    });
+    let (ok, said) = call(trigger, &order, trace).await;
+    let message = said["message"]
+        .as_str()
+        .unwrap_or("dbt-trigger gave no reason")
+        .to_owned();
+    answer["dbt"] = said;
+    if ok {
+        return Ok(answer);
+    }
+    Err(ApiError::new(
+        StatusCode::BAD_GATEWAY,
+        "dbt_failed",
+        format!("the sync is committed, but dbt failed: {message}"),
+    )
+    .with_hint("mend what dbt names and call dbt-trigger, or wait for the next sync: no data is lost")
+    .with_details(answer))
+}
+
+/// dbt-trigger's answer, and whether it is a good one.
+async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext) -> (bool, Value) {
+    let failed = |message: String| {
+        (
+            false,
+            json!({"status": "error", "code": "dbt_unreachable", "message": message}),
+        )
+    };
+    let client = match reqwest::Client::builder()
+        .timeout(trigger.timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+    {
+        Ok(client) => client,
+        Err(error) => return failed(error.to_string()),
+    };
+    let mut attempt = 1;
+    loop {
+        let request = client
+            .post(trigger.url.clone())
+            .bearer_auth(trigger.token.expose())
+            .header("traceparent", trace.traceparent())
+            .json(order);
+        let problem = match request.send().await {
+            Ok(response) => {
+                let status = response.status();
+                // These come from the platform while no instance is ready, so dbt has not run.
+                if !matches!(status.as_u16(), 429 | 502 | 503) || attempt == ATTEMPTS {
+                    let fallback = json!({"status": "error", "code": "dbt_unreachable", "message": format!("dbt-trigger answered HTTP {status}")});
+                    let said = response.json::<Value>().await.unwrap_or(fallback);
+                    return (status.is_success(), said);
+                }
+                format!("HTTP {status}")
+            }
+            Err(error) if error.is_timeout() && !error.is_connect() => {
+                return failed(format!(
+                    "dbt-trigger gave no answer within {} s",
+                    trigger.timeout.as_secs()
+                ));
+            }
+            Err(error) => error.without_url().to_string(),
+        };
+        if attempt == ATTEMPTS {
+            return failed(format!("dbt-trigger can't be reached: {problem}"));
+        }
+        tracing::warn!(attempt, "dbt-trigger did not answer ({problem}); trying again");
+        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+        attempt += 1;
+    }
+}

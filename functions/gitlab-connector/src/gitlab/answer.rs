@@ -1,0 +1,127 @@
+//! What an HTTP answer of GitLab's GraphQL endpoint means.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::Error;
+
+/// What to do with an answer.
+pub enum Verdict {
+    /// The answer's `data`.
+    Data(Value),
+    /// Try the same again, after this time if GitLab named one.
+    Again(String, Option<Duration>),
+    /// Trying again would not help.
+    Failed(Error),
+}
+
+/// Judges an answer. `body` may be cut or not JSON at all.
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let said = parsed
+        .as_ref()
+        .and_then(message)
+        .unwrap_or_else(|| format!("HTTP {status}"));
+    match status.as_u16() {
+        200 => match parsed {
+            Some(answer) => judge_graphql(answer),
+            // A proxy's error page, or a body that was cut.
+            None => Verdict::Again("the answer is not JSON".into(), None),
+        },
+        401 | 403 => Verdict::Failed(Error::Unauthorized(said)),
+        408 | 425 | 429 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
+        503 if said.contains("timed out") => Verdict::Failed(Error::TooMuch(said)),
+        500..=599 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
+        404 => Verdict::Failed(Error::Unexpected(
+            "there is no GraphQL API at this address (HTTP 404)".into(),
+        )),
+        _ => Verdict::Failed(Error::Unexpected(said)),
+    }
+}
+
+fn judge_graphql(mut answer: Value) -> Verdict {
+    let data = answer["data"].take();
+    let Some(said) = message(&answer) else {
+        return if data.is_object() {
+            Verdict::Data(data)
+        } else {
+            Verdict::Again("the answer holds no data".into(), None)
+        };
+    };
+    if said.contains("complexity") || said.contains("Timeout on") {
+        return Verdict::Failed(Error::TooMuch(said));
+    }
+    if data.is_null() {
+        // Without data the query itself was refused: the same query will be refused again.
+        return Verdict::Failed(Error::Unexpected(said));
+    }
+    // A page with holes: never take it for whole.
+    Verdict::Again(said, None)
+}
+
+/// The error's text in any of the shapes that GitLab uses.
+fn message(body: &Value) -> Option<String> {
+    let text = body["errors"][0]["message"]
+        .as_str()
+        .or_else(|| body["errors"][0].as_str())
+        .or_else(|| body["error_description"].as_str())
+        .or_else(|| body["message"].as_str())
+        .or_else(|| body["error"].as_str())?;
+    Some(text.chars().take(300).collect())
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16, body: &str) -> Verdict {
+        judge(
+            StatusCode::from_u16(status).expect("a status"),
+            &HeaderMap::new(),
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_page_with_holes_is_not_taken_for_whole() {
+        let body = r#"{"data":{"group":null},"errors":[{"message":"Internal server error"}]}"#;
+        assert!(matches!(verdict(200, body), Verdict::Again(..)));
+    }
+
+    #[test]
+    fn too_complex_asks_for_a_smaller_page() {
+        let body = r#"{"errors":[{"message":"Query has complexity of 252, which exceeds max complexity of 250"}]}"#;
+        assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooMuch(_))));
+        assert!(matches!(
+            verdict(
+                503,
+                r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#
+            ),
+            Verdict::Failed(Error::TooMuch(_))
+        ));
+    }
+
+    #[test]
+    fn a_refused_token_is_final_and_a_broken_answer_is_not() {
+        assert!(matches!(
+            verdict(401, r#"{"errors":[{"message":"Invalid token"}]}"#),
+            Verdict::Failed(Error::Unauthorized(said)) if said == "Invalid token"
+        ));
+        for (status, body) in [
+            (502, "<html>"),
+            (200, "<html>"),
+            (200, r#"{"data":{"gr"#),
+            (429, "Retry later"),
+        ] {
+            assert!(matches!(verdict(status, body), Verdict::Again(..)), "{status} {body}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Why GitLab did not give what was asked.
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+
+/// An error of GitLab, sorted by what can be done about it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The token is wrong, expired, revoked, or lacks the scope.
+    #[error("GitLab refuses GITLAB_TOKEN ({0})")]
+    Unauthorized(String),
+    /// The group or project does not exist, or the token may not see it; GitLab does not tell which.
+    #[error("GitLab knows no {0} that this token may read")]
+    ScopeNotFound(String),
+    /// The query was too much for GitLab: a smaller page may do.
+    #[error("GitLab could not answer so much at once: {0}")]
+    TooMuch(String),
+    /// GitLab can't be reached, or keeps failing.
+    #[error("GitLab is not available: {0}")]
+    Unavailable(String),
+    /// GitLab answered something that is not understood.
+    #[error("GitLab's answer is not understood: {0}")]
+    Unexpected(String),
+}
+
+impl Error {
+    /// The code for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "gitlab_unauthorized",
+            Self::ScopeNotFound(_) => "scope_not_found",
+            Self::TooMuch(_) => "gitlab_too_complex",
+            Self::Unavailable(_) => "gitlab_unavailable",
+            Self::Unexpected(_) => "gitlab_unexpected",
+        }
+    }
+
+    /// What a person can do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => {
+                "create an access token with the scope read_api in GitLab (User settings, Access tokens) and set GITLAB_TOKEN to it"
+            }
+            Self::ScopeNotFound(_) => {
+                "check the full path in GITLAB_GROUPS or GITLAB_PROJECTS, and that the token's user is a member"
+            }
+            Self::TooMuch(_) | Self::Unavailable(_) => "nothing is lost: the next sync goes on where this one stopped",
+            Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
+        }
+    }
+
+    /// Whether the other scopes would meet the same error.
+    pub fn concerns_all(&self) -> bool {
+        matches!(self, Self::Unauthorized(_) | Self::Unavailable(_))
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let status = match error {
+            Error::ScopeNotFound(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, error.code(), error.to_string()).with_hint(error.hint())
+    }
+}

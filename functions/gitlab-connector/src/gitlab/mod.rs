@@ -1,0 +1,10 @@
+//! GitLab's GraphQL API: one request at a time, with manners.
+
+mod answer;
+mod client;
+mod error;
+mod probe;
+
+pub use client::Client;
+pub use error::Error;
+pub use probe::{Instance, probe};

@@ -1,0 +1,182 @@
+//! Reads values from a node of GitLab's answer, and says which one is not what GitLab documents.
+
+use mergemind_shared::warehouse::Value;
+use serde_json::Value as Json;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+
+/// A value of another type than GitLab documents.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{path} of {id} is not {wanted}")]
+pub struct Malformed {
+    path: String,
+    id: String,
+    wanted: &'static str,
+}
+
+/// One object of an answer. Paths are field names with dots between them; a null on the way makes the
+/// value NULL.
+pub struct Node<'a>(&'a Json);
+
+impl<'a> Node<'a> {
+    /// Wraps a JSON object.
+    pub fn new(json: &'a Json) -> Self {
+        Self(json)
+    }
+
+    fn at(&self, path: &str) -> &'a Json {
+        path.split('.').fold(self.0, |json, name| match name {
+            "first" => &json[0],
+            name => &json[name],
+        })
+    }
+
+    fn malformed(&self, path: &str, wanted: &'static str) -> Malformed {
+        let id = self.0["id"].as_str().unwrap_or("a row without an id").to_owned();
+        Malformed {
+            path: path.to_owned(),
+            id,
+            wanted,
+        }
+    }
+
+    fn read(
+        &self,
+        path: &str,
+        wanted: &'static str,
+        convert: impl Fn(&Json) -> Option<Value>,
+    ) -> Result<Value, Malformed> {
+        match self.at(path) {
+            Json::Null => Ok(Value::Null),
+            json => convert(json).ok_or_else(|| self.malformed(path, wanted)),
+        }
+    }
+
+    /// A row's own id, which must be there.
+    pub fn key(&self) -> Result<Value, Malformed> {
+        match self.id("id")? {
+            Value::Null => Err(self.malformed("id", "a global id")),
+            id => Ok(id),
+        }
+    }
+
+    /// The number at the end of a global id such as `gid://gitlab/User/7`.
+    pub fn id(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a global id", |json| number_of(json.as_str()?).map(Value::Int))
+    }
+
+    /// The numbers of the ids of a connection's nodes, ascending.
+    pub fn ids(&self, path: &str) -> Result<Value, Malformed> {
+        let nodes = self.at(path)["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut ids = Vec::with_capacity(nodes.len());
+        for node in nodes.iter().filter(|node| !node.is_null()) {
+            let id = node["id"].as_str().and_then(number_of);
+            ids.push(id.ok_or_else(|| self.malformed(path, "a list of things with ids"))?);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(Value::Ints(ids))
+    }
+
+    /// The number of the id of a connection's first node: the order is GitLab's own.
+    pub fn first_id(&self, path: &str) -> Result<Value, Malformed> {
+        self.id(&format!("{path}.nodes.first.id"))
+    }
+
+    /// The texts of one field of a connection's nodes, sorted.
+    pub fn texts(&self, path: &str, name: &str) -> Result<Value, Malformed> {
+        let nodes = self.at(path)["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut texts = Vec::with_capacity(nodes.len());
+        for node in nodes.iter().filter(|node| !node.is_null()) {
+            let text = node[name].as_str();
+            texts.push(
+                text.ok_or_else(|| self.malformed(path, "a list of things with texts"))?
+                    .to_owned(),
+            );
+        }
+        texts.sort_unstable();
+        Ok(Value::Texts(texts))
+    }
+
+    /// A text, as it is.
+    pub fn text(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a text", |json| Some(Value::Text(json.as_str()?.to_owned())))
+    }
+
+    /// An enumeration's value in lower case, as GitLab's REST API has it.
+    pub fn word(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a word", |json| Some(Value::Text(json.as_str()?.to_lowercase())))
+    }
+
+    /// A whole number; GraphQL prints some of them as text.
+    pub fn int(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a whole number", |json| {
+            json.as_i64().or_else(|| json.as_str()?.parse().ok()).map(Value::Int)
+        })
+    }
+
+    /// A number.
+    pub fn float(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a number", |json| json.as_f64().map(Value::Float))
+    }
+
+    /// True or false.
+    pub fn bool(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "true or false", |json| json.as_bool().map(Value::Bool))
+    }
+
+    /// A time such as `2026-07-28T08:49:47Z`.
+    pub fn time(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a time", |json| {
+            let at = OffsetDateTime::parse(json.as_str()?, &Rfc3339).ok()?;
+            i64::try_from(at.unix_timestamp_nanos() / 1000).ok().map(Value::Time)
+        })
+    }
+
+    /// A date such as `2026-07-28`.
+    pub fn date(&self, path: &str) -> Result<Value, Malformed> {
+        self.read(path, "a date", |json| {
+            let form = format_description!("[year]-[month]-[day]");
+            let date = Date::parse(json.as_str()?.get(..10)?, form).ok()?;
+            Some(Value::Day(date.to_julian_day() - UNIX_EPOCH_JULIAN_DAY))
+        })
+    }
+}
+
+const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
+
+/// The number at the end of a global id.
+pub fn number_of(global_id: &str) -> Option<i64> {
+    global_id.rsplit('/').next()?.parse().ok()
+}
+
+/// A global id, such as `gid://gitlab/User/7`.
+pub fn gid(kind: &str, number: i64) -> String {
+    format!("gid://gitlab/{kind}/{number}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nulls_on_the_way_are_null_and_wrong_types_are_named() {
+        let json = json!({"id": "gid://gitlab/MergeRequest/7", "author": null, "draft": "yes", "on": "1970-01-02"});
+        let node = Node::new(&json);
+        assert_eq!(node.key(), Ok(Value::Int(7)));
+        assert_eq!(node.id("author.id"), Ok(Value::Null));
+        assert_eq!(node.date("on"), Ok(Value::Day(1)));
+        let error = node.bool("draft").unwrap_err().to_string();
+        assert_eq!(error, "draft of gid://gitlab/MergeRequest/7 is not true or false");
+    }
+
+    #[test]
+    fn lists_are_sorted_and_skip_redacted_nodes() {
+        let json = json!({"r": {"nodes": [{"id": "gid://gitlab/User/9"}, null, {"id": "gid://gitlab/User/3"}]}});
+        assert_eq!(Node::new(&json).ids("r"), Ok(Value::Ints(vec![3, 9])));
+        assert_eq!(Node::new(&json).ids("absent"), Ok(Value::Ints(vec![])));
+    }
+}

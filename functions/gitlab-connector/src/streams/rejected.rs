@@ -1,0 +1,36 @@
+//! `_rejected`: rows that could not be mapped, kept whole, so that none vanishes and none stops a sync.
+
+use mergemind_shared::warehouse::Kind::{Int64, String};
+use mergemind_shared::warehouse::{Column, Row, Table, Value, row_hash};
+use serde_json::Value as Json;
+
+/// The table. Its key is a hash of the row, so that a row rejected again is not written again.
+pub fn table() -> Table {
+    let column = |name, kind, description| Column {
+        name,
+        kind,
+        description,
+    };
+    Table {
+        name: "_rejected",
+        description: "Rows of GitLab that could not be mapped to their raw table.",
+        columns: vec![
+            column("id", Int64, "Hash of stream and row."),
+            column("stream", String, "The stream."),
+            column("reason", String, "What was wrong with the row."),
+            column("row", String, "The row as GitLab sent it, as JSON."),
+        ],
+        primary_key: "id",
+        version: None,
+        partition_by: None,
+        cluster_by: &[],
+    }
+}
+
+/// The row that keeps `node`.
+pub fn row(stream: &str, reason: &str, node: &Json) -> Row {
+    let json = Value::Text(node.to_string());
+    let stream = Value::Text(stream.to_owned());
+    let id = row_hash(&vec![stream.clone(), json.clone()]);
+    vec![Value::Int(id), stream, Value::Text(reason.to_owned()), json]
+}

@@ -1,0 +1,111 @@
+//! A sync: for each scope two passes over GitLab, page by page, each page committed with its cursor.
+//!
+//! 1. `projects`: the projects of the scope, and with them the pipelines that changed.
+//! 2. `merge_requests`: the merge requests that changed, with their notes.
+//!
+//! Users that a page refers to are fetched and written with it, so a reference never dangles.
+
+mod by_iids;
+mod context;
+mod engine;
+mod error;
+mod merge_requests;
+mod notes;
+mod position;
+mod projects;
+mod rows;
+mod summary;
+mod users;
+
+use std::fmt;
+use std::sync::Arc;
+
+use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::warehouse::Warehouse;
+use mergemind_shared::{ApiError, Secret};
+use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::config::Config;
+use crate::gitlab;
+use crate::streams::Streams;
+
+pub use error::Error;
+pub use summary::Summary;
+
+/// A group with all that is below it, or one project: what a cursor belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// A group's full path.
+    Group(String),
+    /// A project's full path.
+    Project(String),
+}
+
+impl Scope {
+    /// The full path.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Group(path) | Self::Project(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(path) => write!(f, "group:{path}"),
+            Self::Project(path) => write!(f, "project:{path}"),
+        }
+    }
+}
+
+/// Runs syncs, one at a time. Cheap to clone.
+#[derive(Clone)]
+pub struct Syncer(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    client: gitlab::Client,
+    warehouse: Warehouse,
+    streams: Streams,
+    /// Held while a sync runs in this process. Two processes are kept apart by their cursors' moves.
+    running: Mutex<()>,
+    /// Raw tables are looked after once in a process.
+    tables_ready: OnceCell<()>,
+}
+
+impl Syncer {
+    /// Prepares clients; nothing is sent yet.
+    ///
+    /// # Errors
+    /// If there are no Google credentials, or TLS can't be started.
+    pub async fn new(config: Config) -> Result<Self, String> {
+        let client = gitlab::Client::new(&config.gitlab_url, config.gitlab_token.clone())
+            .map_err(|e| format!("can't prepare requests to GitLab: {e}"))?;
+        let warehouse = Warehouse::connect(config.warehouse.clone())
+            .await
+            .map_err(|e| e.to_string())?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            client,
+            warehouse,
+            streams: Streams::new(),
+            running: Mutex::default(),
+            tables_ready: OnceCell::new(),
+        })))
+    }
+
+    /// The token that callers must show, if any.
+    pub fn auth_token(&self) -> Option<&Secret> {
+        self.0.config.auth_token.as_ref()
+    }
+
+    /// Syncs every scope and then has dbt run.
+    ///
+    /// # Errors
+    /// 409 while another sync runs here; otherwise what stopped the sync. Pages committed before stay.
+    pub async fn sync(&self, shutdown: Shutdown, trace: TraceContext) -> Result<Value, ApiError> {
+        engine::sync(&self.0, shutdown, trace).await
+    }
+}

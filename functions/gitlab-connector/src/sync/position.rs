@@ -1,0 +1,132 @@
+//! Where a pass is; what a cursor holds.
+//!
+//! A finished pass leaves only `updated_after`: the time it began at, less an overlap. The overlap is
+//! needed because GitLab drops a change of `updated_at` within a minute of the last one, and because
+//! replicas lag. Times are GitLab's own clock, from the `Date` header of its answers.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// A cursor's content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Everything that changed before is in the warehouse; `None` before the first pass has ended.
+    #[serde(with = "time::serde::rfc3339::option", default)]
+    pub updated_after: Option<OffsetDateTime>,
+    /// The pass under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pass: Option<Pass>,
+}
+
+/// A pass that is not finished.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// When it began.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// GitLab's cursor after the last committed page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+    /// Whether the list itself has been read to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub listed: bool,
+    /// Lists below the list that have more pages.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pending: Vec<Pending>,
+}
+
+/// A project's pipelines, of which a first page has been read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The project's full path.
+    pub path: String,
+    /// GitLab's cursor after the last committed page.
+    pub after: String,
+}
+
+impl Position {
+    /// Reads a cursor. One that can't be read counts as none: everything is read again, and nothing lost.
+    pub fn parse(cursor: Option<&str>) -> Self {
+        let Some(cursor) = cursor else { return Self::default() };
+        serde_json::from_str(cursor).unwrap_or_else(|error| {
+            tracing::warn!("a cursor can't be read, so its scope is read from the beginning: {error}");
+            Self::default()
+        })
+    }
+
+    /// The cursor's text.
+    pub fn to_cursor(&self) -> String {
+        serde_json::to_string(self).expect("a position is always JSON")
+    }
+
+    /// The pass under way, or a new one that begins at `now`.
+    pub fn pass_from(&self, now: OffsetDateTime) -> Pass {
+        self.pass.clone().unwrap_or(Pass {
+            started_at: now,
+            after: None,
+            listed: false,
+            pending: Vec::new(),
+        })
+    }
+
+    /// The position when `pass` has got further: at its end only the time remains.
+    pub fn advanced(&self, pass: Pass, overlap: Duration) -> Self {
+        if !pass.listed || !pass.pending.is_empty() {
+            return Self {
+                updated_after: self.updated_after,
+                pass: Some(pass),
+            };
+        }
+        let until = pass.started_at - overlap;
+        Self {
+            updated_after: Some(self.updated_after.map_or(until, |before| before.max(until))),
+            pass: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_finished_pass_looks_back_from_its_start() {
+        let pass = Pass {
+            started_at: datetime!(2026-01-01 10:00 UTC),
+            after: Some("x".into()),
+            listed: true,
+            pending: vec![],
+        };
+        let next = Position::default().advanced(pass.clone(), Duration::from_secs(300));
+        assert_eq!(next.to_cursor(), r#"{"updated_after":"2026-01-01T09:55:00Z"}"#);
+        let later = Position {
+            updated_after: Some(datetime!(2026-01-02 0:00 UTC)),
+            pass: None,
+        };
+        assert_eq!(
+            later.advanced(pass, Duration::from_secs(300)).updated_after,
+            later.updated_after
+        );
+    }
+
+    #[test]
+    fn an_unfinished_pass_survives_its_cursor() {
+        let pending = vec![Pending {
+            path: "a/b".into(),
+            after: "c".into(),
+        }];
+        let pass = Pass {
+            started_at: datetime!(2026-01-01 10:00 UTC),
+            after: None,
+            listed: true,
+            pending,
+        };
+        let position = Position::default().advanced(pass.clone(), Duration::from_secs(300));
+        assert_eq!(Position::parse(Some(&position.to_cursor())).pass, Some(pass));
+        assert_eq!(Position::parse(Some("not JSON")), Position::default());
+    }
+}

@@ -1,0 +1,130 @@
+//! What a sync did, for its caller.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::{Error, Scope};
+use crate::gitlab::Instance;
+use crate::streams::Streams;
+
+/// Rows read and written, by table.
+#[derive(Debug, Default)]
+pub struct Tally(BTreeMap<&'static str, (u64, u64)>);
+
+impl Tally {
+    /// Counts a commit.
+    pub fn add(&mut self, table: &'static str, read: u64, written: u64) {
+        let (reads, writes) = self.0.entry(table).or_default();
+        *reads += read;
+        *writes += written;
+    }
+
+    fn of(&self, table: &str) -> (u64, u64) {
+        self.0.get(table).copied().unwrap_or_default()
+    }
+}
+
+/// A cursor's step in this sync.
+#[derive(Debug, Clone, Serialize)]
+pub struct CursorStep {
+    /// The scope, such as `group:acme`.
+    pub scope: String,
+    /// Complete up to here before; null before the first sync has ended.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub from: Option<OffsetDateTime>,
+    /// Complete up to here now.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub to: Option<OffsetDateTime>,
+}
+
+/// Something that went wrong in one scope and did not stop the others.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    code: &'static str,
+    scope: String,
+    message: String,
+    hint: &'static str,
+}
+
+impl Problem {
+    /// From an error that concerns only `scope`.
+    pub fn new(scope: &Scope, error: &Error) -> Self {
+        let (code, hint) = match error {
+            Error::GitLab(error) => (error.code(), error.hint()),
+            Error::Warehouse(_) => ("warehouse", "the next sync goes on where this one stopped"),
+        };
+        Self {
+            code,
+            scope: scope.to_string(),
+            message: error.to_string(),
+            hint,
+        }
+    }
+}
+
+/// A sync, as it is told.
+#[derive(Debug)]
+pub struct Summary {
+    pub sync_id: String,
+    pub started_at: OffsetDateTime,
+    pub elapsed_s: f64,
+    pub base_url: String,
+    pub instance: Instance,
+    pub complete: bool,
+    pub tally: Tally,
+    pub requests: BTreeMap<&'static str, u64>,
+    /// By stream.
+    pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
+    pub problems: Vec<Problem>,
+}
+
+impl Summary {
+    /// Tables with rows that were inserted or changed.
+    pub fn changed_tables(&self, streams: &Streams) -> Vec<&'static str> {
+        let names = streams.all().map(|stream| stream.name());
+        names.into_iter().filter(|name| self.tally.of(name).1 > 0).collect()
+    }
+
+    /// Rows of a table that were read and written.
+    pub fn rows(&self, table: &str) -> (u64, u64) {
+        self.tally.of(table)
+    }
+
+    /// The answer's JSON, without what dbt said.
+    pub fn to_json(&self, streams: &Streams) -> Value {
+        let per_stream: Vec<Value> = streams
+            .all()
+            .iter()
+            .map(|stream| {
+                let (rows, written) = self.tally.of(stream.name());
+                let requests = self.requests.get(stream.name()).copied().unwrap_or_default();
+                let mut entry =
+                    json!({"stream": stream.name(), "rows": rows, "written": written, "requests": requests});
+                if let Some(cursors) = self.cursors.get(stream.name()) {
+                    entry["cursors"] = json!(cursors);
+                }
+                entry
+            })
+            .collect();
+        let whole = self.complete && self.problems.is_empty();
+        json!({
+            "status": if whole { "success" } else { "partial" },
+            "complete": self.complete,
+            "sync_id": self.sync_id,
+            "started_at": self.started_at.replace_nanosecond(0).unwrap_or(self.started_at).format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
+            "elapsed_s": (self.elapsed_s * 1000.0).round() / 1000.0,
+            "gitlab": {
+                "base_url": self.base_url,
+                "version": self.instance.version,
+                "enterprise": self.instance.enterprise,
+                "requests": self.requests.values().sum::<u64>(),
+            },
+            "streams": per_stream,
+            "rejected": self.tally.of("_rejected").0,
+            "problems": self.problems,
+        })
+    }
+}

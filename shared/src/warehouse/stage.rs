@@ -1,0 +1,75 @@
+//! Stage tables: rows arrive in them by the Storage Write API, are merged from, and dropped.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use google_cloud_bigquery::model::{ArrowRecordBatch, ArrowSchema};
+use google_cloud_bigquery::write::PendingWriter;
+use google_cloud_bigquery::write::format::Arrow;
+use google_cloud_bigquery_v2::model::{Table as RestTable, TableFieldSchema, TableReference, TableSchema};
+use google_cloud_gax::options::RequestOptionsBuilder;
+use uuid::Uuid;
+
+use super::encode::encode;
+use super::schema::Table;
+use super::value::Row;
+use super::{Error, Warehouse};
+
+/// A stage that a killed sync leaves behind disappears after this time.
+const EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Warehouse {
+    /// Puts rows into a new stage table and returns its name.
+    pub(super) async fn stage(&self, table: &Table, rows: &[Row], synced_at: i64) -> Result<String, Error> {
+        let name = format!("_stage_{}_{}", table.name, Uuid::new_v4().simple());
+        self.create_stage(&name, table).await?;
+        let encoded = encode(table, rows, synced_at)?;
+        let (project, dataset) = (&self.settings.project, &self.settings.dataset);
+        let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
+        for batch in encoded.batches {
+            // One stream for each request: the client names the stream only in its first request on
+            // it, and the emulator wants it in all of them.
+            let schema = ArrowSchema::new().set_serialized_schema(encoded.schema.clone());
+            let writer: PendingWriter<Arrow> = self.writes.create_stream(&path).build_arrow(schema).await?;
+            writer
+                .append(ArrowRecordBatch::new().set_serialized_record_batch(batch))
+                .send()
+                .await?;
+            writer.finalize().await.map_err(|e| Error::Stage(e.to_string()))?;
+            writer.commit().await?;
+        }
+        Ok(name)
+    }
+
+    async fn create_stage(&self, name: &str, table: &Table) -> Result<(), Error> {
+        let fields = table.all_columns().map(|column| {
+            let (kind, mode) = column.kind.rest();
+            TableFieldSchema::new()
+                .set_name(column.name)
+                .set_type(kind)
+                .set_mode(mode)
+        });
+        let reference = TableReference::new()
+            .set_project_id(&self.settings.project)
+            .set_dataset_id(&self.settings.dataset)
+            .set_table_id(name);
+        let expires = SystemTime::now() + EXPIRY;
+        let expires = expires
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as i64);
+        let stage = RestTable::new()
+            .set_table_reference(reference)
+            .set_schema(TableSchema::new().set_fields(fields))
+            .set_expiration_time(expires);
+        self.tables
+            .insert_table()
+            .set_project_id(&self.settings.project)
+            .set_dataset_id(&self.settings.dataset)
+            .set_table(stage)
+            // The name is new each time, so a repeated request can't do harm.
+            .with_idempotency(true)
+            .send()
+            .await
+            .map_err(|e| Error::Stage(e.to_string()))?;
+        Ok(())
+    }
+}
