@@ -1,1 +1,8 @@
+//! What the black-box tests share: one warehouse for all of them, and for each test a GitLab, a
+//! connector and datasets of its own, so that tests run side by side.
 
+mod compare;
+mod world;
+
+pub use compare::{TABLES, assert_equal_to_gitlab, warehouse_rows};
+pub use world::{TRIGGER_TOKEN, World, warehouse, written};

@@ -1,0 +1,93 @@
+//! Raw tables against GitLab, row for row and column for column.
+
+use std::collections::BTreeMap;
+
+use local_stack::{Gitlab, Warehouse};
+use serde_json::{Map, Value, json};
+
+/// The raw tables.
+pub const TABLES: [&str; 5] = ["projects", "users", "merge_requests", "mr_notes", "pipelines"];
+
+/// Panics with the first differences, if there are any.
+pub fn assert_equal_to_gitlab(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &str) {
+    for table in TABLES {
+        let expected = by_id(gitlab.rows(table).expect("GitLab's rows"));
+        let actual = by_id(warehouse_rows(warehouse, dataset, table));
+        assert!(
+            !expected.is_empty(),
+            "GitLab has no {table}: the test would prove nothing"
+        );
+        let missing: Vec<_> = expected.keys().filter(|id| !actual.contains_key(id)).take(5).collect();
+        let extra: Vec<_> = actual.keys().filter(|id| !expected.contains_key(id)).take(5).collect();
+        assert!(
+            missing.is_empty() && extra.is_empty(),
+            "{table}: missing {missing:?}, too many {extra:?}"
+        );
+        for (id, row) in &expected {
+            assert_eq!(&actual[id], row, "{table} {id} differs");
+        }
+    }
+}
+
+fn by_id(rows: Vec<Value>) -> BTreeMap<i64, Value> {
+    let count = rows.len();
+    let map: BTreeMap<i64, Value> = rows
+        .into_iter()
+        .map(|row| (row["id"].as_i64().expect("an id"), row))
+        .collect();
+    assert_eq!(map.len(), count, "an id stands twice");
+    map
+}
+
+/// A raw table's rows that are not deleted, as the simulated GitLab prints them.
+pub fn warehouse_rows(warehouse: &Warehouse, dataset: &str, table: &str) -> Vec<Value> {
+    let columns = warehouse
+        .query(&format!(
+            "SELECT column_name, data_type FROM {dataset}.INFORMATION_SCHEMA.COLUMNS WHERE table_name = '{table}' ORDER BY ordinal_position"
+        ))
+        .expect("the columns");
+    let columns: Vec<(String, String)> = columns
+        .into_iter()
+        .filter_map(|mut row| Some((row[0].take()?, row[1].take()?)))
+        .filter(|(name, _)| !name.starts_with('_'))
+        .collect();
+    let selected: Vec<String> = columns
+        .iter()
+        .map(|(name, kind)| match kind.as_str() {
+            "TIMESTAMP" => format!("FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', {name})"),
+            _ => format!("`{name}`"),
+        })
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM {dataset}.{table} WHERE NOT _deleted",
+        selected.join(", ")
+    );
+    let rows = warehouse.cells(&sql).expect("the rows");
+    rows.into_iter()
+        .map(|cells| {
+            let named = columns
+                .iter()
+                .zip(cells)
+                .map(|((name, kind), cell)| (name.clone(), value(kind, cell)));
+            Value::Object(named.collect::<Map<_, _>>())
+        })
+        .collect()
+}
+
+/// BigQuery prints every value as text.
+fn value(kind: &str, cell: Value) -> Value {
+    if let Some(inner) = kind.strip_prefix("ARRAY<").and_then(|kind| kind.strip_suffix('>')) {
+        let items = cell.as_array().cloned().unwrap_or_default();
+        return items
+            .into_iter()
+            .map(|mut item| value(inner, item["v"].take()))
+            .collect();
+    }
+    let Value::String(text) = &cell else { return cell };
+    match kind {
+        "INT64" => json!(text.parse::<i64>().expect("a whole number")),
+        "FLOAT64" => json!(text.parse::<f64>().expect("a number")),
+        "BOOL" => json!(text == "true"),
+        _ => cell,
+    }
+}

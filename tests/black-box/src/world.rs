@@ -1,0 +1,134 @@
+//! One test's part of the pipeline.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use local_stack::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The token of every test's dbt-trigger.
+pub const TRIGGER_TOKEN: &str = "black-box-7d0e2c55";
+
+/// The warehouse of all tests; it ends with this process, whose end it notices.
+pub fn warehouse() -> &'static Warehouse {
+    static SHARED: OnceLock<(Warehouse, TempDir)> = OnceLock::new();
+    &SHARED
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let log = root().join(".local/logs/black-box-warehouse.log");
+            let mut warehouse = Warehouse::start(folder.path(), &log).expect("scripts/prepare-python was run");
+            warehouse.wait().expect("the warehouse starts");
+            (warehouse, folder)
+        })
+        .0
+}
+
+/// A GitLab, and datasets that nobody else uses.
+pub struct World {
+    /// The test's name.
+    pub name: &'static str,
+    /// Its GitLab.
+    pub gitlab: Gitlab,
+    /// Its dataset of raw tables.
+    pub raw: String,
+    /// Its dataset of marts.
+    pub modelled: String,
+    folder: TempDir,
+}
+
+impl World {
+    /// A small GitLab for the test `name`; `arguments` change it.
+    pub fn new(name: &'static str, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut all = vec!["--projects", "5", "--merge-requests", "250", "--months", "6"];
+        // An argument given twice is an error, so the defaults give way.
+        for pair in arguments.chunks(2) {
+            if let Some(place) = all.iter().position(|known| *known == pair[0]) {
+                all.drain(place..=place + 1);
+            }
+        }
+        all.extend(arguments);
+        let gitlab = Gitlab::start(&all, &log(name, "gitlab-sim")).expect("the simulated GitLab starts");
+        Self {
+            name,
+            gitlab,
+            raw: format!("raw_{name}"),
+            modelled: format!("marts_{name}"),
+            folder,
+        }
+    }
+
+    /// A connector for this GitLab; `more` variables come on top, or instead.
+    pub fn connector(&self, more: &[(&str, &str)]) -> Connector {
+        let mut variables = vec![
+            ("GITLAB_BASE_URL", self.gitlab.url.as_str()),
+            ("GITLAB_TOKEN", GITLAB_TOKEN),
+            ("GITLAB_GROUPS", "acme"),
+            ("BQ_DATASET_RAW", self.raw.as_str()),
+        ];
+        variables.extend(more);
+        Connector::start(warehouse(), &variables, &log(self.name, "gitlab-connector")).expect("the connector starts")
+    }
+
+    /// A dbt-trigger for this test's datasets.
+    pub fn trigger(&self, project: &Path) -> Trigger {
+        let options = TriggerOptions {
+            project: project.to_owned(),
+            datasets: (&self.raw, &self.modelled),
+            state: self.folder.path().join("dbt"),
+            token: TRIGGER_TOKEN,
+        };
+        Trigger::start(warehouse(), &options, &log(self.name, "dbt-trigger")).expect("dbt-trigger starts")
+    }
+
+    /// A copy of the dbt project that the test may break.
+    pub fn copy_of_models(&self) -> PathBuf {
+        let copy = self.folder.path().join("models");
+        copy_folder(&root().join("models"), &copy);
+        copy
+    }
+
+    /// One sync that must succeed.
+    pub fn sync(&self, connector: &Connector) -> Value {
+        let (status, answer) = connector.sync().expect("an answer");
+        assert_eq!(status, 200, "{answer:#}");
+        assert_eq!(answer["status"], "success", "{answer:#}");
+        answer
+    }
+
+    /// Everything in the raw tables equals GitLab.
+    pub fn assert_equal(&self) {
+        crate::assert_equal_to_gitlab(&self.gitlab, warehouse(), &self.raw);
+    }
+}
+
+/// Rows of a stream that a sync wrote.
+pub fn written(answer: &Value, stream: &str) -> u64 {
+    let streams = answer["streams"].as_array().expect("streams");
+    let found = streams
+        .iter()
+        .find(|entry| entry["stream"] == stream)
+        .expect("the stream");
+    found["written"].as_u64().expect("a number")
+}
+
+fn log(test: &str, process: &str) -> PathBuf {
+    root().join(".local/logs").join(format!("{test}-{process}.log"))
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            // What an earlier run of dbt by hand left there is not part of the project.
+            if !["target", "logs"].iter().any(|skipped| entry.file_name() == *skipped) {
+                copy_folder(&entry.path(), &target);
+            }
+        } else {
+            std::fs::copy(entry.path(), &target).expect("a copy");
+        }
+    }
+}

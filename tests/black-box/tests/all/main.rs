@@ -1,0 +1,6 @@
+//! All black-box tests in one program, so that they share one warehouse.
+
+mod dbt;
+mod errors;
+mod start;
+mod sync;

@@ -1,0 +1,118 @@
+//! What a sync promises.
+
+use std::time::Duration;
+
+use black_box::{TABLES, World, warehouse, warehouse_rows, written};
+use serde_json::{Value, json};
+
+#[test]
+fn a_first_sync_equals_gitlab_row_for_row() {
+    let world = World::new("first_sync", &["--seed", "11"]);
+    let connector = world.connector(&[]);
+    let answer = world.sync(&connector);
+    world.assert_equal();
+    assert_eq!(answer["dbt"]["status"], "skipped", "no dbt-trigger was named");
+    let stats = world.gitlab.stats().expect("statistics");
+    assert_eq!(
+        stats["requests"]["total"], answer["gitlab"]["requests"],
+        "the connector counts what GitLab counts"
+    );
+    let most = stats["max_complexity"].as_u64().expect("a score");
+    assert!(most > 0 && most <= 250, "a query scored {most}");
+}
+
+#[test]
+fn the_community_edition_is_synced_without_its_missing_fields() {
+    let world = World::new("community", &["--seed", "12", "--edition", "ce"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    let rows = warehouse_rows(warehouse(), &world.raw, "merge_requests");
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["approvals_left"].is_null()));
+}
+
+#[test]
+fn an_unchanged_second_sync_moves_nothing() {
+    let world = World::new("unchanged", &["--seed", "13"]);
+    let connector = world.connector(&[]);
+    let first = world.sync(&connector);
+    let second = world.sync(&connector);
+    for table in TABLES {
+        assert!(written(&first, table) > 0, "{table}: {first:#}");
+        assert_eq!(written(&second, table), 0, "{table}: {second:#}");
+    }
+    let requests = second["gitlab"]["requests"].as_u64().expect("a number");
+    assert!(requests <= 5, "{second:#}");
+    world.assert_equal();
+}
+
+#[test]
+fn a_change_moves_only_itself() {
+    let world = World::new("change", &["--seed", "14"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    for kind in [
+        "open_merge_request",
+        "comment",
+        "merge",
+        "fail_pipeline",
+        "approve",
+        "close",
+        "edit_title",
+    ] {
+        let change = world.gitlab.change(&json!({"kind": kind})).expect("a change");
+        let answer = world.sync(&connector);
+        for table in ["merge_requests", "mr_notes", "pipelines"] {
+            let expected = change["rows"][table].as_array().map_or(0, Vec::len) as u64;
+            assert_eq!(
+                written(&answer, table),
+                expected,
+                "{table} after {change:#}\n{answer:#}"
+            );
+        }
+        world.assert_equal();
+    }
+}
+
+#[test]
+fn resumes_after_being_killed() {
+    let arguments = ["--seed", "15", "--merge-requests", "900"];
+    let world = World::new("killed", &arguments);
+    // Slow enough to be caught in the middle.
+    world.gitlab.faults(&json!({"latency_ms": 60})).expect("faults");
+    for round in 0..3 {
+        let mut connector = world.connector(&[]);
+        let url = connector.url.clone();
+        let call = std::thread::spawn(move || local_stack::http::post(&url, None, &json!({})));
+        std::thread::sleep(Duration::from_millis(900 + 500 * round));
+        connector.process.kill();
+        assert!(
+            call.join().expect("the caller").is_err(),
+            "the sync ended before it was killed"
+        );
+    }
+    world.gitlab.faults(&json!({})).expect("no faults");
+    let connector = world.connector(&[]);
+    let before: usize = warehouse_rows(warehouse(), &world.raw, "pipelines").len();
+    assert!(before > 0, "nothing was committed before the kills");
+    world.sync(&connector);
+    world.assert_equal();
+    let stages = warehouse()
+        .query(&format!("SELECT COUNT(DISTINCT stream) FROM {}._cursors", world.raw))
+        .expect("the cursors");
+    assert_eq!(stages[0][0].as_deref(), Some("2"));
+}
+
+#[test]
+fn a_moody_gitlab_loses_nothing() {
+    let world = World::new("moody", &["--seed", "16"]);
+    let connector = world.connector(&[]);
+    let rules: Vec<Value> = ["reset", "truncate", "invalid_json", "html", "partial"]
+        .iter()
+        .enumerate()
+        .map(|(index, fault)| json!({"after": 2 + 2 * index, "times": 1, "fault": fault}))
+        .chain([json!({"after": 1, "times": 1, "fault": "status", "status": 429, "retry_after": 1})])
+        .collect();
+    world.gitlab.faults(&json!({"rules": rules})).expect("faults");
+    world.sync(&connector);
+    world.assert_equal();
+}

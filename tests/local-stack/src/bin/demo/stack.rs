@@ -1,0 +1,119 @@
+//! The four processes of the demo.
+
+use std::fs;
+use std::path::PathBuf;
+
+use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
+use serde_json::Value;
+
+use crate::options::Options;
+use crate::screen::Screen;
+
+/// The token between the two functions; both listen on loopback only.
+const TRIGGER_TOKEN: &str = "demo-trigger-5f1c0d7e";
+
+/// Everything that runs. Dropping it ends it, callers before those they call.
+pub struct Stack {
+    pub connector: Connector,
+    pub trigger: Trigger,
+    pub gitlab: Option<Gitlab>,
+    pub warehouse: Warehouse,
+    remembered: PathBuf,
+}
+
+impl Stack {
+    /// Starts it all and waits until each part answers.
+    pub fn start(options: &Options, screen: &Screen) -> Result<Self, Failed> {
+        let local = root().join(".local");
+        let log = |name: &str| local.join("logs").join(format!("{name}.log"));
+        // The warehouse takes longest: it starts while the others do.
+        let mut warehouse = Warehouse::start(&options.data(), &log("warehouse"))?;
+        let trigger_options = TriggerOptions {
+            project: root().join("models"),
+            datasets: ("mergemind_raw", "mergemind"),
+            state: local.join("dbt"),
+            token: TRIGGER_TOKEN,
+        };
+        let trigger = Trigger::start(&warehouse, &trigger_options, &log("dbt-trigger"))?;
+        screen.done("dbt-trigger", &trigger.url);
+        let gitlab = match &options.own {
+            Some(_) => None,
+            None => {
+                let journal = local.join("gitlab-sim/journal.jsonl");
+                let gitlab = Gitlab::start(&["--journal", &journal.to_string_lossy()], &log("gitlab-sim"))?;
+                screen.done("simulated GitLab", &gitlab.url);
+                Some(gitlab)
+            }
+        };
+        let mut variables: Vec<(&str, &str)> = vec![
+            ("DBT_TRIGGER_URL", &trigger.url),
+            ("DBT_TRIGGER_AUTH_TOKEN", TRIGGER_TOKEN),
+        ];
+        match (&options.own, &gitlab) {
+            (Some(own), _) => variables.extend(own.variables.iter().map(|(name, value)| (*name, value.as_str()))),
+            (None, Some(gitlab)) => variables.extend([
+                ("GITLAB_BASE_URL", gitlab.url.as_str()),
+                ("GITLAB_TOKEN", GITLAB_TOKEN),
+                ("GITLAB_GROUPS", "acme"),
+            ]),
+            (None, None) => {}
+        }
+        let connector = Connector::start(&warehouse, &variables, &log("gitlab-connector"))?;
+        screen.done("gitlab-connector", &connector.url);
+        screen.during("the warehouse (BigQuery emulator)", String::new, || warehouse.wait())?;
+        let remembered = local.join("demo.env");
+        let addresses = format!(
+            "BIGQUERY_EMULATOR_HOST={}\nBIGQUERY_STORAGE_EMULATOR_HOST={}\n",
+            warehouse.rest, warehouse.storage
+        );
+        fs::write(&remembered, addresses).map_err(|e| format!("{}: {e}", remembered.display()))?;
+        Ok(Self {
+            connector,
+            trigger,
+            gitlab,
+            warehouse,
+            remembered,
+        })
+    }
+
+    /// One sync with dbt; an error unless both went well.
+    pub fn sync(&self, screen: &Screen) -> Result<Value, Failed> {
+        let requests = || {
+            let stats = self.gitlab.as_ref().and_then(|gitlab| gitlab.stats().ok());
+            let total = stats.and_then(|stats| stats["requests"]["total"].as_u64());
+            total
+                .map(|total| format!("{total} requests to GitLab so far"))
+                .unwrap_or_default()
+        };
+        let (status, answer) =
+            screen.during("POST / to gitlab-connector, as Cloud Scheduler would", requests, || {
+                self.connector.sync()
+            })?;
+        if status == 200 {
+            return Ok(answer);
+        }
+        let hint = answer["hint"].as_str().unwrap_or_default();
+        let message = answer["message"].as_str().unwrap_or("no message");
+        Err(format!(
+            "the sync failed with HTTP {status}: {message}\n  {hint}\nThe connector's log ends:\n{}",
+            self.connector.process.log_tail()
+        ))
+    }
+
+    /// Where everything is.
+    pub fn describe(&self, screen: &Screen) {
+        screen.heading("Running");
+        screen.done("gitlab-connector", &self.connector.url);
+        screen.done("dbt-trigger", &self.trigger.url);
+        if let Some(gitlab) = &self.gitlab {
+            screen.done("simulated GitLab", &gitlab.url);
+        }
+        screen.done("warehouse", &self.warehouse.rest);
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.remembered);
+    }
+}

@@ -1,0 +1,174 @@
+//! The other three processes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::process::{Failed, Process, free_port};
+use crate::warehouse::{PROJECT, Warehouse};
+use crate::{http, paths};
+
+/// The token that the simulated GitLab takes.
+pub const GITLAB_TOKEN: &str = "glpat-simulated";
+
+/// A simulated GitLab.
+#[derive(Debug)]
+pub struct Gitlab {
+    /// Its process.
+    pub process: Process,
+    /// Its address.
+    pub url: String,
+}
+
+impl Gitlab {
+    /// Starts it with `arguments` of its command line.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start(arguments: &[&str], log: &Path) -> Result<Self, Failed> {
+        let port = free_port()?;
+        let mut command = Command::new(paths::binary("gitlab-sim"));
+        command.args(["--port", &port.to_string()]).args(arguments);
+        let url = format!("http://127.0.0.1:{port}");
+        let mut process = Process::start("gitlab-sim", command, log)?;
+        process.wait_until_healthy(&format!("{url}/healthz"), Duration::from_secs(60))?;
+        Ok(Self { process, url })
+    }
+
+    /// Changes its data.
+    ///
+    /// # Errors
+    /// If nothing fits the change.
+    pub fn change(&self, change: &Value) -> Result<Value, Failed> {
+        match http::post(&format!("{}/_sim/changes", self.url), None, change)? {
+            (200, answer) => Ok(answer),
+            (status, answer) => Err(format!("the change {change} was refused with {status}: {answer}")),
+        }
+    }
+
+    /// All rows of a raw table, as they should be.
+    ///
+    /// # Errors
+    /// If there is no such table.
+    pub fn rows(&self, table: &str) -> Result<Vec<Value>, Failed> {
+        match http::get(&format!("{}/_sim/rows/{table}", self.url))? {
+            (200, Value::Array(rows)) => Ok(rows),
+            (status, answer) => Err(format!("rows of {table}: {status} {answer}")),
+        }
+    }
+
+    /// Its statistics.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn stats(&self) -> Result<Value, Failed> {
+        Ok(http::get(&format!("{}/_sim/stats", self.url))?.1)
+    }
+
+    /// Replaces its faults; see its documentation for their form.
+    ///
+    /// # Errors
+    /// If they are not understood.
+    pub fn faults(&self, faults: &Value) -> Result<(), Failed> {
+        match http::post(&format!("{}/_sim/faults", self.url), None, faults)? {
+            (200..=299, _) => Ok(()),
+            (status, answer) => Err(format!("faults were refused with {status}: {answer}")),
+        }
+    }
+}
+
+/// A running `gitlab-connector`.
+#[derive(Debug)]
+pub struct Connector {
+    /// Its process.
+    pub process: Process,
+    /// Its address.
+    pub url: String,
+}
+
+impl Connector {
+    /// Starts it with nothing but these variables and its port.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start(warehouse: &Warehouse, variables: &[(&str, &str)], log: &Path) -> Result<Self, Failed> {
+        let port = free_port()?;
+        let mut command = function("gitlab-connector", port, warehouse);
+        command.envs(variables.iter().copied());
+        let url = format!("http://127.0.0.1:{port}");
+        let mut process = Process::start("gitlab-connector", command, log)?;
+        process.wait_until_healthy(&format!("{url}/healthz"), Duration::from_secs(60))?;
+        Ok(Self { process, url })
+    }
+
+    /// The request that Cloud Scheduler would send.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub fn sync(&self) -> Result<http::Answer, Failed> {
+        http::post(&self.url, None, &json!({"source": "scheduler"}))
+    }
+}
+
+/// How to start dbt-trigger.
+#[derive(Debug)]
+pub struct TriggerOptions<'a> {
+    /// The dbt project.
+    pub project: PathBuf,
+    /// The datasets of raw and modelled tables.
+    pub datasets: (&'a str, &'a str),
+    /// A folder for what dbt writes.
+    pub state: PathBuf,
+    /// The token that callers show.
+    pub token: &'a str,
+}
+
+/// A running `dbt-trigger`.
+#[derive(Debug)]
+pub struct Trigger {
+    /// Its process.
+    pub process: Process,
+    /// Its address.
+    pub url: String,
+}
+
+impl Trigger {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start(warehouse: &Warehouse, options: &TriggerOptions, log: &Path) -> Result<Self, Failed> {
+        let port = free_port()?;
+        let mut command = function("dbt-trigger", port, warehouse);
+        command
+            .env("AUTH_TOKEN", options.token)
+            .env("DBT_PYTHON", paths::venv_python("dbt"))
+            .env("DBT_PROJECT_DIR", &options.project)
+            .env("DBT_STATE_DIR", &options.state)
+            .env("BQ_DATASET_RAW", options.datasets.0)
+            .env("BQ_DATASET_MODELED", options.datasets.1);
+        let url = format!("http://127.0.0.1:{port}");
+        let mut process = Process::start("dbt-trigger", command, log)?;
+        process.wait_until_healthy(&format!("{url}/healthz"), Duration::from_secs(60))?;
+        Ok(Self { process, url })
+    }
+}
+
+/// A function with an environment of its own: what the caller's shell happens to hold must not matter.
+fn function(name: &str, port: u16, warehouse: &Warehouse) -> Command {
+    let mut command = Command::new(paths::binary(name));
+    command.env_clear();
+    for inherited in ["PATH", "HOME", "TMPDIR", "LANG", "LOG_LEVEL"] {
+        if let Some(value) = std::env::var_os(inherited) {
+            command.env(inherited, value);
+        }
+    }
+    command
+        .env("PORT", port.to_string())
+        .env("PROJECT_ID", PROJECT)
+        .env("BIGQUERY_EMULATOR_HOST", &warehouse.rest)
+        .env("BIGQUERY_STORAGE_EMULATOR_HOST", &warehouse.storage);
+    command
+}

@@ -1,0 +1,27 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// One of the workspace's programs, built into the same folder as this one.
+pub fn binary(name: &str) -> PathBuf {
+    let me = std::env::current_exe().unwrap_or_default();
+    let folder = me.parent().unwrap_or(Path::new("."));
+    // Tests run from `deps`, one folder below the programs.
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    folder.join(name)
+}
+
+/// The interpreter of the environment `dbt` or `emulator`, made by `scripts/prepare-python`.
+pub fn venv_python(name: &str) -> PathBuf {
+    root().join(".local").join(format!("venv-{name}")).join("bin/python")
+}
