@@ -1,0 +1,151 @@
+//! What dbt says about a run (`run_results.json`), as callers and the log get it.
+
+mod answer;
+mod results;
+
+use std::time::Duration;
+
+pub use answer::stopping;
+pub use results::{Node, Results};
+
+use crate::runner::{Ended, How};
+
+/// A run that has ended; shared by all its callers.
+#[derive(Debug)]
+pub struct Run {
+    pub run_id: String,
+    pub elapsed: Duration,
+    pub dbt_version: Option<String>,
+    /// The nodes dbt came to; empty if it could not run.
+    pub results: Results,
+    pub verdict: Verdict,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything was built and every test passed.
+    Success,
+    /// Everything was built, but tests failed or warned.
+    Warning,
+    /// Nodes failed, or were skipped because others failed.
+    NodesFailed,
+    /// dbt could not run; why.
+    CouldNotRun(String),
+    /// It was ended because it took too long; the limit.
+    TimedOut(Duration),
+    /// It was ended because the function stops.
+    Stopped,
+}
+
+impl Verdict {
+    /// From how dbt ended and what it left: the results of `dbt build`, or `None` if it wrote none.
+    pub fn of(ended: &Ended, results: Option<&Results>, limit: Duration) -> Self {
+        let complaint = || ended.log.complaint();
+        match &ended.how {
+            How::TimedOut => Self::TimedOut(limit),
+            How::Stopped => Self::Stopped,
+            How::Lost(problem) => Self::CouldNotRun(match complaint() {
+                Some(complaint) => format!("the dbt process is gone: {problem}: {complaint}"),
+                None => format!("the dbt process is gone: {problem}"),
+            }),
+            How::Killed(signal) => Self::CouldNotRun(format!(
+                "dbt was ended by {signal}, which did not come from here; the machine may have run out of memory"
+            )),
+            How::Exited(code @ 0..=1) => match results {
+                Some(results) if results.has_failed() => Self::NodesFailed,
+                // dbt counts a failed test as a failure, too.
+                Some(results) if results.has_complaints() => Self::Warning,
+                _ if *code == 0 => Self::Success,
+                _ => Self::CouldNotRun(complaint().unwrap_or_else(|| "dbt failed and did not say why".into())),
+            },
+            How::Exited(code) => Self::CouldNotRun(
+                complaint().unwrap_or_else(|| format!("dbt ended with exit code {code} and did not say why")),
+            ),
+        }
+    }
+}
+
+impl Run {
+    /// Writes one line for each node and one for the run.
+    pub fn log(&self) {
+        for node in &self.results.nodes {
+            node.log(&self.run_id);
+        }
+        let counts = &self.results.counts;
+        // Levels are fixed where an event is written, hence a macro.
+        macro_rules! line {
+            ($level:ident, $($what:tt)*) => {
+                tracing::$level!(
+                    run_id = self.run_id.as_str(), elapsed_s = self.elapsed.as_secs_f64(),
+                    nodes = counts.total, failed = counts.fail + counts.error, skipped = counts.skipped,
+                    $($what)*
+                )
+            };
+        }
+        match &self.verdict {
+            Verdict::Success => line!(info, "dbt run ended: success"),
+            Verdict::Warning => line!(warn, "dbt run ended: all built, but tests failed or warned"),
+            Verdict::NodesFailed => line!(error, "dbt run ended: nodes failed"),
+            Verdict::CouldNotRun(why) => line!(error, "dbt could not run: {why}"),
+            Verdict::TimedOut(limit) => line!(error, "dbt run ended: it took longer than {limit:?}"),
+            Verdict::Stopped => line!(warn, "dbt run ended: the function stops"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::Log;
+
+    fn verdict(how: How, statuses: &[(&str, &str)]) -> Verdict {
+        let ended = Ended {
+            how,
+            log: Log::default(),
+            dbt_version: None,
+        };
+        let results = results::tests::results(statuses);
+        Verdict::of(&ended, Some(&results), Duration::from_secs(9))
+    }
+
+    #[test]
+    fn each_kind_of_run_has_its_verdict() {
+        let built = ("model.p.a", "success");
+        assert_eq!(
+            verdict(How::Exited(0), &[built, ("test.p.t", "pass")]),
+            Verdict::Success
+        );
+        assert_eq!(
+            verdict(How::Exited(0), &[built, ("test.p.t", "warn")]),
+            Verdict::Warning
+        );
+        assert_eq!(
+            verdict(How::Exited(1), &[built, ("test.p.t", "fail")]),
+            Verdict::Warning
+        );
+        for bad in [
+            ("model.p.b", "error"),
+            ("test.p.t", "error"),
+            ("model.p.b", "skipped"),
+            ("model.p.b", "partial success"),
+        ] {
+            assert_eq!(verdict(How::Exited(1), &[built, bad]), Verdict::NodesFailed, "{bad:?}");
+        }
+        assert_eq!(
+            verdict(How::TimedOut, &[built]),
+            Verdict::TimedOut(Duration::from_secs(9))
+        );
+        for how in [
+            How::Exited(2),
+            How::Exited(1),
+            How::Killed("SIGKILL".into()),
+            How::Lost("x".into()),
+        ] {
+            assert!(
+                matches!(verdict(how.clone(), &[built]), Verdict::CouldNotRun(_)),
+                "{how:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A run as the JSON that a caller gets.
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+use serde_json::{Value, json};
+
+use super::{Node, Run, Verdict};
+use crate::request::RUN_DBT;
+
+/// How many failed nodes the message names; the details have all.
+const NAMED: usize = 5;
+
+impl Run {
+    /// The answer to a caller that called itself `source`.
+    ///
+    /// # Errors
+    /// 500 `dbt_failed`, 504 `dbt_timeout` or 503 `stopping`; each with the same object that a
+    /// success gives as its `details`, as far as dbt came.
+    pub fn answer(&self, source: &str, fail_on_test_failure: bool) -> Result<Value, ApiError> {
+        let failed = |message: String| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "dbt_failed", message)
+                .with_details(self.body("error", source))
+        };
+        match &self.verdict {
+            Verdict::Success => Ok(self.body("success", source)),
+            Verdict::Warning if fail_on_test_failure && self.results.has_failed_tests() => {
+                Err(failed(self.name_causes("tests failed"))
+                    .with_hint("all models were built; FAIL_ON_TEST_FAILURE=true makes failed tests an error"))
+            }
+            Verdict::Warning => Ok(self.body("warning", source)),
+            Verdict::NodesFailed => {
+                Err(failed(self.name_causes("dbt failed")).with_hint("details.nodes has every node with dbt's message"))
+            }
+            Verdict::CouldNotRun(why) => Err(failed(format!("dbt could not run: {why}"))
+                .with_hint("the function's log has more, under this request's trace")),
+            Verdict::TimedOut(limit) => {
+                let message = format!("dbt was ended because it took longer than {} s", limit.as_secs_f64());
+                Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, "dbt_timeout", message)
+                    .with_hint("raise DBT_TIMEOUT_SECONDS, or make the models smaller")
+                    .with_details(self.body("error", source)))
+            }
+            Verdict::Stopped => Err(stopping().with_details(self.body("error", source))),
+        }
+    }
+
+    fn body(&self, status: &str, source: &str) -> Value {
+        json!({
+            "status": status,
+            "run_id": self.run_id,
+            "action": RUN_DBT,
+            "source": source,
+            "dbt_version": self.dbt_version,
+            "elapsed_s": (self.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
+            "counts": self.results.counts,
+            "nodes": self.results.nodes,
+        })
+    }
+
+    fn name_causes(&self, what: &str) -> String {
+        let causes: Vec<&Node> = self.results.causes().collect();
+        let mut message = what.to_owned();
+        for (i, node) in causes.iter().take(NAMED).enumerate() {
+            let told = node.message.as_deref().unwrap_or(&node.status);
+            let separator = if i == 0 { ": " } else { "; " };
+            message += &format!("{separator}{} {}: {told}", node.kind, node.name);
+        }
+        if causes.len() > NAMED {
+            message += &format!("; and {} more", causes.len() - NAMED);
+        }
+        match self.results.counts.skipped {
+            0 => message,
+            1 => message + " (1 node was skipped because of that)",
+            n => message + &format!(" ({n} nodes were skipped because of that)"),
+        }
+    }
+}
+
+/// 503: the function was told to stop before or during the run.
+pub fn stopping() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "stopping",
+        "the function is stopping, and dbt was ended with it",
+    )
+    .with_hint("call again; another instance will answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::results::tests::results;
+    use super::*;
+
+    fn run(verdict: Verdict, statuses: &[(&str, &str)]) -> Run {
+        Run {
+            run_id: "r1".into(),
+            elapsed: Duration::from_millis(3_200),
+            dbt_version: Some("1.11.16".into()),
+            results: results(statuses),
+            verdict,
+        }
+    }
+
+    #[test]
+    fn success_is_the_contracts_object() {
+        let answer = run(Verdict::Success, &[("model.p.a", "success")])
+            .answer("me", false)
+            .expect("success");
+        assert_eq!(
+            answer,
+            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "dbt_version": "1.11.16", "elapsed_s": 3.2,
+                "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
+                "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.25, "rows": 7, "message": "success it is"}]})
+        );
+    }
+
+    #[test]
+    fn failing_nodes_are_named_and_skipped_ones_counted() {
+        let error = run(
+            Verdict::NodesFailed,
+            &[("model.p.a", "error"), ("model.p.b", "skipped"), ("test.p.t", "fail")],
+        )
+        .answer("me", false)
+        .expect_err("failed");
+        assert_eq!((error.status().as_u16(), error.code()), (500, "dbt_failed"));
+        assert_eq!(
+            error.message(),
+            "dbt failed: model a: error it is; test t: fail it is (1 node was skipped because of that)"
+        );
+    }
+
+    #[test]
+    fn many_failures_are_cut_short() {
+        let all: Vec<_> = (0..9).map(|i| (format!("model.p.m{i}"), "error")).collect();
+        let all: Vec<_> = all.iter().map(|(id, status)| (id.as_str(), *status)).collect();
+        let error = run(Verdict::NodesFailed, &all).answer("me", false).expect_err("failed");
+        assert!(
+            error.message().ends_with("model m4: error it is; and 4 more"),
+            "{}",
+            error.message()
+        );
+    }
+
+    #[test]
+    fn failed_tests_fail_the_call_only_if_asked() {
+        let failed = run(Verdict::Warning, &[("test.p.t", "fail")]);
+        assert_eq!(failed.answer("me", false).expect("a warning")["status"], "warning");
+        assert_eq!(failed.answer("me", true).expect_err("an error").code(), "dbt_failed");
+        let warned = run(Verdict::Warning, &[("test.p.t", "warn")]);
+        assert_eq!(warned.answer("me", true).expect("a warning")["status"], "warning");
+    }
+
+    #[test]
+    fn the_other_ends_have_their_codes() {
+        for (verdict, status, code) in [
+            (Verdict::CouldNotRun("no".into()), 500, "dbt_failed"),
+            (Verdict::TimedOut(Duration::from_secs(300)), 504, "dbt_timeout"),
+            (Verdict::Stopped, 503, "stopping"),
+        ] {
+            let error = run(verdict, &[]).answer("me", false).expect_err("an error");
+            assert_eq!((error.status().as_u16(), error.code()), (status, code));
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! One resident process and the conversation with it.
+
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal as Number, kill_process_group};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::runner::log::{Line, read_lines};
+use crate::runner::{How, Invocation, LADDER, Launch, Limits, Log, Signal};
+
+/// The program of the process; passed with `-c`, so that the function is one file.
+const SOURCE: &str = include_str!("../../../python/worker.py");
+/// Its exit status when it may not fork.
+const CANNOT_FORK: i32 = 3;
+/// How long the last lines of the log may take after a run's end.
+const LOG_TAIL: Duration = Duration::from_secs(1);
+/// How long it may take to end after it was asked to; it gives a run 2 s itself.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// What the process is told first.
+pub(super) struct Opening<'a> {
+    pub(super) parse_args: &'a [String],
+    pub(super) watch: &'a [PathBuf],
+}
+
+/// A process that is ready.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) dbt_version: String,
+    child: Child,
+    stdin: ChildStdin,
+    messages: UnboundedReceiver<Message>,
+    log: Arc<Mutex<Log>>,
+}
+
+/// What became of a command.
+pub(super) enum Outcome {
+    /// It ended; the process waits for the next.
+    Ended { how: How, log: Log },
+    /// The process has ended, too.
+    Gone { how: How, log: Log },
+    /// Nothing was run, and the process has ended.
+    CannotFork,
+}
+
+#[derive(Debug)]
+enum Message {
+    Event(Event),
+    EndOfLog(String),
+    /// Standard output was closed: the process has ended. (Standard error may stay open, held by
+    /// something that a run left behind.)
+    Closed,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    Ready {
+        dbt: String,
+        parsed: bool,
+        threads: u32,
+    },
+    Finished {
+        id: String,
+        exit_code: Option<i32>,
+        signal: Option<String>,
+    },
+}
+
+impl Live {
+    /// Starts a process and waits until it is ready.
+    ///
+    /// # Errors
+    /// Why it is not, for people.
+    pub(super) async fn start(launch: &Launch, opening: Opening<'_>) -> Result<Self, String> {
+        let mut child = launch
+            .command()
+            .args(["-c", SOURCE])
+            .spawn()
+            .map_err(|e| launch.explain(&e))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err("it has no pipes".into());
+        };
+        let (sender, messages) = unbounded_channel();
+        let log = Arc::new(Mutex::new(Log::default()));
+        tokio::spawn(read_events(stdout, sender.clone()));
+        tokio::spawn(read_log(stderr, log.clone(), sender));
+        let mut live = Self {
+            dbt_version: String::new(),
+            child,
+            stdin,
+            messages,
+            log,
+        };
+        let open = json!({"cmd": "open", "parse_args": opening.parse_args, "watch": opening.watch});
+        // If it has died already, the next line finds out and tells why.
+        let _ = live.send(&open).await;
+        loop {
+            match live.messages.recv().await {
+                Some(Message::Event(Event::Ready { dbt, parsed, threads })) => {
+                    live.dbt_version = dbt;
+                    live.complain(parsed, threads);
+                    return Ok(live);
+                }
+                Some(Message::Closed) | None => break,
+                Some(_) => {}
+            }
+        }
+        let status = live.wait().await;
+        let _ = timeout(LOG_TAIL, read_to_the_end(&mut live.messages)).await;
+        let complaint = live.log().complaint().unwrap_or_default();
+        Err(format!(
+            "it ended ({status}) {complaint}; is DBT_PYTHON, '{}', the Python interpreter of the environment that has dbt?",
+            launch.python
+        ))
+    }
+
+    fn complain(&self, parsed: bool, threads: u32) {
+        if !parsed {
+            let complaint = self.log().complaint().unwrap_or_default();
+            tracing::error!("dbt can't parse the project; every run will try again: {complaint}");
+        }
+        if threads != 1 {
+            tracing::warn!(
+                threads,
+                "native threads run in the dbt worker; set DBT_RUNNER=cli if runs hang"
+            );
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end; how it ended, for people.
+    pub(super) async fn wait(&mut self) -> String {
+        said(self.child.wait().await)
+    }
+
+    pub(super) async fn run(&mut self, invocation: &Invocation, limits: &Limits) -> Outcome {
+        let id = invocation.id.as_str();
+        *self.log() = Log::default();
+        let command =
+            json!({"cmd": "run", "id": id, "args": invocation.args, "reuse_manifest": invocation.reuse_manifest});
+        if self.send(&command).await.is_err() {
+            return self.gone().await;
+        }
+        let early = tokio::select! {
+            finished = finished(&mut self.messages, id) => match finished {
+                Some(how) => return self.ended(id, how).await,
+                None => return self.gone().await,
+            },
+            () = tokio::time::sleep_until(limits.deadline) => How::TimedOut,
+            () = limits.stop.cancelled() => How::Stopped,
+        };
+        for (signal, grace) in LADDER {
+            let name = match signal {
+                Signal::Int => "SIGINT",
+                Signal::Term => "SIGTERM",
+                Signal::Kill => "SIGKILL",
+            };
+            tracing::warn!("sending {name} to dbt");
+            let _ = self.send(&json!({"cmd": "signal", "id": id, "signal": name})).await;
+            match timeout(grace, finished(&mut self.messages, id)).await {
+                Ok(Some(_)) => return self.ended(id, early).await,
+                Ok(None) => break,
+                Err(_) => {}
+            }
+        }
+        // It does not answer, as when it hangs while it parses: end the process itself.
+        self.kill().await;
+        let log = self.log().clone();
+        Outcome::Gone { how: early, log }
+    }
+
+    async fn ended(&mut self, id: &str, how: How) -> Outcome {
+        let messages = &mut self.messages;
+        let tail = async {
+            while let Some(message) = messages.recv().await {
+                if matches!(message, Message::EndOfLog(of) if of == id) {
+                    break;
+                }
+            }
+        };
+        let _ = timeout(LOG_TAIL, tail).await;
+        let log = std::mem::take(&mut *self.log());
+        Outcome::Ended { how, log }
+    }
+
+    async fn gone(&mut self) -> Outcome {
+        self.signal_group(Number::KILL);
+        let status = self.child.wait().await;
+        if status.as_ref().is_ok_and(|status| status.code() == Some(CANNOT_FORK)) {
+            return Outcome::CannotFork;
+        }
+        let _ = timeout(LOG_TAIL, read_to_the_end(&mut self.messages)).await;
+        let log = self.log().clone();
+        let how = How::Lost(format!("it died during the run ({})", said(status)));
+        Outcome::Gone { how, log }
+    }
+
+    async fn send(&mut self, command: &Value) -> std::io::Result<()> {
+        self.stdin.write_all(format!("{command}\n").as_bytes()).await
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the process to end, and sees to it that it does.
+    pub(super) async fn close(self) {
+        let Self { mut child, stdin, .. } = self;
+        drop(stdin);
+        if timeout(CLOSE, child.wait()).await.is_err() {
+            let _ = child.kill().await;
+        }
+    }
+
+    async fn kill(&mut self) {
+        self.signal_group(Number::KILL);
+        let _ = self.child.kill().await;
+    }
+
+    fn signal_group(&self, number: Number) {
+        if let Some(group) = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            let _ = kill_process_group(group, number);
+        }
+    }
+}
+
+/// How run `id` ended; `None` if the process has ended instead.
+async fn finished(messages: &mut UnboundedReceiver<Message>, id: &str) -> Option<How> {
+    loop {
+        match messages.recv().await? {
+            Message::Closed => return None,
+            Message::Event(Event::Finished {
+                id: of,
+                exit_code,
+                signal,
+            }) if of == id => {
+                return Some(match (exit_code, signal) {
+                    (Some(code), _) => How::Exited(code),
+                    (None, signal) => How::Killed(signal.unwrap_or_else(|| "a signal".into())),
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Waits until both readers have ended.
+async fn read_to_the_end(messages: &mut UnboundedReceiver<Message>) {
+    while messages.recv().await.is_some() {}
+}
+
+async fn read_events(stdout: impl AsyncRead + Unpin, sender: UnboundedSender<Message>) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        match serde_json::from_str(&line) {
+            Ok(event) => {
+                let _ = sender.send(Message::Event(event));
+            }
+            Err(e) => tracing::warn!("the dbt worker sent what is no event: {e}"),
+        }
+    }
+    let _ = sender.send(Message::Closed);
+}
+
+async fn read_log(stderr: impl AsyncRead + Unpin, log: Arc<Mutex<Log>>, sender: UnboundedSender<Message>) {
+    read_lines(BufReader::new(stderr), |line| match line {
+        Line::End { id } => {
+            let _ = sender.send(Message::EndOfLog(id));
+        }
+        line => log.lock().unwrap_or_else(PoisonError::into_inner).add(line),
+    })
+    .await;
+}
+
+fn said(status: std::io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(e) => format!("unknown: {e}"),
+    }
+}

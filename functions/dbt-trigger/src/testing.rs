@@ -1,0 +1,25 @@
+//! Helpers of the unit tests.
+
+use std::path::Path;
+
+use mergemind_shared::config::Env;
+use tempfile::TempDir;
+
+use crate::config::{Config, DbtConfig};
+use crate::state::State;
+
+/// A directory that passes for a dbt project.
+pub fn empty_project() -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("dbt_project.yml"), "name: empty\n").expect("written");
+    directory
+}
+
+/// The configuration and state of a project at `directory`, all else by default.
+pub fn dbt_config(directory: &Path) -> (DbtConfig, State) {
+    let directory = directory.to_str().expect("unicode");
+    let mut env = Env::from_map([("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", directory)]);
+    let config = Config::read(&mut env).dbt;
+    let state = State::open(&config).expect("a state directory");
+    (config, state)
+}
