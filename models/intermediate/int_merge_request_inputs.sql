@@ -1,0 +1,30 @@
+-- When anything that a row of dim_merge_requests is made of last changed in the raw tables.
+-- Reads the raw tables, not staging: a deleted comment changes its merge request, too. Only ids and times are scanned.
+-- Names of people and projects are left to dim_merge_requests, which compares them; a user's bot flag counts here.
+with changes as (
+    select id as merge_request_id, _synced_at as changed_at
+    from {{ source('gitlab', 'merge_requests') }}
+    union all
+    select notes.merge_request_id, greatest(notes._synced_at, coalesce(bots._synced_at, notes._synced_at)) as changed_at
+    from {{ source('gitlab', 'mr_notes') }} as notes
+    left join {{ source('gitlab', 'users') }} as bots
+        on notes.author_id = bots.id and bots.bot
+    union all
+    select merge_requests.id as merge_request_id, pipelines._synced_at as changed_at
+    from {{ source('gitlab', 'merge_requests') }} as merge_requests
+    inner join {{ source('gitlab', 'pipelines') }} as pipelines
+        on merge_requests.head_pipeline_id = pipelines.id
+    union all
+    select merge_requests.id as merge_request_id, pipelines._synced_at as changed_at
+    from {{ source('gitlab', 'merge_requests') }} as merge_requests
+    inner join {{ source('gitlab', 'pipelines') }} as pipelines
+        on
+            merge_requests.project_id = pipelines.project_id
+            and merge_requests.iid = pipelines.merge_request_iid
+)
+
+select
+    merge_request_id,
+    max(changed_at) as inputs_synced_at
+from changes
+group by merge_request_id
