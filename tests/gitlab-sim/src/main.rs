@@ -1,1 +1,104 @@
-fn main() {}
+//! `gitlab-sim`: a GitLab that answers from generated data, for tests, demos and benchmarks.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use gitlab_sim::generate::Sizes;
+use gitlab_sim::instant::{self, HOUR};
+use gitlab_sim::journal::Journal;
+use gitlab_sim::server;
+
+/// A GitLab that answers from generated data. Same seed, sizes and anchor: same data.
+#[derive(Parser)]
+#[command(name = "gitlab-sim", version)]
+struct Arguments {
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    #[arg(long, default_value_t = 12)]
+    projects: u32,
+    /// Merge requests that the token may see; some hidden ones come on top
+    #[arg(long, default_value_t = 2000)]
+    merge_requests: u32,
+    /// How far back the data goes
+    #[arg(long, default_value_t = 18)]
+    months: u32,
+    #[arg(long, value_enum, default_value_t = Edition::Ee)]
+    edition: Edition,
+    /// Nothing in the data is newer than this RFC 3339 time; by default the current hour
+    #[arg(long, value_parser = |text: &str| instant::parse(text).ok_or("not an RFC 3339 time"))]
+    anchor: Option<i64>,
+    /// File that remembers data and changes: a restart with it goes on where the last one ended,
+    /// and its sizes win over the arguments
+    #[arg(long)]
+    journal: Option<PathBuf>,
+    /// Access tokens that are let in
+    #[arg(long, default_value = "glpat-simulated")]
+    token: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Edition {
+    Ee,
+    Ce,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("gitlab-sim: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), String> {
+    let now = instant::now();
+    let sizes = Sizes {
+        seed: arguments.seed,
+        projects: arguments.projects,
+        merge_requests: arguments.merge_requests,
+        months: arguments.months,
+        hidden_percent: 1.0,
+        // Longer than a page, so that some page comes out empty with more to come.
+        hidden_run: if arguments.merge_requests >= 200 { 120 } else { 0 },
+        enterprise: matches!(arguments.edition, Edition::Ee),
+        anchor: arguments.anchor.unwrap_or(now - now.rem_euclid(HOUR)),
+    };
+    let (journal, world) = match &arguments.journal {
+        Some(path) => Journal::open(path, sizes)?,
+        None => Journal::none(sizes),
+    };
+    let listener = tokio::net::TcpListener::bind((arguments.host, arguments.port))
+        .await
+        .map_err(|e| format!("can't listen on {}:{}: {e}", arguments.host, arguments.port))?;
+    let address = listener.local_addr().map_err(|e| e.to_string())?;
+    println!("listening on http://{address}");
+    let app = server::app(world, journal, arguments.token);
+    tokio::select! {
+        served = axum::serve(listener, app) => served.map_err(|e| e.to_string()),
+        () = stopped() => Ok(()),
+    }
+}
+
+/// SIGTERM or Ctrl-C. Nothing is drained: whoever stops a simulator wants it gone.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -83,11 +83,7 @@ pub fn merge_request_url(world: &World, row: &MergeRequest) -> String {
 
 pub fn note_url(world: &World, note: &Note) -> Option<String> {
     let row = world.merge_requests.get(note.merge_request)?;
-    Some(format!(
-        "{}#note_{}",
-        merge_request_url(world, row),
-        note.id
-    ))
+    Some(format!("{}#note_{}", merge_request_url(world, row), note.id))
 }
 
 impl MergeRequest {

@@ -7,17 +7,12 @@ impl World {
     pub fn add_project(&mut self, make: impl FnOnce(u64) -> Project) -> u64 {
         let id = self.projects.add(make);
         let path = self.projects.get(id).map(Project::full_path);
-        self.project_paths
-            .extend(path.map(|path| (path.to_lowercase(), id)));
+        self.project_paths.extend(path.map(|path| (path.to_lowercase(), id)));
         id
     }
 
     /// Adds a merge request and gives it the next number in its project.
-    pub fn add_merge_request(
-        &mut self,
-        make: impl FnOnce(u64, u32) -> MergeRequest,
-        project: u64,
-    ) -> u64 {
+    pub fn add_merge_request(&mut self, make: impl FnOnce(u64, u32) -> MergeRequest, project: u64) -> u64 {
         let home = self
             .projects
             .get_mut(project)
@@ -96,9 +91,7 @@ impl World {
     /// Takes a note out. The counters go down and nothing else moves, as in GitLab.
     pub fn remove_note(&mut self, id: u64) -> Option<Note> {
         let note = self.notes.remove(id)?;
-        self.save_quietly(note.merge_request, |row| {
-            row.notes.retain(|other| *other != id)
-        });
+        self.save_quietly(note.merge_request, |row| row.notes.retain(|other| *other != id));
         self.recount(note.merge_request);
         Some(note)
     }

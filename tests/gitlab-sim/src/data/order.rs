@@ -83,11 +83,7 @@ impl Order {
     /// Which of two places comes first. Rows without a value come last in both directions, as in GitLab.
     pub fn compare(self, a: &(SortKey, u64), b: &(SortKey, u64)) -> Ordering {
         let turn = |ordering: Ordering| {
-            if self.descending {
-                ordering.reverse()
-            } else {
-                ordering
-            }
+            if self.descending { ordering.reverse() } else { ordering }
         };
         let by_key = match (&a.0, &b.0) {
             (SortKey::Time(a), SortKey::Time(b)) => match (a, b) {

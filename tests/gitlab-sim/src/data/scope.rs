@@ -30,9 +30,9 @@ pub fn projects_where<'a>(
     projects
         .filter(|project| ids.is_none_or(|ids| ids.contains(&project.id)))
         .filter(|project| {
-            needle.as_deref().is_none_or(|needle| {
-                project.name.to_lowercase().contains(needle) || project.path.contains(needle)
-            })
+            needle
+                .as_deref()
+                .is_none_or(|needle| project.name.to_lowercase().contains(needle) || project.path.contains(needle))
         })
         .collect()
 }

@@ -34,10 +34,7 @@ pub struct Span {
 impl Span {
     pub fn holds(self, at: Option<Instant>) -> bool {
         match at {
-            Some(at) => {
-                self.after.is_none_or(|after| at >= after)
-                    && self.before.is_none_or(|before| at <= before)
-            }
+            Some(at) => self.after.is_none_or(|after| at >= after) && self.before.is_none_or(|before| at <= before),
             None => self.after.is_none() && self.before.is_none(),
         }
     }
@@ -45,9 +42,7 @@ impl Span {
 
 impl Filter {
     fn holds(&self, row: &MergeRequest) -> bool {
-        self.iids
-            .as_ref()
-            .is_none_or(|iids| iids.contains(&row.iid))
+        self.iids.as_ref().is_none_or(|iids| iids.contains(&row.iid))
             && self.state.is_none_or(|state| row.state == state)
             && self.updated.holds(Some(row.updated_at))
             && self.created.holds(Some(row.created_at))
@@ -67,8 +62,7 @@ pub fn merge_requests<'w: 'f, 'f>(
     let row = |id: u64| world.merge_requests.get(id);
     let projects = projects.iter().copied();
     if let Some(iids) = &filter.iids {
-        let found =
-            projects.flat_map(|project| iids.iter().filter_map(|iid| project.by_iid.get(iid)));
+        let found = projects.flat_map(|project| iids.iter().filter_map(|iid| project.by_iid.get(iid)));
         return sorted(found.filter_map(|id| row(*id)), filter, order, from);
     }
     let (index, span): (fn(&Project) -> &BTreeSet<Key>, Span) = match order.column {
@@ -123,10 +117,7 @@ fn sorted<'w: 'f, 'f>(
     let mut keyed: Vec<_> = rows
         .filter(|row| filter.holds(row))
         .map(|row| (order.key(row), row))
-        .filter(|(key, _)| {
-            from.as_ref()
-                .is_none_or(|from| order.compare(key, from).is_gt())
-        })
+        .filter(|(key, _)| from.as_ref().is_none_or(|from| order.compare(key, from).is_gt()))
         .collect();
     keyed.sort_by(|a, b| order.compare(&a.0, &b.0));
     keyed.dedup_by_key(|(_, row)| row.id);
@@ -156,8 +147,7 @@ impl<'a> Merge<'a> {
 
     fn advance(&mut self, part: usize) {
         if let Some((at, id)) = self.parts[part].next() {
-            self.heads
-                .push(((self.sign * at, self.sign * id as i64), part));
+            self.heads.push(((self.sign * at, self.sign * id as i64), part));
         }
     }
 }

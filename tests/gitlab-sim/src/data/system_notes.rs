@@ -34,9 +34,7 @@ pub fn requested_review(world: &World, users: &[u64]) -> String {
 pub fn added_commits(count: u32, head: &Sha) -> String {
     let noun = if count == 1 { "commit" } else { "commits" };
     let short = &hex(head)[..8];
-    format!(
-        "added {count} {noun}\n\n<ul><li>{short} - Address review</li></ul>\n\n[Compare with previous version]()"
-    )
+    format!("added {count} {noun}\n\n<ul><li>{short} - Address review</li></ul>\n\n[Compare with previous version]()")
 }
 
 pub fn changed_title(old: &str, new: &str) -> String {

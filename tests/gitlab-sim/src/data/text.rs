@@ -27,9 +27,7 @@ impl Text {
         match self {
             Self::Plain(text) => Cow::Borrowed(text),
             Self::Comment(seed) => Cow::Owned(words::comment(*seed)),
-            Self::Description { seed, bytes } => {
-                Cow::Owned(words::description(*seed, *bytes as usize))
-            }
+            Self::Description { seed, bytes } => Cow::Owned(words::description(*seed, *bytes as usize)),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use crate::random::Random;
 
 const VERBS: [&str; 14] = [
-    "Fix", "Add", "Remove", "Refactor", "Speed up", "Document", "Rename", "Split", "Harden",
-    "Cache", "Migrate", "Upgrade", "Revert", "Simplify",
+    "Fix", "Add", "Remove", "Refactor", "Speed up", "Document", "Rename", "Split", "Harden", "Cache", "Migrate",
+    "Upgrade", "Revert", "Simplify",
 ];
 const THINGS: [&str; 20] = [
     "invoice rounding",
@@ -107,11 +107,7 @@ pub fn comment(seed: u32) -> String {
         if n > 0 {
             text.push_str(if random.chance(0.2) { "\n\n" } else { " " });
         }
-        let bank: &[&str] = if random.chance(0.03) {
-            &AWKWARD
-        } else {
-            &REMARKS
-        };
+        let bank: &[&str] = if random.chance(0.03) { &AWKWARD } else { &REMARKS };
         let remark: &str = random.pick::<&str>(bank);
         text.push_str(remark);
     }
@@ -124,16 +120,8 @@ pub fn description(seed: u32, bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 200);
     text.push_str("## What does this change?\n\n");
     while text.len() < bytes {
-        let bank: &[&str] = if random.chance(0.02) {
-            &AWKWARD
-        } else {
-            &REMARKS
-        };
-        let (verb, thing, reason) = (
-            random.pick(&VERBS),
-            random.pick(&THINGS),
-            random.pick(&REASONS),
-        );
+        let bank: &[&str] = if random.chance(0.02) { &AWKWARD } else { &REMARKS };
+        let (verb, thing, reason) = (random.pick(&VERBS), random.pick(&THINGS), random.pick(&REASONS));
         let _ = writeln!(text, "- [ ] {verb} {thing} {reason}. {}", random.pick(bank));
     }
     text

@@ -19,12 +19,7 @@ pub struct Diary<'a> {
 }
 
 impl<'a> Diary<'a> {
-    pub fn open(
-        world: &'a World,
-        loose: &'a mut Loose,
-        row: &MergeRequest,
-        anchor: Instant,
-    ) -> Self {
+    pub fn open(world: &'a World, loose: &'a mut Loose, row: &MergeRequest, anchor: Instant) -> Self {
         Self {
             world,
             loose,
@@ -61,20 +56,9 @@ impl<'a> Diary<'a> {
         }
     }
 
-    pub fn push(
-        &mut self,
-        random: &mut Random,
-        row: &mut MergeRequest,
-        at: Instant,
-        commits: u32,
-    ) -> bool {
+    pub fn push(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant, commits: u32) -> bool {
         let head = sha(random);
-        let happened = self.system(
-            self.author,
-            "commit",
-            system_notes::added_commits(commits, &head),
-            at,
-        );
+        let happened = self.system(self.author, "commit", system_notes::added_commits(commits, &head), at);
         if happened {
             row.sha = Some(head);
             row.commit_count += commits;
@@ -94,16 +78,10 @@ impl<'a> Diary<'a> {
             let writer = match random.unit() {
                 share if share < 0.006 => None,
                 share if share < 0.45 => row.author,
-                share if share < 0.85 && !row.reviewers.is_empty() => {
-                    Some(random.pick(&row.reviewers).user)
-                }
+                share if share < 0.85 && !row.reviewers.is_empty() => Some(random.pick(&row.reviewers).user),
                 _ => Some(person(self.world, random)),
             };
-            if let Some(reviewer) = row
-                .reviewers
-                .iter_mut()
-                .find(|reviewer| Some(reviewer.user) == writer)
-            {
+            if let Some(reviewer) = row.reviewers.iter_mut().find(|reviewer| Some(reviewer.user) == writer) {
                 reviewer.state = if random.chance(0.05) {
                     "REQUESTED_CHANGES"
                 } else {
@@ -132,11 +110,7 @@ impl<'a> Diary<'a> {
 
     /// Approvals before `end`, by the reviewers and, where a rule asks for more, by others.
     pub fn approvals(&mut self, random: &mut Random, row: &mut MergeRequest, end: Instant) {
-        let open = row
-            .reviewers
-            .iter()
-            .map(|reviewer| reviewer.user)
-            .collect::<Vec<_>>();
+        let open = row.reviewers.iter().map(|reviewer| reviewer.user).collect::<Vec<_>>();
         let mut approvers: Vec<u64> = open.into_iter().filter(|_| random.chance(0.75)).collect();
         while (approvers.len() as u32) < row.approvals_required && random.chance(0.85) {
             let other = person(self.world, random);
@@ -147,12 +121,7 @@ impl<'a> Diary<'a> {
         for user in approvers {
             let at = end - MINUTE * (5 + random.below(90) as i64);
             let at = at.max(row.created_at + 10 * MINUTE);
-            if !self.system(
-                Some(user),
-                "approval",
-                "approved this merge request".to_owned(),
-                at,
-            ) {
+            if !self.system(Some(user), "approval", "approved this merge request".to_owned(), at) {
                 continue;
             }
             let withdrawn = random.chance(0.03)
@@ -165,23 +134,14 @@ impl<'a> Diary<'a> {
             if !withdrawn {
                 row.approved_by.push(user);
             }
-            if let Some(reviewer) = row
-                .reviewers
-                .iter_mut()
-                .find(|reviewer| reviewer.user == user)
-            {
+            if let Some(reviewer) = row.reviewers.iter_mut().find(|reviewer| reviewer.user == user) {
                 reviewer.state = if withdrawn { "UNAPPROVED" } else { "APPROVED" };
             }
         }
     }
 
     pub fn ready(&mut self, row: &mut MergeRequest, at: Instant) {
-        if self.system(
-            self.author,
-            "pencil-square",
-            system_notes::READY.to_owned(),
-            at,
-        ) {
+        if self.system(self.author, "pencil-square", system_notes::READY.to_owned(), at) {
             row.draft = false;
             let title = row.title.read().trim_start_matches("Draft: ").to_owned();
             row.title = Text::plain(title);
@@ -223,13 +183,7 @@ impl<'a> Diary<'a> {
         }
     }
 
-    fn system(
-        &mut self,
-        author: Option<u64>,
-        icon: &'static str,
-        body: String,
-        at: Instant,
-    ) -> bool {
+    fn system(&mut self, author: Option<u64>, icon: &'static str, body: String, at: Instant) -> bool {
         if at > self.anchor {
             return false;
         }

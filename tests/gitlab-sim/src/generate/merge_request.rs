@@ -64,11 +64,7 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
         id: world.merge_requests.next_id(),
         iid,
         project: place.project,
-        title: Text::plain(if draft {
-            format!("Draft: {title}")
-        } else {
-            title
-        }),
+        title: Text::plain(if draft { format!("Draft: {title}") } else { title }),
         description: description(random, place.index),
         state: State::Opened,
         draft,
@@ -122,19 +118,9 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
 }
 
 /// Merges, closes, locks or leaves it open; some are closed and reopened on the way.
-fn finish(
-    diary: &mut Diary<'_>,
-    random: &mut Random,
-    row: &mut MergeRequest,
-    life: i64,
-    place: &Place,
-) {
+fn finish(diary: &mut Diary<'_>, random: &mut Random, row: &mut MergeRequest, life: i64, place: &Place) {
     let fate = random.unit();
-    let end = at_work(
-        random,
-        diary.newest().max(row.created_at + life),
-        20 * MINUTE,
-    );
+    let end = at_work(random, diary.newest().max(row.created_at + life), 20 * MINUTE);
     if random.chance(0.03) {
         let closed = at_work(random, row.created_at, life / 2);
         if diary.close(row, closed) {
@@ -216,9 +202,7 @@ fn description(random: &mut Random, index: usize) -> Option<Text> {
 fn labels(world: &World, random: &mut Random) -> Vec<u64> {
     let first = 701;
     let count = world.labels.iter().count() as u64;
-    let mut labels: Vec<u64> = (0..random.below(5))
-        .map(|_| first + random.below(count))
-        .collect();
+    let mut labels: Vec<u64> = (0..random.below(5)).map(|_| first + random.below(count)).collect();
     labels.sort_unstable();
     labels.dedup();
     // Of a scoped set (`priority::…`, `team::…`) one label at most.

@@ -8,6 +8,8 @@ mod pipelines;
 mod projects;
 mod timeline;
 
+pub use merge_request::{person, sha};
+pub use pipelines::run as run_pipeline;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{MergeRequest, Note, Pipeline, World};
@@ -50,14 +52,12 @@ pub fn world(sizes: &Sizes) -> World {
     projects::add_labels_and_milestones(&mut world, start, sizes.anchor);
 
     let mut loose = Loose::default();
-    let hidden = (f64::from(sizes.merge_requests) * sizes.hidden_percent / 100.0).round() as u32
-        + sizes.hidden_run;
+    let hidden = (f64::from(sizes.merge_requests) * sizes.hidden_percent / 100.0).round() as u32 + sizes.hidden_run;
     let total = sizes.merge_requests + hidden;
     let hidden_ones = timeline::sample(sizes.seed, total, hidden - sizes.hidden_run);
-    for (index, created_at) in
-        timeline::working_hours(sizes.seed, total - sizes.hidden_run, start, sizes.anchor)
-            .into_iter()
-            .enumerate()
+    for (index, created_at) in timeline::working_hours(sizes.seed, total - sizes.hidden_run, start, sizes.anchor)
+        .into_iter()
+        .enumerate()
     {
         let random = &mut Random::of(sizes.seed, 1, index as u64);
         let project = homes.pick(random);
@@ -88,16 +88,10 @@ fn add(world: &mut World, row: MergeRequest) {
 fn attach(world: &mut World, mut loose: Loose) {
     loose.notes.sort_by_key(|note| note.created_at);
     world.attach_notes(loose.notes.into_iter());
-    loose
-        .pipelines
-        .sort_by_key(|(pipeline, _)| pipeline.created_at);
+    loose.pipelines.sort_by_key(|(pipeline, _)| pipeline.created_at);
     for (pipeline, merge_request) in loose.pipelines {
         let (project, sha) = (pipeline.project, pipeline.sha);
-        let id = world.add_pipeline(project, |id, iid| Pipeline {
-            id,
-            iid,
-            ..pipeline
-        });
+        let id = world.add_pipeline(project, |id, iid| Pipeline { id, iid, ..pipeline });
         if let Some(merge_request) = merge_request {
             world.save_quietly(merge_request, |row| {
                 row.pipelines.push(id);

@@ -59,8 +59,7 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) {
             _ => ("active", false),
         };
         let seen = anchor - random.below(5) as i64 * DAY - if left { 90 * DAY } else { 0 };
-        let joined =
-            start - (30 + random.below(900) as i64) * DAY - random.below(DAY as u64) as i64;
+        let joined = start - (30 + random.below(900) as i64) * DAY - random.below(DAY as u64) as i64;
         world.users.add(|id| User {
             id,
             public_email: (index % 3 == 0).then(|| format!("{username}@acme.example")),
@@ -104,9 +103,5 @@ fn username(name: &str, index: usize) -> String {
             _ => None,
         })
         .collect();
-    if plain.len() < 4 {
-        format!("user{index}")
-    } else {
-        plain
-    }
+    if plain.len() < 4 { format!("user{index}") } else { plain }
 }

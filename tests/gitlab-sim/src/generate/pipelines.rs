@@ -26,23 +26,11 @@ pub fn for_push(
         }
         let detached = random.chance(0.75);
         let (git_ref, source) = if detached {
-            (
-                format!("refs/merge-requests/{}/head", row.iid),
-                "merge_request_event",
-            )
+            (format!("refs/merge-requests/{}/head", row.iid), "merge_request_event")
         } else {
             (row.source_branch.to_string(), "push")
         };
-        let pipeline = run(
-            random,
-            row.project,
-            &git_ref,
-            source,
-            sha,
-            row.author,
-            created,
-            anchor,
-        );
+        let pipeline = run(random, row.project, &git_ref, source, sha, row.author, created, anchor);
         loose.pipelines.push((pipeline, Some(row.id)));
     }
 }
@@ -84,9 +72,7 @@ pub fn scheduled(world: &World, loose: &mut Loose, start: Instant, anchor: Insta
             let sha = super::merge_request::sha(random);
             let created = at + random.below(1_000_000) as i64;
             loose.pipelines.push((
-                run(
-                    random, project.id, branch, "schedule", sha, None, created, anchor,
-                ),
+                run(random, project.id, branch, "schedule", sha, None, created, anchor),
                 None,
             ));
             at += 3 * DAY;
@@ -95,10 +81,7 @@ pub fn scheduled(world: &World, loose: &mut Loose, start: Instant, anchor: Insta
 }
 
 /// A pipeline that started at `created` and got as far as it could before the anchor.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a pipeline is made of independent parts"
-)]
+#[expect(clippy::too_many_arguments, reason = "a pipeline is made of independent parts")]
 pub fn run(
     random: &mut Random,
     project: u64,

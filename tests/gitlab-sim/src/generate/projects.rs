@@ -48,11 +48,7 @@ const LABELS: [(&str, &str, Option<&str>); 15] = [
     ("team::payments", "#00b140", None),
     ("team::growth", "#009966", None),
     ("🚀 release", "#6699cc", None),
-    (
-        "needs \"care\"",
-        "#330066",
-        Some("Quotes, commas, and \\ on purpose"),
-    ),
+    ("needs \"care\"", "#330066", Some("Quotes, commas, and \\ on purpose")),
     ("后端", "#cd5b45", None),
 ];
 
@@ -84,8 +80,7 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) -> Homes {
             copy => format!("{base} {}", copy + 1),
         };
         let empty = index == EMPTY;
-        let created_at =
-            start - (10 + random.below(700) as i64) * DAY - random.below(DAY as u64) as i64;
+        let created_at = start - (10 + random.below(700) as i64) * DAY - random.below(DAY as u64) as i64;
         let id = world.add_project(|id| Project {
             path: name.to_lowercase().replace(' ', "-"),
             description: match index % 4 {
@@ -95,18 +90,13 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) -> Homes {
                     "{name}: what our customers see. Ünïcode & \"quotes\" included."
                 )),
             },
-            default_branch: (!empty)
-                .then(|| if index % 5 == 4 { "master" } else { "main" }.to_owned()),
+            default_branch: (!empty).then(|| if index % 5 == 4 { "master" } else { "main" }.to_owned()),
             visibility: ["private", "internal", "public"][index % 3],
             archived: index == ARCHIVED,
             star_count: random.below(40) as u32,
             forks_count: random.below(9) as u32,
             open_issues_count: random.below(120) as u32,
-            approvals_required: if sizes.enterprise {
-                [1, 2, 0, 1][index % 4]
-            } else {
-                0
-            },
+            approvals_required: if sizes.enterprise { [1, 2, 0, 1][index % 4] } else { 0 },
             ..blank(id, &name, namespace, created_at)
         });
         if !empty {

@@ -7,8 +7,8 @@ use crate::random::Random;
 
 /// Chance of work by hour of the day (UTC).
 const HOURS: [f64; 24] = [
-    0.01, 0.01, 0.0, 0.0, 0.0, 0.01, 0.05, 0.25, 0.6, 0.9, 1.0, 0.9, 0.55, 0.8, 1.0, 0.95, 0.8,
-    0.5, 0.25, 0.15, 0.12, 0.1, 0.05, 0.02,
+    0.01, 0.01, 0.0, 0.0, 0.0, 0.01, 0.05, 0.25, 0.6, 0.9, 1.0, 0.9, 0.55, 0.8, 1.0, 0.95, 0.8, 0.5, 0.25, 0.15, 0.12,
+    0.1, 0.05, 0.02,
 ];
 
 /// `count` ascending instants between `start` and `end`, shaped by working hours.

@@ -53,8 +53,7 @@ fn kind(parent: &str, name: &str) -> Kind {
 fn merge_request_field(name: &str) -> u32 {
     match name {
         "participants" => 15,
-        "mergedAt" | "closedAt" | "assignees" | "reviewers" | "labels" | "subscribed"
-        | "committers" => 5,
+        "mergedAt" | "closedAt" | "assignees" | "reviewers" | "labels" | "subscribed" | "committers" => 5,
         // One more for a call to Gitaly, the Git service behind GitLab.
         "diffHeadSha"
         | "diffStats"
@@ -82,10 +81,7 @@ fn merge_request_field(name: &str) -> u32 {
 }
 
 fn given(field: &Field, argument: &str) -> bool {
-    field
-        .arguments
-        .get(argument)
-        .is_some_and(|value| !value.is_null())
+    field.arguments.get(argument).is_some_and(|value| !value.is_null())
 }
 
 fn page_size(field: &Field) -> u32 {
@@ -120,25 +116,15 @@ mod tests {
             "type MergeRequest { mergeStatusEnum: String commenters: UserCoreConnection participants: UserCoreConnection stack: MergeRequest",
         );
         let api = Api::from_sdl(&sdl, true);
-        let (requests, _) =
-            request::read(&json!({"query": query, "variables": variables})).unwrap();
+        let (requests, _) = request::read(&json!({"query": query, "variables": variables})).unwrap();
         let document = validate::document(&api, query).unwrap();
-        score(
-            &Plan::new(api.schema(), &document, &requests[0])
-                .ok()
-                .unwrap()
-                .fields,
-        )
+        score(&Plan::new(api.schema(), &document, &requests[0]).ok().unwrap().fields)
     }
 
     #[test]
     fn scores_what_gitlab_com_answered() {
         for (first, score) in [(60, 252), (70, 266), (80, 282), (100, 314)] {
-            assert_eq!(
-                scored(MEASURED, &json!({"n": first})),
-                score,
-                "at first: {first}"
-            );
+            assert_eq!(scored(MEASURED, &json!({"n": first})), score, "at first: {first}");
         }
     }
 

@@ -57,11 +57,7 @@ impl<T> Page<T> {
     /// Cuts a page out of rows that come in the window's order. Rows that `visible` refuses are taken out after the
     /// cut, as GitLab does: the page is then shorter than asked for, and its cursors are those of the rows left (null
     /// when none is left, even if more rows follow).
-    pub fn cut(
-        window: &Window,
-        rows: impl Iterator<Item = (Place, T)>,
-        visible: impl Fn(&T) -> bool,
-    ) -> Self {
+    pub fn cut(window: &Window, rows: impl Iterator<Item = (Place, T)>, visible: impl Fn(&T) -> bool) -> Self {
         let order = window.order;
         let mut rows = rows
             .skip_while(|(place, _)| {

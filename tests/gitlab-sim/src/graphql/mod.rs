@@ -13,6 +13,7 @@ mod validate;
 use serde_json::{Value, json};
 
 pub use request::{Request, read};
+pub use resolve::{REVISION, VERSION};
 pub use schema::Api;
 
 use crate::data::World;
@@ -50,9 +51,7 @@ pub fn answer(api: &Api, world: &World, request: &Request, max_complexity: u32) 
         return refuse(vec![json!({"message": message})], score);
     }
     if score > max_complexity {
-        let message = format!(
-            "Query has complexity of {score}, which exceeds max complexity of {max_complexity}"
-        );
+        let message = format!("Query has complexity of {score}, which exceeds max complexity of {max_complexity}");
         return refuse(vec![json!({"message": message})], score);
     }
     let introspection = api.introspect(&document, &plan);

@@ -59,11 +59,7 @@ impl Field {
 
 impl Plan {
     /// The plan of the operation that the request names; or an error in GitLab's form.
-    pub fn new(
-        schema: &Valid<Schema>,
-        document: &Valid<ExecutableDocument>,
-        request: &Request,
-    ) -> Result<Self, Value> {
+    pub fn new(schema: &Valid<Schema>, document: &Valid<ExecutableDocument>, request: &Request) -> Result<Self, Value> {
         let operation = document
             .operations
             .get(request.operation_name.as_deref())
@@ -100,8 +96,7 @@ fn no_operation(name: Option<&str>) -> String {
 /// GitLab's words for a variable that does not fit its type.
 fn invalid_variable(operation: &Operation, request: &Request, explanation: &str) -> Value {
     let culprit = operation.variables.iter().find(|variable| {
-        explanation.contains(&format!("${}", variable.name))
-            || explanation.contains(variable.name.as_str())
+        explanation.contains(&format!("${}", variable.name)) || explanation.contains(variable.name.as_str())
     });
     let message = culprit.map_or_else(
         || explanation.to_owned(),
@@ -138,9 +133,7 @@ impl<'a> Planner<'a> {
                 continue;
             }
             match selection {
-                Selection::InlineFragment(inline) => {
-                    self.collect(&inline.selection_set, level, fields)
-                }
+                Selection::InlineFragment(inline) => self.collect(&inline.selection_set, level, fields),
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = spread.fragment_def(self.document) {
                         self.collect(&fragment.selection_set, level, fields);
@@ -174,10 +167,7 @@ impl<'a> Planner<'a> {
 
     fn included(&self, selection: &Selection) -> bool {
         let condition = |name: &str| {
-            let value = selection
-                .directives()
-                .get(name)?
-                .specified_argument_by_name("if")?;
+            let value = selection.directives().get(name)?.specified_argument_by_name("if")?;
             self.value(value).and_then(|value| value.as_bool())
         };
         condition("skip") != Some(true) && condition("include") != Some(false)
@@ -191,12 +181,7 @@ impl<'a> Planner<'a> {
                 .iter()
                 .find(|argument| argument.name == definition.name)
                 .and_then(|argument| self.value(&argument.value));
-            let value = given.or_else(|| {
-                definition
-                    .default_value
-                    .as_ref()
-                    .and_then(|value| self.value(value))
-            });
+            let value = given.or_else(|| definition.default_value.as_ref().and_then(|value| self.value(value)));
             if let Some(value) = value {
                 arguments.insert(definition.name.to_string(), fit(&definition.ty, value));
             }
@@ -214,9 +199,7 @@ impl<'a> Planner<'a> {
             Literal::Float(number) => json!(number.try_to_f64().ok()?),
             Literal::Int(number) => json!(number.as_str().parse::<i64>().ok()?),
             Literal::Boolean(flag) => Value::Bool(*flag),
-            Literal::List(items) => {
-                Value::Array(items.iter().filter_map(|item| self.value(item)).collect())
-            }
+            Literal::List(items) => Value::Array(items.iter().filter_map(|item| self.value(item)).collect()),
             Literal::Object(_) => return None,
         })
     }
@@ -232,9 +215,7 @@ fn fit(wanted: &Type, value: Value) -> Value {
         Value::Number(number) if !matches!(wanted.inner_named_type().as_str(), "Int" | "Float") => {
             Value::String(number.to_string())
         }
-        Value::Array(items) => {
-            Value::Array(items.into_iter().map(|item| fit(wanted, item)).collect())
-        }
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| fit(wanted, item)).collect()),
         value => value,
     }
 }

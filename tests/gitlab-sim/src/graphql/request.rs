@@ -16,16 +16,10 @@ pub struct Request {
 /// The operations of a body, and whether they came as an array; or the message of a 422.
 pub fn read(body: &Value) -> Result<(Vec<Request>, bool), String> {
     let (operations, multiplex) = match body {
-        Value::Array(several) => (
-            several.iter().map(one).collect::<Result<Vec<_>, _>>()?,
-            true,
-        ),
+        Value::Array(several) => (several.iter().map(one).collect::<Result<Vec<_>, _>>()?, true),
         single => (vec![one(single)?], false),
     };
-    let chars: usize = operations
-        .iter()
-        .map(|operation| operation.query.chars().count())
-        .sum();
+    let chars: usize = operations.iter().map(|operation| operation.query.chars().count()).sum();
     if chars > MAX_QUERY_CHARS {
         return Err("Query too large".to_owned());
     }
@@ -37,11 +31,10 @@ fn one(body: &Value) -> Result<Request, String> {
         Value::Null => JsonMap::new(),
         // GitLab also takes the variables as text that holds JSON.
         Value::String(text) if text.is_empty() => JsonMap::new(),
-        Value::String(text) => {
-            serde_json::from_str(text).map_err(|_| "Variables are invalid JSON".to_owned())?
+        Value::String(text) => serde_json::from_str(text).map_err(|_| "Variables are invalid JSON".to_owned())?,
+        Value::Object(_) => {
+            serde_json::from_value(body["variables"].clone()).map_err(|_| "Variables are invalid JSON".to_owned())?
         }
-        Value::Object(_) => serde_json::from_value(body["variables"].clone())
-            .map_err(|_| "Variables are invalid JSON".to_owned())?,
         other => return Err(format!("Unexpected parameter: {other}")),
     };
     Ok(Request {

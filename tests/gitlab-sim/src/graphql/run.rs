@@ -63,11 +63,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes an object, `each` of whose fields writes its value.
-    pub fn object(
-        &mut self,
-        fields: &'a [Field],
-        mut each: impl FnMut(&mut Self, &'a Field) -> Outcome,
-    ) -> Outcome {
+    pub fn object(&mut self, fields: &'a [Field], mut each: impl FnMut(&mut Self, &'a Field) -> Outcome) -> Outcome {
         self.out.push('{');
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
@@ -134,9 +130,7 @@ impl<'a> Run<'a> {
         };
         let page = Page::cut(&window, rows(window.after.clone()), visible);
         self.object(&field.selection, |run, inner| match inner.name.as_str() {
-            "nodes" => run.list(page.nodes.iter(), |run, row| {
-                node(run, &inner.selection, *row)
-            }),
+            "nodes" => run.list(page.nodes.iter(), |run, row| node(run, &inner.selection, *row)),
             "pageInfo" => run.object(&inner.selection, |run, info| match info.name.as_str() {
                 "endCursor" => run.maybe(page.end_cursor.as_deref(), Self::text),
                 "startCursor" => run.maybe(page.start_cursor.as_deref(), Self::text),
@@ -153,11 +147,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    pub fn maybe<T>(
-        &mut self,
-        value: Option<T>,
-        write: impl FnOnce(&mut Self, T) -> Outcome,
-    ) -> Outcome {
+    pub fn maybe<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T) -> Outcome) -> Outcome {
         match value {
             Some(value) => write(self, value),
             None => self.null(),

@@ -24,27 +24,18 @@ impl Api {
 
     /// A schema from its text, which must be valid.
     pub(super) fn from_sdl(sdl: &str, enterprise: bool) -> Self {
-        let mut schema =
-            Schema::parse(sdl, "schema.graphql").expect("the schema in the source parses");
+        let mut schema = Schema::parse(sdl, "schema.graphql").expect("the schema in the source parses");
         for definition in schema.types.values_mut() {
             if let ExtendedType::Object(object) = definition
                 && !enterprise
                 && !object.is_built_in()
             {
-                object
-                    .make_mut()
-                    .fields
-                    .retain(|_, field| !field.directives.has("ee"));
+                object.make_mut().fields.retain(|_, field| !field.directives.has("ee"));
             }
         }
-        let schema = schema
-            .validate()
-            .expect("the schema in the source is valid");
+        let schema = schema.validate().expect("the schema in the source is valid");
         let implementers = schema.implementers_map();
-        Self {
-            schema,
-            implementers,
-        }
+        Self { schema, implementers }
     }
 
     pub fn schema(&self) -> &Valid<Schema> {

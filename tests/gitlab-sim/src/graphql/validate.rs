@@ -36,14 +36,12 @@ pub fn document(api: &Api, query: &str) -> Result<Valid<ExecutableDocument>, Vec
         unknown.errors.truncate(MAX_ERRORS);
         return Err(unknown.errors);
     }
-    ExecutableDocument::parse_and_validate(api.schema(), query, "query.graphql").map_err(
-        |failure| {
-            let errors = failure.errors.iter().take(MAX_ERRORS);
-            errors
-                .map(|error| serde_json::to_value(error.to_json()).unwrap_or_default())
-                .collect()
-        },
-    )
+    ExecutableDocument::parse_and_validate(api.schema(), query, "query.graphql").map_err(|failure| {
+        let errors = failure.errors.iter().take(MAX_ERRORS);
+        errors
+            .map(|error| serde_json::to_value(error.to_json()).unwrap_or_default())
+            .collect()
+    })
 }
 
 /// Looks for fields and arguments that do not exist. Clients key on these errors to learn what an instance lacks, so
@@ -84,10 +82,7 @@ impl<'a> Unknown<'a> {
                     }
                 }
                 Definition::FragmentDefinition(fragment) => {
-                    self.selections(
-                        self.fragments[fragment.name.as_str()],
-                        &fragment.selection_set,
-                    );
+                    self.selections(self.fragments[fragment.name.as_str()], &fragment.selection_set);
                 }
                 _ => {}
             }
@@ -98,10 +93,7 @@ impl<'a> Unknown<'a> {
         for selection in selections {
             match selection {
                 Selection::InlineFragment(inline) => {
-                    let on = inline
-                        .type_condition
-                        .as_ref()
-                        .map_or(on, |name| name.as_str());
+                    let on = inline.type_condition.as_ref().map_or(on, |name| name.as_str());
                     self.selections(on, &inline.selection_set);
                 }
                 Selection::FragmentSpread(_) => {}
@@ -132,10 +124,7 @@ impl<'a> Unknown<'a> {
                             }));
                         }
                     }
-                    self.selections(
-                        definition.ty.inner_named_type().as_str(),
-                        &field.selection_set,
-                    );
+                    self.selections(definition.ty.inner_named_type().as_str(), &field.selection_set);
                 }
             }
         }

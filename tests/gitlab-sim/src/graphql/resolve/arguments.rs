@@ -14,7 +14,10 @@ pub fn span<'a>(run: &mut Run<'a>, field: &'a Field, name: &str) -> Result<Span,
         };
         let at = instant::parse(text);
         if at.is_none() {
-            run.fail(&format!("Argument '{argument}' on Field '{}' has an invalid value ({text:?}). Expected type 'Time'.", field.name))?;
+            run.fail(&format!(
+                "Argument '{argument}' on Field '{}' has an invalid value ({text:?}). Expected type 'Time'.",
+                field.name
+            ))?;
         }
         Ok(at)
     };
@@ -25,11 +28,7 @@ pub fn span<'a>(run: &mut Run<'a>, field: &'a Field, name: &str) -> Result<Span,
 }
 
 /// The numbers of global ids of one kind, such as `gid://gitlab/Project/5`.
-pub fn ids<'a>(
-    run: &mut Run<'a>,
-    field: &'a Field,
-    kind: &str,
-) -> Result<Option<Vec<u64>>, Failed> {
+pub fn ids<'a>(run: &mut Run<'a>, field: &'a Field, kind: &str) -> Result<Option<Vec<u64>>, Failed> {
     let Some(texts) = field.texts("ids") else {
         return Ok(None);
     };
@@ -40,9 +39,7 @@ pub fn ids<'a>(
             .and_then(|rest| rest.strip_prefix(kind)?.strip_prefix('/')?.parse().ok());
         match id {
             Some(id) => ids.push(id),
-            None => run.fail(&format!(
-                "\"{text}\" does not represent an instance of {kind}"
-            ))?,
+            None => run.fail(&format!("\"{text}\" does not represent an instance of {kind}"))?,
         }
     }
     Ok(Some(ids))

@@ -15,8 +15,7 @@ pub fn group<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Group) -> Outc
             // Both are off unless asked for: an unaware query misses subgroups and archived projects.
             let subgroups = field.flag("includeSubgroups").unwrap_or(false);
             let archived = field.flag("includeArchived").unwrap_or(false);
-            let projects: Vec<_> =
-                projects_below(run.world, &row.full_path, subgroups, archived).collect();
+            let projects: Vec<_> = projects_below(run.world, &row.full_path, subgroups, archived).collect();
             merge_requests::connection(run, field, &projects)
         }
         _ => {

@@ -14,13 +14,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, ids: &[u64]) -> Outco
             .iter()
             .map(|row| ((SortKey::Text(row.title.clone()), row.id), *row))
     };
-    run.connection(
-        field,
-        Order::ascending(Column::Title),
-        rows,
-        |_| true,
-        label,
-    )
+    run.connection(field, Order::ascending(Column::Title), rows, |_| true, label)
 }
 
 fn label<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Label) -> Outcome {

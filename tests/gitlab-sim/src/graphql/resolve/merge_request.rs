@@ -3,9 +3,7 @@
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
 use super::{label, note, pipeline, project, user};
-use crate::data::{
-    MergeRequest, detailed_merge_status, diff_stats, hex, is_approved, merge_request_url,
-};
+use crate::data::{MergeRequest, detailed_merge_status, diff_stats, hex, is_approved, merge_request_url};
 
 pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeRequest) -> Outcome {
     let world = run.world;
@@ -27,10 +25,7 @@ pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeR
         "reviewers" => user::reviewers(run, field, row),
         "approvedBy" => user::connection(run, field, &row.approved_by),
         "approved" => run.flag(is_approved(row)),
-        "approvalsLeft" => run.number(
-            row.approvals_required
-                .saturating_sub(row.approved_by.len() as u32),
-        ),
+        "approvalsLeft" => run.number(row.approvals_required.saturating_sub(row.approved_by.len() as u32)),
         "approvalsRequired" => run.number(row.approvals_required),
         "changeRequesters" => {
             let unhappy = row
@@ -43,18 +38,14 @@ pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeR
         "labels" => label::connection(run, field, &row.labels),
         "milestone" => {
             let found = row.milestone.and_then(|id| world.milestones.get(id));
-            run.maybe(found, |run, found| {
-                label::milestone(run, &field.selection, found)
-            })
+            run.maybe(found, |run, found| label::milestone(run, &field.selection, found))
         }
         "mergeUser" => run.maybe(person(row.merge_user), |run, merger| {
             user::user(run, &field.selection, merger, None)
         }),
         "headPipeline" => {
             let head = row.head_pipeline.and_then(|id| world.pipelines.get(id));
-            run.maybe(head, |run, head| {
-                pipeline::pipeline(run, &field.selection, head)
-            })
+            run.maybe(head, |run, head| pipeline::pipeline(run, &field.selection, head))
         }
         "pipelines" => {
             let ids = row.pipelines.iter().rev();
@@ -86,14 +77,12 @@ fn code<'a>(run: &mut Run<'a>, field: &'a Field, row: &'a MergeRequest) -> Outco
                 _ => run.word(hex(&row.base_sha)),
             })
         }),
-        "diffStatsSummary" => {
-            run.object(&field.selection, |run, inner| match inner.name.as_str() {
-                "additions" => run.number(row.size.additions),
-                "deletions" => run.number(row.size.deletions),
-                "changes" => run.number(row.size.additions + row.size.deletions),
-                _ => run.number(row.size.files),
-            })
-        }
+        "diffStatsSummary" => run.object(&field.selection, |run, inner| match inner.name.as_str() {
+            "additions" => run.number(row.size.additions),
+            "deletions" => run.number(row.size.deletions),
+            "changes" => run.number(row.size.additions + row.size.deletions),
+            _ => run.number(row.size.files),
+        }),
         "diffStats" => {
             let wanted = field.text("path");
             let files = diff_stats(row)

@@ -24,9 +24,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, projects: &[&'a Proje
     run.connection(
         field,
         order,
-        |from| {
-            merge_requests(world, projects, &filter, order, from).map(|row| (order.key(row), row))
-        },
+        |from| merge_requests(world, projects, &filter, order, from).map(|row| (order.key(row), row)),
         |row| !row.hidden,
         merge_request::merge_request,
     )

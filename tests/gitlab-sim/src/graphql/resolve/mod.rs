@@ -11,4 +11,4 @@ mod project;
 mod root;
 mod user;
 
-pub use root::root;
+pub use root::{REVISION, VERSION, root};

@@ -6,11 +6,7 @@ use super::user;
 use crate::data::{Column, MergeRequest, Note, Order, SortKey, note_url};
 
 /// The notes of a merge request, oldest first.
-pub fn connection<'a>(
-    run: &mut Run<'a>,
-    field: &'a Field,
-    merge_request: &'a MergeRequest,
-) -> Outcome {
+pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, merge_request: &'a MergeRequest) -> Outcome {
     let world = run.world;
     let system = match field.text("filter") {
         Some("ONLY_ACTIVITY") => Some(true),
@@ -18,21 +14,12 @@ pub fn connection<'a>(
         _ => None,
     };
     let rows = |_| {
-        let notes = merge_request
-            .notes
-            .iter()
-            .filter_map(|id| world.notes.get(*id));
+        let notes = merge_request.notes.iter().filter_map(|id| world.notes.get(*id));
         notes
             .filter(move |row| system.is_none_or(|system| row.icon.is_some() == system))
             .map(|row| ((SortKey::Time(Some(row.created_at)), row.id), row))
     };
-    run.connection(
-        field,
-        Order::ascending(Column::Created),
-        rows,
-        |_| true,
-        note,
-    )
+    run.connection(field, Order::ascending(Column::Created), rows, |_| true, note)
 }
 
 fn note<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Note) -> Outcome {
@@ -42,9 +29,7 @@ fn note<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Note) -> Outcome {
         "id" => run.gid(if row.resolvable { "DiffNote" } else { "Note" }, row.id),
         "author" => {
             let author = row.author.and_then(|id| world.users.get(id));
-            run.maybe(author, |run, author| {
-                user::user(run, &field.selection, author, None)
-            })
+            run.maybe(author, |run, author| user::user(run, &field.selection, author, None))
         }
         "body" => run.text(&row.body.read()),
         "system" => run.flag(row.icon.is_some()),

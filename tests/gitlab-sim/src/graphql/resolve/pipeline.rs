@@ -13,30 +13,19 @@ pub fn connection<'a>(
 ) -> Outcome {
     let updated = arguments::span(run, field, "updated")?;
     let world = run.world;
-    let wanted =
-        |argument: &str, value: &str| field.text(argument).is_none_or(|wanted| wanted == value);
+    let wanted = |argument: &str, value: &str| field.text(argument).is_none_or(|wanted| wanted == value);
     let user = field
         .text("username")
         .map(|name| world.user_by_name(name).map(|user| user.id));
     let chosen = |_| {
         rows.clone()
-            .filter(|row| {
-                wanted("ref", &row.git_ref)
-                    && wanted("status", row.status)
-                    && wanted("source", row.source)
-            })
+            .filter(|row| wanted("ref", &row.git_ref) && wanted("status", row.status) && wanted("source", row.source))
             .filter(|row| field.text("sha").is_none_or(|sha| sha == hex(&row.sha)))
             .filter(|row| user.is_none_or(|user| user.is_some() && row.user == user))
             .filter(|row| updated.holds(Some(row.updated_at)))
             .map(|row| ((SortKey::Time(None), row.id), row))
     };
-    run.connection(
-        field,
-        Order::descending(Column::Id),
-        chosen,
-        |_| true,
-        pipeline,
-    )
+    run.connection(field, Order::descending(Column::Id), chosen, |_| true, pipeline)
 }
 
 pub fn pipeline<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Pipeline) -> Outcome {
@@ -54,9 +43,7 @@ pub fn pipeline<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Pipeline) -
         "status" => run.word(row.status),
         "user" => {
             let starter = row.user.and_then(|id| world.users.get(id));
-            run.maybe(starter, |run, starter| {
-                user::user(run, &field.selection, starter, None)
-            })
+            run.maybe(starter, |run, starter| user::user(run, &field.selection, starter, None))
         }
         "createdAt" => run.time(row.created_at),
         "updatedAt" => run.time(row.updated_at),

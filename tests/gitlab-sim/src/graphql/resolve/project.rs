@@ -8,13 +8,7 @@ use crate::data::{BASE_URL, Column, Order, Project, SortKey, State};
 /// Projects, newest first.
 pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, rows: &[&'a Project]) -> Outcome {
     let keyed = |_| rows.iter().map(|row| ((SortKey::Time(None), row.id), *row));
-    run.connection(
-        field,
-        Order::descending(Column::Id),
-        keyed,
-        |_| true,
-        project,
-    )
+    run.connection(field, Order::descending(Column::Id), keyed, |_| true, project)
 }
 
 pub fn project<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Project) -> Outcome {

@@ -29,20 +29,12 @@ pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
             _ => run.number(run.limit),
         }),
         "group" => {
-            let found = run
-                .world
-                .group_by_path(field.text("fullPath").unwrap_or_default());
-            run.maybe(found, |run, found| {
-                group::group(run, &field.selection, found)
-            })
+            let found = run.world.group_by_path(field.text("fullPath").unwrap_or_default());
+            run.maybe(found, |run, found| group::group(run, &field.selection, found))
         }
         "project" => {
-            let found = run
-                .world
-                .project_by_path(field.text("fullPath").unwrap_or_default());
-            run.maybe(found, |run, found| {
-                project::project(run, &field.selection, found)
-            })
+            let found = run.world.project_by_path(field.text("fullPath").unwrap_or_default());
+            run.maybe(found, |run, found| project::project(run, &field.selection, found))
         }
         "projects" => projects(run, field),
         _ => users(run, field),
@@ -76,11 +68,9 @@ fn users<'a>(run: &mut Run<'a>, field: &'a Field) -> Outcome {
             .rev()
             .filter(|user| ids.as_ref().is_none_or(|ids| ids.contains(&user.id)))
             .filter(|user| {
-                names.as_ref().is_none_or(|names| {
-                    names
-                        .iter()
-                        .any(|name| user.username.eq_ignore_ascii_case(name))
-                })
+                names
+                    .as_ref()
+                    .is_none_or(|names| names.iter().any(|name| user.username.eq_ignore_ascii_case(name)))
             })
             .map(|user| ((SortKey::Time(None), user.id), user))
     };

@@ -12,12 +12,7 @@ pub struct Interaction {
     approved: bool,
 }
 
-pub fn user<'a>(
-    run: &mut Run<'a>,
-    fields: &'a [Field],
-    row: &'a User,
-    interaction: Option<Interaction>,
-) -> Outcome {
+pub fn user<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a User, interaction: Option<Interaction>) -> Outcome {
     run.object(fields, |run, field| match field.name.as_str() {
         "id" => run.gid("User", row.id),
         "username" => run.text(&row.username),
@@ -27,19 +22,14 @@ pub fn user<'a>(
         "bot" => run.flag(row.bot),
         "human" => run.flag(!row.bot),
         "createdAt" => run.time(row.created_at),
-        "lastActivityOn" => run.maybe(row.last_activity_on, |run, at| {
-            run.word(instant::print_date(at))
-        }),
+        "lastActivityOn" => run.maybe(row.last_activity_on, |run, at| run.word(instant::print_date(at))),
         "webUrl" => run.word(format_args!("{BASE_URL}/{}", row.username)),
         _ => run.maybe(interaction, |run, review| {
             run.object(&field.selection, |run, inner| match inner.name.as_str() {
                 "approved" => run.flag(review.approved),
                 "canMerge" => run.flag(row.member),
                 "reviewState" => run.word(review.review_state),
-                _ => run.flag(!matches!(
-                    review.review_state,
-                    "UNREVIEWED" | "REVIEW_STARTED"
-                )),
+                _ => run.flag(!matches!(review.review_state, "UNREVIEWED" | "REVIEW_STARTED")),
             })
         }),
     })
@@ -64,11 +54,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, ids: &[u64]) -> Outco
     )
 }
 
-pub fn reviewers<'a>(
-    run: &mut Run<'a>,
-    field: &'a Field,
-    merge_request: &'a MergeRequest,
-) -> Outcome {
+pub fn reviewers<'a>(run: &mut Run<'a>, field: &'a Field, merge_request: &'a MergeRequest) -> Outcome {
     let world = run.world;
     let mut reviewers: Vec<_> = merge_request.reviewers.iter().collect();
     reviewers.sort_unstable_by_key(|reviewer| reviewer.user);
