@@ -13,12 +13,16 @@ impl Warehouse {
     /// If BigQuery can't be reached, or our account may not do this.
     pub async fn ensure(&self, tables: &[&Table]) -> Result<(), Error> {
         let existing = match self.existing_columns().await {
-            Err(error) if error.is_not_found() => {
-                self.create_dataset().await?;
-                HashSet::new()
-            }
+            Err(error) if error.is_not_found() => HashSet::new(),
             other => other?,
         };
+        if existing.is_empty()
+            && let Err(error) = self.create_dataset().await
+        {
+            // An empty dataset may be there, made by somebody who may make datasets; if it is not, the
+            // next statement says so.
+            tracing::debug!("the dataset was not made: {error}");
+        }
         let exists = |table: &str| existing.iter().any(|(name, _)| name == table);
         if !exists(CURSORS) {
             self.query(sql::create_cursors(&self.name_of(CURSORS))).await?;

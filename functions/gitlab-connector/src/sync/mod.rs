@@ -9,6 +9,7 @@ mod by_iids;
 mod context;
 mod engine;
 mod error;
+mod hidden;
 mod merge_requests;
 mod notes;
 mod position;

@@ -29,6 +29,13 @@ pub struct Pass {
     /// GitLab's cursor after the last committed page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
+    /// Everything before this instant has been read, although `after` could not say so; see `hidden`.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub read_until: Option<OffsetDateTime>,
     /// Whether the list itself has been read to its end.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub listed: bool,
@@ -66,6 +73,7 @@ impl Position {
         self.pass.clone().unwrap_or(Pass {
             started_at: now,
             after: None,
+            read_until: None,
             listed: false,
             pending: Vec::new(),
         })
@@ -98,6 +106,7 @@ mod tests {
         let pass = Pass {
             started_at: datetime!(2026-01-01 10:00 UTC),
             after: Some("x".into()),
+            read_until: None,
             listed: true,
             pending: vec![],
         };
@@ -122,6 +131,7 @@ mod tests {
         let pass = Pass {
             started_at: datetime!(2026-01-01 10:00 UTC),
             after: None,
+            read_until: None,
             listed: true,
             pending,
         };

@@ -76,7 +76,8 @@ async fn next_projects(
         Scope::Group(_) => {
             let mut connection = found["projects"].take();
             let info = connection["pageInfo"].take();
-            pass.listed = info["hasNextPage"] != true;
+            // Without a cursor there is no way on, and asking again would never end.
+            pass.listed = info["hasNextPage"] != true || info["endCursor"].is_null();
             if let Some(end) = info["endCursor"].as_str() {
                 pass.after = Some(end.to_owned());
             }
