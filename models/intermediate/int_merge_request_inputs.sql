@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- When anything that a row of dim_merge_requests is made of last changed in the raw tables.
 -- Reads the raw tables, not staging: a deleted comment changes its merge request, too. Only ids and times are scanned.
 -- Names of people and projects are left to dim_merge_requests, which compares them; a user's bot flag counts here.

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- The pipelines of each merge request: its head pipeline, and those that ran on its refs. One row per merge request that has any.
 with pairs as (
     select merge_requests.merge_request_id, pipelines.pipeline_id

@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- One row per merge request that a reviewer touched.
 select
     merge_request_id,

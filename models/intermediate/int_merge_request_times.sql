@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- How long each merge request took, in parts that add up to the whole:
 --   with a review:    to first review + in review (first review → last standing approval, else the end) + to merge (approval → end)
 --   without a review: the whole time is hours_without_review

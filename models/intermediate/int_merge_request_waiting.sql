@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- Whose turn it was while a merge request was open: after something the author did (open, push, answer) the reviewers',
 -- after something a reviewer did the author's. One row per ended merge request; the two columns add up to its cycle time.
 with moves as (

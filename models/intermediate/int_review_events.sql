@@ -1,3 +1,5 @@
+{{ config(materialized='table') }}
+
 -- What reviewers did: comments, approvals, withdrawn approvals and requests for changes, by people other than the author.
 -- GitLab has no list of reviews. It writes a system note for each approval, in these words since 2018.
 with events as (
