@@ -252,7 +252,11 @@ def fingerprint_of(paths):
 
 
 def native_threads():
-    """All threads of this process, also those that Python does not know; 1 is what we want."""
+    """All threads of this process, also those that Python does not know.
+
+    After a full parse dbt's static parser leaves an idle pool of them. A run is forked without it,
+    and needs none: it has the manifest and never parses.
+    """
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:

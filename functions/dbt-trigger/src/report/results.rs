@@ -46,7 +46,7 @@ pub struct Node {
     /// dbt's own word.
     pub status: String,
     pub elapsed_s: f64,
-    /// Rows that BigQuery says were written.
+    /// Rows that BigQuery says were written; `None` for tests, which write nothing.
     pub rows: Option<i64>,
     pub message: Option<String>,
 }
@@ -153,18 +153,16 @@ impl Node {
             .map(str::trim)
             .filter(|message| !message.is_empty());
         Self {
+            rows: entry.adapter_response["rows_affected"]
+                .as_i64()
+                .filter(|_| !is_test(&kind)),
             name,
             kind,
             status: entry.status,
             elapsed_s: (entry.execution_time * 1_000.0).round() / 1_000.0,
-            rows: entry.adapter_response["rows_affected"].as_i64(),
             message: message.map(|message| message.chars().take(MESSAGE_LIMIT).collect()),
             node: entry.unique_id,
         }
-    }
-
-    fn is_test(&self) -> bool {
-        matches!(self.kind.as_str(), "test" | "unit_test")
     }
 
     /// A failed test is no failure of the build. A skipped test went with a node that failed, which
@@ -172,7 +170,7 @@ impl Node {
     fn has_failed(&self) -> bool {
         match self.status.as_str() {
             "success" | "no-op" | "pass" | "warn" | "fail" => false,
-            "skipped" => !self.is_test(),
+            "skipped" => !is_test(&self.kind),
             _ => true,
         }
     }
@@ -207,6 +205,10 @@ impl Node {
             _ => line!(error),
         }
     }
+}
+
+fn is_test(kind: &str) -> bool {
+    matches!(kind, "test" | "unit_test")
 }
 
 /// `model.package.name` → `("model", "name")`. The id of a generic test ends in a hash that means
@@ -273,6 +275,8 @@ pub(super) mod tests {
                 ("seed", "s")
             ]
         );
+        let rows: Vec<_> = results.nodes.iter().map(|n| n.rows).collect();
+        assert_eq!(rows, [Some(7), None, Some(7), Some(7)]);
         let causes: Vec<_> = results.causes().map(|n| n.name.as_str()).collect();
         assert_eq!(causes, ["unique_a_id", "s"]);
         assert_eq!(

@@ -125,15 +125,12 @@ impl Live {
     }
 
     fn complain(&self, parsed: bool, threads: u32) {
+        // More than one is normal after a full parse: dbt's static parser keeps a pool. A run misses
+        // nothing without it, because it never parses.
+        tracing::debug!(threads, "threads of the dbt worker");
         if !parsed {
             let complaint = self.log().complaint().unwrap_or_default();
             tracing::error!("dbt can't parse the project; every run will try again: {complaint}");
-        }
-        if threads != 1 {
-            tracing::warn!(
-                threads,
-                "native threads run in the dbt worker; set DBT_RUNNER=cli if runs hang"
-            );
         }
     }
 
@@ -160,7 +157,7 @@ impl Live {
         }
         let early = tokio::select! {
             finished = finished(&mut self.messages, id) => match finished {
-                Some(how) => return self.ended(id, how).await,
+                Some(how) => return self.ended(how),
                 None => return self.gone().await,
             },
             () = tokio::time::sleep_until(limits.deadline) => How::TimedOut,
@@ -175,7 +172,7 @@ impl Live {
             tracing::warn!("sending {name} to dbt");
             let _ = self.send(&json!({"cmd": "signal", "id": id, "signal": name})).await;
             match timeout(grace, finished(&mut self.messages, id)).await {
-                Ok(Some(_)) => return self.ended(id, early).await,
+                Ok(Some(_)) => return self.ended(early),
                 Ok(None) => break,
                 Err(_) => {}
             }
@@ -186,16 +183,7 @@ impl Live {
         Outcome::Gone { how: early, log }
     }
 
-    async fn ended(&mut self, id: &str, how: How) -> Outcome {
-        let messages = &mut self.messages;
-        let tail = async {
-            while let Some(message) = messages.recv().await {
-                if matches!(message, Message::EndOfLog(of) if of == id) {
-                    break;
-                }
-            }
-        };
-        let _ = timeout(LOG_TAIL, tail).await;
+    fn ended(&mut self, how: How) -> Outcome {
         let log = std::mem::take(&mut *self.log());
         Outcome::Ended { how, log }
     }
@@ -241,24 +229,38 @@ impl Live {
     }
 }
 
-/// How run `id` ended; `None` if the process has ended instead.
+/// How run `id` ended; `None` if the process has ended instead. Waits for the log's end, too: it is
+/// written first, but comes another way.
 async fn finished(messages: &mut UnboundedReceiver<Message>, id: &str) -> Option<How> {
-    loop {
+    let mut log_ended = false;
+    let how = loop {
         match messages.recv().await? {
             Message::Closed => return None,
+            Message::EndOfLog(of) => log_ended |= of == id,
             Message::Event(Event::Finished {
                 id: of,
                 exit_code,
                 signal,
             }) if of == id => {
-                return Some(match (exit_code, signal) {
+                break match (exit_code, signal) {
                     (Some(code), _) => How::Exited(code),
                     (None, signal) => How::Killed(signal.unwrap_or_else(|| "a signal".into())),
-                });
+                };
             }
-            _ => {}
+            Message::Event(_) => {}
         }
-    }
+    };
+    let log_end = async {
+        while !log_ended {
+            match messages.recv().await {
+                Some(Message::EndOfLog(of)) => log_ended = of == id,
+                Some(_) => {}
+                None => break,
+            }
+        }
+    };
+    let _ = timeout(LOG_TAIL, log_end).await;
+    Some(how)
 }
 
 /// Waits until both readers have ended.

@@ -1,0 +1,1 @@
+"""Stands for the BigQuery adapter, which the worker imports ahead of time."""

@@ -1,0 +1,7 @@
+//! The real binary, spoken to over HTTP, with a dbt beneath it that does what each test says
+//! (`tests/fake_dbt`). Needs a Python interpreter: `DBT_PYTHON`, else `python3`.
+
+mod answers;
+mod endings;
+mod starts;
+mod support;
