@@ -34,7 +34,7 @@ pub struct Warehouse {
     settings: Settings,
     queries: BigQuery,
     writes: Write,
-    /// Makes stage tables: one REST call instead of a query job.
+    /// Makes tables: one REST call instead of a query job.
     tables: TableService,
 }
 

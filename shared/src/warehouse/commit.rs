@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::schema::Table;
 use super::sql::{self, CURSORS, Merge};
@@ -46,6 +46,7 @@ impl Warehouse {
     /// [`Error::CursorMoved`] if another sync was faster; otherwise whatever BigQuery says. Nothing was
     /// written then, unless the connection broke during the commit itself, and then the cursor tells.
     pub async fn commit(&self, batches: Vec<Batch<'_>>, cursor: Option<&CursorMove>) -> Result<Vec<u64>, Error> {
+        let begun = Instant::now();
         let synced_at = unique_now();
         let batches: Vec<Batch> = batches
             .into_iter()
@@ -71,7 +72,14 @@ impl Warehouse {
             });
         }
         let script = sql::commit(&merges, &self.name_of(CURSORS), cursor, synced_at);
+        let staged = begun.elapsed();
         let rows = self.run_transaction(&script).await?;
+        tracing::debug!(
+            rows = batches.iter().map(|batch| batch.rows.len()).sum::<usize>(),
+            stage_ms = staged.as_millis() as u64,
+            merge_ms = (begun.elapsed() - staged).as_millis() as u64,
+            "committed"
+        );
         let row = rows
             .first()
             .ok_or_else(|| Error::Answer("a commit returned no counts".into()))?;

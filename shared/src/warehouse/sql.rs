@@ -27,44 +27,6 @@ pub(super) fn literal(text: &str) -> String {
     out
 }
 
-/// `CREATE TABLE IF NOT EXISTS` for a raw table.
-pub(super) fn create(name: &str, table: &Table) -> String {
-    let columns: Vec<String> = table
-        .all_columns()
-        .map(|column| {
-            format!(
-                "{} {} OPTIONS(description={})",
-                column.name,
-                column.kind.sql(),
-                literal(column.description)
-            )
-        })
-        .collect();
-    let partition = table
-        .partition_by
-        .map(|column| format!("\nPARTITION BY TIMESTAMP_TRUNC({column}, MONTH)"))
-        .unwrap_or_default();
-    let cluster = if table.cluster_by.is_empty() {
-        String::new()
-    } else {
-        format!("\nCLUSTER BY {}", table.cluster_by.join(", "))
-    };
-    format!(
-        "CREATE TABLE IF NOT EXISTS {name} (\n  {}\n){partition}{cluster}\nOPTIONS(description={})",
-        columns.join(",\n  "),
-        literal(table.description)
-    )
-}
-
-/// `CREATE TABLE IF NOT EXISTS` for the table of cursors.
-pub(super) fn create_cursors(name: &str) -> String {
-    format!(
-        "CREATE TABLE IF NOT EXISTS {name} (stream STRING, scope STRING, cursor STRING, \
-         cursor_at TIMESTAMP, committed_at TIMESTAMP)\n\
-         OPTIONS(description='The committed position of each stream in each scope.')"
-    )
-}
-
 /// One stage table and the raw table that it is merged into.
 pub(super) struct Merge<'a> {
     pub table: &'a Table,

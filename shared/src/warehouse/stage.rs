@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use google_cloud_bigquery::model::{ArrowRecordBatch, ArrowSchema};
 use google_cloud_bigquery::write::PendingWriter;
 use google_cloud_bigquery::write::format::Arrow;
-use google_cloud_bigquery_v2::model::{Table as RestTable, TableFieldSchema, TableReference, TableSchema};
-use google_cloud_gax::options::RequestOptionsBuilder;
 use uuid::Uuid;
 
 use super::encode::encode;
@@ -41,33 +39,11 @@ impl Warehouse {
     }
 
     async fn create_stage(&self, name: &str, table: &Table) -> Result<(), Error> {
-        let fields = table.all_columns().map(|column| {
-            let (kind, mode) = column.kind.rest();
-            TableFieldSchema::new()
-                .set_name(column.name)
-                .set_type(kind)
-                .set_mode(mode)
-        });
-        let reference = TableReference::new()
-            .set_project_id(&self.settings.project)
-            .set_dataset_id(&self.settings.dataset)
-            .set_table_id(name);
         let expires = SystemTime::now() + EXPIRY;
         let expires = expires
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as i64);
-        let stage = RestTable::new()
-            .set_table_reference(reference)
-            .set_schema(TableSchema::new().set_fields(fields))
-            .set_expiration_time(expires);
-        self.tables
-            .insert_table()
-            .set_project_id(&self.settings.project)
-            .set_dataset_id(&self.settings.dataset)
-            .set_table(stage)
-            // The name is new each time, so a repeated request can't do harm.
-            .with_idempotency(true)
-            .send()
+        self.insert_table(self.described(name, table.all_columns()).set_expiration_time(expires))
             .await
             .map_err(|e| Error::Stage(e.to_string()))?;
         Ok(())

@@ -2,7 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::schema::Table;
+use google_cloud_bigquery_v2::model::{
+    Clustering, Table as RestTable, TableFieldSchema, TableReference, TableSchema, TimePartitioning,
+};
+use google_cloud_gax::options::RequestOptionsBuilder;
+
+use super::cursor;
+use super::schema::{Column, Table};
 use super::sql::{self, CURSORS};
 use super::{Error, Warehouse};
 
@@ -25,12 +31,12 @@ impl Warehouse {
         }
         let exists = |table: &str| existing.iter().any(|(name, _)| name == table);
         if !exists(CURSORS) {
-            self.query(sql::create_cursors(&self.name_of(CURSORS))).await?;
+            self.create(self.described(CURSORS, cursor::COLUMNS.iter())).await?;
         }
         for table in tables {
             let name = self.name_of(table.name);
             if !exists(table.name) {
-                self.query(sql::create(&name, table)).await?;
+                self.create(self.raw(table)).await?;
                 continue;
             }
             for column in table.all_columns() {
@@ -47,6 +53,63 @@ impl Warehouse {
             }
         }
         Ok(())
+    }
+
+    /// A raw table as BigQuery's REST API describes it.
+    fn raw(&self, table: &Table) -> RestTable {
+        let mut raw = self
+            .described(table.name, table.all_columns())
+            .set_description(table.description.to_owned());
+        if let Some(column) = table.partition_by {
+            let months = TimePartitioning::new().set_type("MONTH").set_field(column.to_owned());
+            raw = raw.set_time_partitioning(months);
+        }
+        if !table.cluster_by.is_empty() {
+            raw = raw.set_clustering(Clustering::new().set_fields(table.cluster_by.iter().copied()));
+        }
+        raw
+    }
+
+    /// A table of these columns.
+    pub(super) fn described<'a>(&self, name: &str, columns: impl Iterator<Item = &'a Column>) -> RestTable {
+        let fields = columns.map(|column| {
+            let (kind, mode) = column.kind.rest();
+            TableFieldSchema::new()
+                .set_name(column.name)
+                .set_type(kind)
+                .set_mode(mode)
+                .set_description(column.description.to_owned())
+        });
+        let reference = TableReference::new()
+            .set_project_id(&self.settings.project)
+            .set_dataset_id(&self.settings.dataset)
+            .set_table_id(name);
+        RestTable::new()
+            .set_table_reference(reference)
+            .set_schema(TableSchema::new().set_fields(fields))
+    }
+
+    /// Makes a table; that another instance was faster is no error.
+    async fn create(&self, table: RestTable) -> Result<(), Error> {
+        const CONFLICT: Option<u16> = Some(409);
+        match self.insert_table(table).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.http_status_code() == CONFLICT => Ok(()),
+            Err(error) => Err(Error::Query(error.to_string())),
+        }
+    }
+
+    /// A REST call takes a tenth of the time of a query job with `CREATE TABLE`.
+    pub(super) async fn insert_table(&self, table: RestTable) -> google_cloud_gax::Result<RestTable> {
+        self.tables
+            .insert_table()
+            .set_project_id(&self.settings.project)
+            .set_dataset_id(&self.settings.dataset)
+            .set_table(table)
+            // A repeated request meets its own table, and that is told apart by its 409.
+            .with_idempotency(true)
+            .send()
+            .await
     }
 
     async fn existing_columns(&self) -> Result<HashSet<(String, String)>, Error> {
