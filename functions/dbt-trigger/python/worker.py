@@ -32,10 +32,11 @@ import signal
 import threading
 import time
 import traceback
+from stat import S_ISDIR
 
 # What the end of a run may take when standard input has closed, before it is killed.
 END_SECONDS = 2.0
-# Directories that dbt writes or never reads.
+# Names of what dbt writes or never reads.
 NOT_WATCHED = {".git", "target", "logs", "__pycache__", ".venv", "node_modules"}
 PR_SET_PDEATHSIG = 1
 
@@ -229,22 +230,26 @@ def die_with(parent):
 def fingerprint_of(paths):
     """Name, size and time of every file below `paths`: cheap, and changes when any of them does."""
     seen = []
+    directories = set()
 
     def look(path):
         try:
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    if entry.is_dir():
-                        if entry.name not in NOT_WATCHED:
-                            look(entry.path)
-                    else:
-                        stat = entry.stat()
-                        seen.append((entry.path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
-        except NotADirectoryError:
             stat = os.stat(path)
-            seen.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
-        except FileNotFoundError:
-            pass
+            if not S_ISDIR(stat.st_mode):
+                seen.append((path, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+                return
+            # Links may lead in circles: a package's own test project installs the package by one.
+            if (stat.st_dev, stat.st_ino) in directories:
+                return
+            directories.add((stat.st_dev, stat.st_ino))
+            names = os.listdir(path)
+        except OSError as e:
+            # Gone, a link to nothing, or not ours to read: dbt says so, if it matters.
+            seen.append((path, e.errno, 0, 0))
+            return
+        for name in names:
+            if name not in NOT_WATCHED:
+                look(os.path.join(path, name))
 
     for path in paths:
         look(path)

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{TOKEN, Trigger, one_model};
+use crate::support::{Project, TOKEN, Trigger, one_model};
 
 #[test]
 fn a_run_is_answered_with_every_node() {
@@ -183,4 +183,20 @@ fn a_burst_of_callers_costs_two_runs() {
     }
     let builds = trigger.calls("build").len();
     assert!((1..=2).contains(&builds), "{builds} runs");
+}
+
+#[test]
+fn a_project_with_odd_links_is_watched() {
+    let project = Project::new(&one_model());
+    let path = project.path("project");
+    for (target, name) in [(".", "circle"), ("/nowhere", "broken")] {
+        std::os::unix::fs::symlink(target, path.join(name)).expect("linked");
+    }
+    let trigger = project.start(&[]);
+    assert_eq!(trigger.run().status, 200);
+    assert_eq!(trigger.run().status, 200);
+    assert_eq!(trigger.calls("parse").len(), 1, "nothing had changed");
+    trigger.project().write("new.sql", "select 1");
+    assert_eq!(trigger.run().status, 200);
+    assert_eq!(trigger.calls("parse").len(), 2, "the new file was not seen");
 }

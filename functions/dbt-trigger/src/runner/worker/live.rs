@@ -130,7 +130,8 @@ impl Live {
         tracing::debug!(threads, "threads of the dbt worker");
         if !parsed {
             let complaint = self.log().complaint().unwrap_or_default();
-            tracing::error!("dbt can't parse the project; every run will try again: {complaint}");
+            // No error yet: what is missing may be packages, which the first run installs.
+            tracing::warn!("dbt can't parse the project; the next run tries again: {complaint}");
         }
     }
 
