@@ -1,5 +1,8 @@
 {{ config(materialized='table') }}
 
+-- depends_on: {{ ref('int_merge_request_inputs') }}
+-- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
+
 -- The pipelines of each merge request: its head pipeline, and those that ran on its refs. One row per merge request that has any.
 with pairs as (
     select merge_requests.merge_request_id, pipelines.pipeline_id

@@ -1,5 +1,8 @@
 {{ config(materialized='table') }}
 
+-- depends_on: {{ ref('int_merge_request_inputs') }}
+-- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
+
 -- What reviewers did: comments, approvals, withdrawn approvals and requests for changes, by people other than the author.
 -- GitLab has no list of reviews. It writes a system note for each approval, in these words since 2018.
 with events as (

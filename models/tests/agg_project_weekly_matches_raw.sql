@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- Each merge request is opened in one week and merged in at most one; weeks begin on a Monday.
 select raw.project_id, raw.opened, mart.opened as mart_opened
 from (

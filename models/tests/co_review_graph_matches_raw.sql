@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- As many comments between people as the raw tables hold.
 select raw.n as expected, mart.n as found
 from (

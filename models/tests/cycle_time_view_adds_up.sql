@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- Every ended merge request of the raw table is there with the right end, and both ways to divide its time add up.
 select raw.id, mart.cycle_time_hours
 from {{ source('gitlab', 'merge_requests') }} as raw

@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- Same merge requests, states, lines and ends per project as in the raw table.
 with raw as (
     select

@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 select 'projects' as what, expected, found
 from (select count(*) as expected from {{ source('gitlab', 'projects') }} where not coalesce(_deleted, false))
 cross join (select count(*) as found from {{ ref('dim_projects') }})

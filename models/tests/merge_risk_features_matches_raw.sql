@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- All open merge requests and no others, with scores in range.
 select raw.id, mart.mr_id, mart.risk_score_rule
 from (select id from {{ source('gitlab', 'merge_requests') }} where state = 'opened' and not coalesce(_deleted, false)) as raw

@@ -1,3 +1,5 @@
+{{ config(severity='error' if target.name == 'local' else 'warn') }}
+
 -- Titles, states and drafts row by row; comments of the last day in all.
 select raw.id, 'row differs' as problem
 from {{ source('gitlab', 'merge_requests') }} as raw

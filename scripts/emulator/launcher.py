@@ -9,7 +9,10 @@ Why not `bqemulator start` itself:
 * it sets no memory limit, so DuckDB takes 80 % of the machine;
 * it answers a taken port or data folder with a traceback.
 
-The first two changes touch private names, hence the check of the exact version.
+* it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
+  that when a model turns from a view into a table.
+
+These changes touch private names, hence the check of the exact version.
 """
 
 from __future__ import annotations
@@ -124,6 +127,7 @@ def lock_data_folder(folder: Path):
 
 def change_emulator() -> None:
     """Applies the changes that the module's head explains."""
+    import duckdb
     from bqemulator.domain.errors import UnsupportedFeatureError
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
@@ -137,7 +141,18 @@ def change_emulator() -> None:
         # Without snapshots the emulator would answer with today's rows, which is worse than no answer.
         raise UnsupportedFeatureError("FOR SYSTEM_TIME AS OF is turned off in the local warehouse")
 
+    execute = DuckDBEngine.execute
+
+    def execute_and_drop_views(self, sql, parameters=None):
+        try:
+            return execute(self, sql, parameters)
+        except duckdb.CatalogException:
+            if not sql.startswith("DROP TABLE IF EXISTS "):
+                raise
+            return execute(self, sql.replace("TABLE", "VIEW", 1))
+
     DuckDBEngine._load_spatial = lambda self: None
+    DuckDBEngine.execute = execute_and_drop_views
     SnapshotManager.capture = capture_only_named
     SnapshotManager.resolve_time_travel = refuse_time_travel
 
