@@ -25,6 +25,7 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -44,12 +45,20 @@ def main() -> int:
         for name, port in (("--rest-port", options.rest_port), ("--grpc-port", options.grpc_port)):
             check_port_is_free(name, port)
         lock = lock_data_folder(options.data_dir)
+        if options.until_stdin_closes:
+            threading.Thread(target=end_with_stdin, daemon=True).start()
         asyncio.run(serve(options))
         lock.close()
     except StartError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def end_with_stdin() -> None:
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -63,6 +72,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data-dir", type=Path, default=Path(".local/warehouse"), help="where the tables are kept (default: .local/warehouse)")
     parser.add_argument("--project", default="mergemind-local", help="project of requests that name none (default: mergemind-local)")
     parser.add_argument("--memory-limit", type=memory_size, default="2GB", help="most memory that DuckDB may use (default: 2GB)")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does, so never to outlive whoever started it")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="default: warning")
     return parser.parse_args()
 

@@ -162,7 +162,7 @@ fn read_dbt(env: &mut Env) -> Option<DbtTrigger> {
             "DBT_TRIGGER_TIMEOUT_SECONDS",
             "how long to wait for dbt; longer than dbt-trigger's own timeout",
         )
-        .default(Duration::from_secs(330));
+        .default(Duration::from_secs(900));
     match (url, token) {
         (Some(url), Some(token)) => Some(DbtTrigger { url, token, timeout }),
         (Some(_), None) => {

@@ -71,13 +71,14 @@ impl World {
         Connector::start(warehouse(), &variables, &log(self.name, "gitlab-connector")).expect("the connector starts")
     }
 
-    /// A dbt-trigger for this test's datasets.
-    pub fn trigger(&self, project: &Path) -> Trigger {
+    /// A dbt-trigger for this test's datasets, with or without dbt's unit tests.
+    pub fn trigger(&self, project: &Path, unit_tests: bool) -> Trigger {
         let options = TriggerOptions {
             project: project.to_owned(),
             datasets: (&self.raw, &self.modelled),
             state: self.folder.path().join("dbt"),
             token: TRIGGER_TOKEN,
+            unit_tests,
         };
         Trigger::start(warehouse(), &options, &log(self.name, "dbt-trigger")).expect("dbt-trigger starts")
     }

@@ -123,6 +123,8 @@ pub struct TriggerOptions<'a> {
     pub state: PathBuf,
     /// The token that callers show.
     pub token: &'a str,
+    /// Whether dbt's unit tests run too: they test the models and not the data, and take their time.
+    pub unit_tests: bool,
 }
 
 /// A running `dbt-trigger`.
@@ -149,6 +151,9 @@ impl Trigger {
             .env("DBT_STATE_DIR", &options.state)
             .env("BQ_DATASET_RAW", options.datasets.0)
             .env("BQ_DATASET_MODELED", options.datasets.1);
+        if !options.unit_tests {
+            command.env("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test");
+        }
         let url = format!("http://127.0.0.1:{port}");
         let mut process = Process::start("dbt-trigger", command, log)?;
         process.wait_until_healthy(&format!("{url}/healthz"), Duration::from_secs(60))?;

@@ -38,7 +38,8 @@ impl Warehouse {
             .arg(paths::root().join("scripts/emulator/launcher.py"))
             .args(["--rest-port", &rest.to_string(), "--grpc-port", &storage.to_string()])
             .arg("--data-dir")
-            .arg(data);
+            .arg(data)
+            .arg("--until-stdin-closes");
         Ok(Self {
             process: Process::start("the warehouse", command, log)?,
             rest: format!("http://127.0.0.1:{rest}"),

@@ -1,6 +1,7 @@
 //! Runs a sync from its beginning to its answer.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -17,6 +18,9 @@ use super::rows::Rows;
 use super::summary::{CursorStep, Problem, Summary};
 use super::{Error, Inner, Scope, merge_requests, projects};
 use crate::{dbt, gitlab};
+
+/// Rows that are gathered at most while a commit is under way: what a killed sync may have to fetch again.
+const ENOUGH: usize = 5000;
 
 /// One page: its rows, and the position when they are committed.
 pub struct Step {
@@ -179,32 +183,30 @@ async fn run_pass(context: &Context<'_>, pass: Pass, scope: &Scope, cursor: Opti
     Ok(progress)
 }
 
-/// Page by page: while one is being committed, the next is being fetched.
+/// Page by page. While one commit is under way the next pages are fetched, and what has come when it ends
+/// is committed together: a slow warehouse gets few large commits, a fast one many small ones.
 async fn run_to_end(
     context: &Context<'_>,
     pass: Pass,
     scope: &Scope,
     mut cursor: Option<String>,
 ) -> Result<Progress, Error> {
-    let mut position = Position::parse(cursor.as_deref());
-    let mut step = pass.step(context, scope, &position).await?;
+    let mut step = pass.step(context, scope, &Position::parse(cursor.as_deref())).await?;
     loop {
-        position = step.next;
+        let position = step.next.clone();
         let to = position.to_cursor();
-        let commit = context.commit(
-            step.rows,
-            CursorMove {
-                stream: pass.stream().to_owned(),
-                scope: scope.to_string(),
-                from: cursor,
-                to: to.clone(),
-                at: position
-                    .updated_after
-                    .and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1000).ok()),
-            },
-        );
+        let moved = CursorMove {
+            stream: pass.stream().to_owned(),
+            scope: scope.to_string(),
+            from: cursor,
+            to: to.clone(),
+            at: position
+                .updated_after
+                .and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1000).ok()),
+        };
         cursor = Some(to);
         let complete = position.pass.is_none();
+        let commit = context.commit(step.rows, moved);
         if complete || context.must_stop() {
             commit.await?;
             return Ok(Progress {
@@ -213,8 +215,45 @@ async fn run_to_end(
                 complete,
             });
         }
-        let (committed, next) = tokio::join!(commit, pass.step(context, scope, &position));
-        committed?;
-        step = next?;
+        step = commit_and_fetch(commit, context, pass, scope, position).await?;
+    }
+}
+
+/// Fetches at least one page after `position` while `commit` is under way.
+async fn commit_and_fetch(
+    commit: impl Future<Output = Result<(), Error>>,
+    context: &Context<'_>,
+    pass: Pass,
+    scope: &Scope,
+    position: Position,
+) -> Result<Step, Error> {
+    tokio::pin!(commit);
+    let mut committed = false;
+    let mut gathered = Step {
+        rows: Rows::default(),
+        next: position,
+    };
+    loop {
+        let after = gathered.next.clone();
+        let fetch = pass.step(context, scope, &after);
+        tokio::pin!(fetch);
+        let fetched = loop {
+            tokio::select! {
+                done = &mut commit, if !committed => {
+                    done?;
+                    committed = true;
+                }
+                fetched = &mut fetch => break fetched?,
+            }
+        };
+        gathered.rows.append(fetched.rows);
+        gathered.next = fetched.next;
+        let enough = gathered.rows.len() >= ENOUGH || gathered.next.pass.is_none() || context.must_stop();
+        if committed || enough {
+            if !committed {
+                commit.await?;
+            }
+            return Ok(gathered);
+        }
     }
 }

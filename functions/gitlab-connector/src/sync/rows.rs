@@ -31,6 +31,26 @@ impl Rows {
         }
     }
 
+    /// Adds the rows of a later page.
+    pub fn append(&mut self, mut later: Self) {
+        self.projects.append(&mut later.projects);
+        self.users.append(&mut later.users);
+        self.merge_requests.append(&mut later.merge_requests);
+        self.mr_notes.append(&mut later.mr_notes);
+        self.pipelines.append(&mut later.pipelines);
+        self.rejected.append(&mut later.rejected);
+    }
+
+    /// How many rows these are.
+    pub fn len(&self) -> usize {
+        self.projects.len()
+            + self.users.len()
+            + self.merge_requests.len()
+            + self.mr_notes.len()
+            + self.pipelines.len()
+            + self.rejected.len()
+    }
+
     fn of(&mut self, stream: &str) -> &mut Vec<Row> {
         match stream {
             "projects" => &mut self.projects,

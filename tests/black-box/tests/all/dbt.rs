@@ -20,7 +20,7 @@ fn marts(world: &World) -> i64 {
 #[test]
 fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     let world = World::new("marts", &["--seed", "21"]);
-    let trigger = world.trigger(&root().join("models"));
+    let trigger = world.trigger(&root().join("models"), true);
     let connector = connector(&world, &trigger);
     let answer = world.sync(&connector);
     let dbt = &answer["dbt"];
@@ -51,7 +51,7 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
 fn broken_sql_is_named_and_loses_nothing() {
     let world = World::new("broken_sql", &["--seed", "22"]);
     let models = world.copy_of_models();
-    let trigger = world.trigger(&models);
+    let trigger = world.trigger(&models, false);
     let connector = connector(&world, &trigger);
     world.sync(&connector);
     let before = marts(&world);
@@ -80,7 +80,7 @@ fn broken_sql_is_named_and_loses_nothing() {
 #[test]
 fn the_trigger_lets_in_only_who_belongs_and_does_only_what_it_knows() {
     let world = World::new("trigger_door", &["--merge-requests", "20"]);
-    let trigger = world.trigger(&root().join("models"));
+    let trigger = world.trigger(&root().join("models"), false);
     let order = json!({"source": "test", "action": "run_dbt", "sync_info": {}});
     for token in [None, Some("black-box-7d0e2c54"), Some("")] {
         let (status, answer) = http::post(&trigger.url, token, &order).expect("an answer");

@@ -33,6 +33,7 @@ impl Stack {
             datasets: ("mergemind_raw", "mergemind"),
             state: local.join("dbt"),
             token: TRIGGER_TOKEN,
+            unit_tests: false,
         };
         let trigger = Trigger::start(&warehouse, &trigger_options, &log("dbt-trigger"))?;
         screen.done("dbt-trigger", &trigger.url);
