@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use gitlab_sim::generate::Sizes;
 use gitlab_sim::instant::{self, HOUR};
 use gitlab_sim::journal::Journal;
-use gitlab_sim::server;
+use gitlab_sim::server::{self, State};
 
 /// A GitLab that answers from generated data. Same seed, sizes and anchor: same data.
 #[derive(Parser)]
@@ -39,7 +39,10 @@ struct Arguments {
     /// and its sizes win over the arguments
     #[arg(long)]
     journal: Option<PathBuf>,
-    /// Access tokens that are let in
+    /// Requests a minute before GitLab answers 429; 0 for no limit
+    #[arg(long, default_value_t = 2000)]
+    rate_limit: u64,
+    /// An access token that is let in; may be given several times
     #[arg(long, default_value = "glpat-simulated")]
     token: Vec<String>,
 }
@@ -62,6 +65,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), String> {
+    let stop = stop().map_err(|e| e.to_string())?;
     let now = instant::now();
     let sizes = Sizes {
         seed: arguments.seed,
@@ -75,30 +79,29 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         anchor: arguments.anchor.unwrap_or(now - now.rem_euclid(HOUR)),
     };
     let (journal, world) = match &arguments.journal {
-        Some(path) => Journal::open(path, sizes)?,
-        None => Journal::none(sizes),
+        Some(path) => Journal::open(path, &sizes)?,
+        None => Journal::none(&sizes),
     };
     let listener = tokio::net::TcpListener::bind((arguments.host, arguments.port))
         .await
         .map_err(|e| format!("can't listen on {}:{}: {e}", arguments.host, arguments.port))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     println!("listening on http://{address}");
-    let app = server::app(world, journal, arguments.token);
+    let state = State::new(world, journal, arguments.token, arguments.rate_limit);
     tokio::select! {
-        served = axum::serve(listener, app) => served.map_err(|e| e.to_string()),
-        () = stopped() => Ok(()),
+        never = server::serve(listener, state) => match never {},
+        () = stop => Ok(()),
     }
 }
 
-/// SIGTERM or Ctrl-C. Nothing is drained: whoever stops a simulator wants it gone.
-async fn stopped() {
+/// Completes at SIGTERM or Ctrl-C, from now on. Nothing is drained: whoever stops a simulator wants it gone.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -12,11 +12,11 @@ impl Random {
                 ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03)
                 ^ index.wrapping_mul(0x8CB9_2BA7_2F3D_8DD7),
         );
-        random.next();
+        random.draw();
         random
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -26,12 +26,12 @@ impl Random {
 
     /// From 0 (included) to `end` (excluded); `end` must not be 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        self.draw() % end
     }
 
     /// From 0.0 to 1.0.
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        (self.draw() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// True in `share` of the draws.

@@ -107,7 +107,7 @@ fn merge_request_row(world: &World, row: &MergeRequest) -> Value {
     let mut json = json!({
         "id": row.id, "iid": row.iid, "project_id": row.project, "title": row.title.read(),
         "description": row.description.as_ref().map(|text| text.read().into_owned()), "state": row.state.name(),
-        "author_id": row.author, "assignee_id": row.assignees.first(), "created_at": print(row.created_at),
+        "author_id": row.author, "assignee_id": row.assignees.iter().min(), "created_at": print(row.created_at),
         "updated_at": print(row.updated_at), "merged_at": time(row.merged_at), "closed_at": time(row.closed_at),
         "prepared_at": time(row.prepared_at), "source_branch": row.source_branch, "target_branch": row.target_branch,
         "source_project_id": row.source_project, "web_url": merge_request_url(world, row),

@@ -36,13 +36,13 @@ pub fn detailed_merge_status(world: &World, row: &MergeRequest) -> &'static str 
     if row.conflicts {
         return "CONFLICT";
     }
-    if row.discussions.resolved < row.discussions.resolvable && row.id % 3 == 0 {
+    if row.discussions.resolved < row.discussions.resolvable && row.id.is_multiple_of(3) {
         return "DISCUSSIONS_NOT_RESOLVED";
     }
     match pipeline {
         "RUNNING" | "PENDING" | "CREATED" => "CI_STILL_RUNNING",
         "FAILED" | "CANCELED" => "CI_MUST_PASS",
-        _ if row.id % 29 == 0 => "NEED_REBASE",
+        _ if row.id.is_multiple_of(29) => "NEED_REBASE",
         _ => "MERGEABLE",
     }
 }

@@ -58,15 +58,14 @@ impl World {
     }
 
     /// Moves `updated_at` because something beside the row changed. GitLab drops such a touch when the last update is
-    /// less than a minute old (its `ThrottledTouch`).
-    pub fn touch(&mut self, id: u64, at: Instant) {
-        let due = self
-            .merge_requests
-            .get(id)
-            .is_some_and(|row| at - row.updated_at >= MINUTE);
+    /// less than a minute old (its `ThrottledTouch`). True if it moved.
+    pub fn touch(&mut self, id: u64, at: Instant) -> bool {
+        let row = self.merge_requests.get(id);
+        let due = row.is_some_and(|row| at - row.updated_at >= MINUTE);
         if due {
             self.set_updated(id, at);
         }
+        due
     }
 
     /// Adds a note to its merge request; does not touch the merge request.
@@ -94,6 +93,15 @@ impl World {
         self.save_quietly(note.merge_request, |row| row.notes.retain(|other| *other != id));
         self.recount(note.merge_request);
         Some(note)
+    }
+
+    /// Changes a note and what is counted of it; does not touch the merge request.
+    pub fn edit_note(&mut self, id: u64, change: impl FnOnce(&mut Note)) {
+        if let Some(note) = self.notes.get_mut(id) {
+            change(note);
+            let merge_request = note.merge_request;
+            self.recount(merge_request);
+        }
     }
 
     /// Adds a pipeline and gives it the next number in its project.

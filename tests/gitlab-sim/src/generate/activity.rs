@@ -93,7 +93,7 @@ impl<'a> Diary<'a> {
             let resolved = resolvable && random.chance(0.8);
             self.note(Note {
                 author: writer,
-                body: Text::Comment(random.next() as u32),
+                body: Text::Comment(random.draw() as u32),
                 internal: random.chance(0.01),
                 reply: random.chance(0.35),
                 resolvable,

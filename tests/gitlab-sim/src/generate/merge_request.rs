@@ -44,6 +44,18 @@ pub fn make(world: &World, loose: &mut Loose, random: &mut Random, place: &Place
     row
 }
 
+/// A merge request that is opened at `at`, after all others. The caller adds it.
+pub fn newly_opened(world: &World, random: &mut Random, project: u64, at: Instant) -> MergeRequest {
+    let place = Place {
+        index: world.changes as usize,
+        project,
+        created_at: at,
+        anchor: at,
+        hidden: false,
+    };
+    opening(world, random, &place)
+}
+
 fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
     let project = world
         .projects
@@ -119,7 +131,8 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
 
 /// Merges, closes, locks or leaves it open; some are closed and reopened on the way.
 fn finish(diary: &mut Diary<'_>, random: &mut Random, row: &mut MergeRequest, life: i64, place: &Place) {
-    let fate = random.unit();
+    let locked = place.index % 401 == 7;
+    let fate = if locked { 1.0 } else { random.unit() };
     let end = at_work(random, diary.newest().max(row.created_at + life), 20 * MINUTE);
     if random.chance(0.03) {
         let closed = at_work(random, row.created_at, life / 2);
@@ -141,7 +154,7 @@ fn finish(diary: &mut Diary<'_>, random: &mut Random, row: &mut MergeRequest, li
         if row.auto_merge {
             row.merge_user = row.author;
         }
-        if place.index % 401 == 7 {
+        if locked {
             row.state = State::Locked;
         }
     }
@@ -162,7 +175,7 @@ pub fn person(world: &World, random: &mut Random) -> u64 {
 pub fn sha(random: &mut Random) -> Sha {
     let mut sha = [0; 20];
     for chunk in sha.chunks_mut(8) {
-        let bytes = random.next().to_le_bytes();
+        let bytes = random.draw().to_le_bytes();
         chunk.copy_from_slice(&bytes[..chunk.len()]);
     }
     sha
@@ -183,7 +196,7 @@ fn size(random: &mut Random) -> Size {
 }
 
 fn description(random: &mut Random, index: usize) -> Option<Text> {
-    let seed = random.next() as u32;
+    let seed = random.draw() as u32;
     match random.unit() {
         // Every few hundredth is as large as generated changelogs get.
         _ if index % 701 == 5 => Some(Text::Description {

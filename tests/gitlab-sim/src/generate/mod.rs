@@ -8,8 +8,7 @@ mod pipelines;
 mod projects;
 mod timeline;
 
-pub use merge_request::{person, sha};
-pub use pipelines::run as run_pipeline;
+pub use merge_request::{newly_opened, sha};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{MergeRequest, Note, Pipeline, World};

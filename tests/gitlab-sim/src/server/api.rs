@@ -1,89 +1,110 @@
 //! GitLab's own API.
 
-use std::time::Duration;
-
-use axum::body::{Body, Bytes};
-use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
-use futures_util::stream;
+use hyper::Method;
 use serde_json::{Value, json};
 
+use super::call::{Call, Reply};
+use super::damage::{done_to, unauthorized};
 use super::faults::Fault;
-use super::{Shared, lock};
-use crate::graphql;
-use crate::instant::{self, SECOND};
+use super::{State, lock};
+use crate::graphql::{self, Request};
+use crate::instant::{self, DAY};
+use crate::random::Random;
 
 /// GitLab's limit for authenticated users.
 const MAX_COMPLEXITY: u32 = 250;
-/// Requests a minute on gitlab.com. The headers tell of it; it is never enforced here without a fault.
-const RATE_LIMIT: u64 = 2000;
+const GRAPHQL: &str = "/api/graphql";
 
-pub async fn graphql(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let parsed: Option<Value> = serde_json::from_slice(&body).ok();
-    let operation = parsed.as_ref().map(operation_name).unwrap_or_default();
-    {
-        let mut stats = lock(&state.stats);
-        stats.requests.total += 1;
-        stats.requests.graphql += 1;
-        *stats.operations.entry(operation.clone()).or_default() += 1;
-    }
-    let (fault, wait) = {
+/// A reply, and whether it is data and nothing else.
+type Outcome = (Reply, bool);
+
+pub async fn answer(state: &State, call: &Call) -> Reply {
+    let graphql = call.path == GRAPHQL;
+    let body: Option<Value> = serde_json::from_slice(&call.body).ok();
+    let names = match &body {
+        Some(body) if graphql => operations(body),
+        _ if graphql => vec!["-".to_owned()],
+        _ => vec![call.path.clone()],
+    };
+    let number = count(state, graphql, &names);
+    let (fault, wait, bytes_per_second) = {
         let mut faults = lock(&state.faults);
-        let jitter = if faults.jitter_ms > 0 {
-            instant::now().unsigned_abs() % faults.jitter_ms
-        } else {
-            0
-        };
-        (faults.next(&operation), faults.latency_ms + jitter)
+        (faults.next(&names), faults.wait(), faults.bytes_per_second)
     };
-    tokio::time::sleep(Duration::from_millis(wait)).await;
+    tokio::time::sleep(wait).await;
     if let Some(Fault::Hang { ms }) = fault {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
     }
-    let (status, mut text) = match (&fault, parsed) {
-        (Some(Fault::ExpiredToken), _) => unauthorized(),
-        _ if !is_allowed(&state, &headers) => unauthorized(),
-        (_, None) => error(StatusCode::BAD_REQUEST, "The request body is not JSON"),
-        (_, Some(body)) => answer(&state, &body),
+    let now = instant::now();
+    let (admitted, mut headers, refusal) = {
+        let mut rate = lock(&state.rate);
+        let admitted = rate.admit(now);
+        (admitted, rate.headers(), rate.refusal(now))
     };
-    if let Some(Fault::Partial) = fault {
-        text = json!({"data": {"scope": null}, "errors": [{"message": "Internal server error", "path": ["scope"]}]})
-            .to_string();
+    let (mut reply, mut good) = if !admitted {
+        (refusal, false)
+    } else if !is_allowed(state, call) {
+        (unauthorized(graphql, false), false)
+    } else if graphql {
+        graphql_answer(state, call, body.as_ref())
+    } else {
+        rest(state, call)
+    };
+    if let Some(fault) = &fault {
+        reply = done_to(reply, fault, graphql);
+        good &= matches!(fault, Fault::Hang { .. });
     }
-    if status != StatusCode::OK || fault.is_some() {
-        lock(&state.stats).requests.refused += 1;
-    }
-    lock(&state.stats).bytes_sent += text.len() as u64;
-    respond(&state, status, text, fault)
+    headers.push(("x-request-id", request_id(now, number)));
+    reply.headers.extend(headers);
+    reply.bytes_per_second = bytes_per_second;
+    let mut stats = lock(&state.stats);
+    stats.requests.refused += u64::from(!good);
+    stats.bytes_sent += reply.sent();
+    reply
 }
 
-/// The name in `query Name(…)`, for statistics and faults.
-fn operation_name(body: &Value) -> String {
-    let first = if body.is_array() { &body[0] } else { body };
-    if let Some(name) = first["operationName"].as_str() {
-        return name.to_owned();
+/// Counts a request; its number among all.
+fn count(state: &State, graphql: bool, names: &[String]) -> u64 {
+    let mut stats = lock(&state.stats);
+    stats.requests.total += 1;
+    if graphql {
+        stats.requests.graphql += 1;
+        for name in names {
+            *stats.operations.entry(name.clone()).or_default() += 1;
+        }
+    } else {
+        stats.requests.rest += 1;
     }
-    let query = first["query"].as_str().unwrap_or_default().trim_start();
-    let rest = query.strip_prefix("query").unwrap_or_default().trim_start();
-    let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    if name.is_empty() { "-".into() } else { name }
+    stats.requests.total
 }
 
-fn answer(state: &Shared, body: &Value) -> (StatusCode, String) {
+fn is_allowed(state: &State, call: &Call) -> bool {
+    call.token()
+        .is_some_and(|shown| state.tokens.iter().any(|token| token == shown))
+}
+
+fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
+    if call.method != Method::POST {
+        return (not_found(), false);
+    }
+    let Some(body) = body else {
+        let message = json!({"status": 400, "error": "Bad Request"});
+        return (Reply::json(400, &message), false);
+    };
     let (requests, multiplex) = match graphql::read(body) {
         Ok(read) => read,
-        Err(message) => return error(StatusCode::UNPROCESSABLE_ENTITY, &message),
+        Err(message) => return (Reply::graphql_error(422, &message), false),
     };
-    let world = state.world();
-    let answers: Vec<graphql::Answer> = requests
-        .iter()
-        .map(|request| graphql::answer(&state.api, &world, request, MAX_COMPLEXITY))
-        .collect();
-    let mut stats = lock(&state.stats);
-    for answer in &answers {
-        stats.max_complexity = stats.max_complexity.max(answer.complexity);
-        stats.requests.refused += u64::from(answer.failed);
+    let answers: Vec<graphql::Answer> = {
+        let world = state.world();
+        let one = |request: &Request| graphql::answer(&state.api, &world, request, MAX_COMPLEXITY);
+        requests.iter().map(one).collect()
+    };
+    let most = answers.iter().map(|answer| answer.complexity).max();
+    let good = !answers.iter().any(|answer| answer.failed);
+    {
+        let mut stats = lock(&state.stats);
+        stats.max_complexity = stats.max_complexity.max(most.unwrap_or(0));
     }
     let bodies: Vec<String> = answers.into_iter().map(|answer| answer.body).collect();
     let text = if multiplex {
@@ -91,121 +112,85 @@ fn answer(state: &Shared, body: &Value) -> (StatusCode, String) {
     } else {
         bodies.concat()
     };
-    (StatusCode::OK, text)
+    (Reply::new(200, "application/json; charset=utf-8", text), good)
 }
 
-fn is_allowed(state: &Shared, headers: &HeaderMap) -> bool {
-    let bearer = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let private = headers.get("private-token").and_then(|value| value.to_str().ok());
-    bearer
-        .or(private)
-        .is_some_and(|shown| state.tokens.iter().any(|token| token == shown))
-}
-
-fn unauthorized() -> (StatusCode, String) {
-    error(StatusCode::UNAUTHORIZED, "Invalid token")
-}
-
-fn error(status: StatusCode, message: &str) -> (StatusCode, String) {
-    (status, json!({"errors": [{"message": message}]}).to_string())
-}
-
-fn respond(state: &Shared, status: StatusCode, text: String, fault: Option<Fault>) -> Response<Body> {
-    let mut response = Response::new(Body::from(text.clone()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
-    let total = lock(&state.stats).requests.total;
-    let now = instant::now();
-    let observed = total % RATE_LIMIT;
-    for (name, value) in [
-        ("ratelimit-name", "throttle_authenticated_api".to_owned()),
-        ("ratelimit-limit", RATE_LIMIT.to_string()),
-        ("ratelimit-observed", observed.to_string()),
-        ("ratelimit-remaining", (RATE_LIMIT - observed).to_string()),
-        ("ratelimit-reset", (now / SECOND - now / SECOND % 60 + 60).to_string()),
-        ("x-request-id", format!("sim-{total:08}")),
-        ("date", instant::print_http(now)),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
+fn rest(state: &State, call: &Call) -> Outcome {
+    let world = state.world();
+    let (version, revision) = (graphql::VERSION, graphql::REVISION);
+    let body = match (call.method.as_str(), call.path.as_str()) {
+        ("GET", "/api/v4/version") => json!({"version": version, "revision": revision}),
+        ("GET", "/api/v4/metadata") => json!({
+            "version": version, "revision": revision, "enterprise": world.enterprise,
+            "kas": {"enabled": false, "externalUrl": null, "version": null},
+        }),
+        ("GET", "/api/v4/personal_access_tokens/self") => {
+            let now = instant::now();
+            json!({
+                "id": 1, "name": "MergeMind", "revoked": false, "active": true, "scopes": ["read_api"],
+                "user_id": world.token_user, "created_at": instant::print(now - 30 * DAY),
+                "last_used_at": instant::print(now), "expires_at": instant::print_date(now + 300 * DAY),
+            })
         }
+        _ => return (not_found(), false),
+    };
+    (Reply::json(200, &body), true)
+}
+
+fn not_found() -> Reply {
+    Reply::json(404, &json!({"error": "404 Not Found"}))
+}
+
+/// The names of the operations in a body; `-` for one without a name.
+fn operations(body: &Value) -> Vec<String> {
+    match body {
+        Value::Array(several) => several.iter().map(operation).collect(),
+        single => vec![operation(single)],
     }
-    match fault {
-        Some(Fault::Status {
-            status,
-            retry_after,
-            body,
-        }) => {
-            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            if let Some(seconds) = retry_after {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-            *response.body_mut() = Body::from(body.unwrap_or_else(|| "Retry later\n".into()));
-        }
-        Some(Fault::Reset) => *response.body_mut() = broken(Vec::new()),
-        Some(Fault::Truncate) => *response.body_mut() = broken(text.as_bytes()[..text.len() / 2].to_vec()),
-        Some(Fault::InvalidJson) => *response.body_mut() = Body::from(text[..text.len().min(1)].to_owned()),
-        Some(Fault::Html) => *response.body_mut() = Body::from("<html><body>502 Bad Gateway</body></html>"),
-        _ => {}
+}
+
+fn operation(body: &Value) -> String {
+    if let Some(name) = body["operationName"].as_str().filter(|name| !name.is_empty()) {
+        return name.to_owned();
     }
-    response
+    let query = body["query"].as_str().unwrap_or_default().trim_start();
+    let rest = query.strip_prefix("query").unwrap_or_default().trim_start();
+    let name: String = rest
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect();
+    if name.is_empty() { "-".to_owned() } else { name }
 }
 
-/// A body that breaks off after `start`.
-fn broken(start: Vec<u8>) -> Body {
-    let pieces = [
-        Ok(Bytes::from(start)),
-        Err(std::io::Error::other("a fault that was asked for")),
-    ];
-    Body::from_stream(stream::iter(pieces))
+/// A ULID, as GitLab gives its requests: the time in milliseconds and 80 bits that differ.
+fn request_id(now: i64, number: u64) -> String {
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let random = &mut Random::of(number, 96, now.unsigned_abs());
+    let tail = u128::from(random.draw()) << 16 | u128::from(random.below(1 << 16));
+    let ulid = (now as u128 / 1000) << 80 | tail;
+    (0..26)
+        .rev()
+        .map(|place| char::from(DIGITS[(ulid >> (5 * place) & 31) as usize]))
+        .collect()
 }
 
-fn rest(state: &Shared, headers: &HeaderMap, body: &Value) -> Response<Body> {
-    {
-        let mut stats = lock(&state.stats);
-        stats.requests.total += 1;
-        stats.requests.rest += 1;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_names_of_operations() {
+        let body = json!([
+            {"query": "query Projects($a: Int) { a }"}, {"query": "{ a }"},
+            {"query": "query A { a } query B { a }", "operationName": "B"},
+        ]);
+        assert_eq!(operations(&body), ["Projects", "-", "B"]);
     }
-    if is_allowed(state, headers) {
-        return respond(state, StatusCode::OK, body.to_string(), None);
+
+    #[test]
+    fn request_ids_differ_and_ascend_with_time() {
+        let (a, b, c) = (request_id(1000, 1), request_id(1000, 2), request_id(2_000_000_000, 3));
+        assert!(a != b && a < c && b < c, "{a} {b} {c}");
+        assert_eq!(a.len(), 26);
     }
-    lock(&state.stats).requests.refused += 1;
-    respond(
-        state,
-        StatusCode::UNAUTHORIZED,
-        json!({"message": "401 Unauthorized"}).to_string(),
-        None,
-    )
-}
-
-pub async fn version(State(state): State<Shared>, headers: HeaderMap) -> Response<Body> {
-    let enterprise = state.world().enterprise;
-    let body = json!({"version": graphql::VERSION, "revision": graphql::REVISION, "enterprise": enterprise});
-    rest(&state, &headers, &body)
-}
-
-pub async fn token(State(state): State<Shared>, headers: HeaderMap) -> Response<Body> {
-    let body = json!({
-        "id": 1, "name": "simulated", "revoked": false, "active": true, "scopes": ["read_api"],
-        "user_id": state.world().token_user, "expires_at": null,
-    });
-    rest(&state, &headers, &body)
-}
-
-pub async fn unknown(State(state): State<Shared>) -> Response<Body> {
-    respond(
-        &state,
-        StatusCode::NOT_FOUND,
-        json!({"error": "404 Not Found"}).to_string(),
-        None,
-    )
 }

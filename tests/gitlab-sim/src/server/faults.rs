@@ -1,8 +1,13 @@
-//! Misbehaviour on demand.
+//! Misbehaviour on demand: which request it hits, and with what.
+
+use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-/// What to do to the requests that come.
+use crate::random::Random;
+
+/// What to do to the requests to GitLab's API.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Faults {
@@ -10,7 +15,13 @@ pub struct Faults {
     pub latency_ms: u64,
     /// Up to so much more of it.
     pub jitter_ms: u64,
+    /// Speed of bodies.
+    pub bytes_per_second: Option<u64>,
+    /// Replaces the rate limit (requests a minute) until the faults end.
+    pub rate_limit: Option<u64>,
     pub rules: Vec<Rule>,
+    #[serde(skip)]
+    waits: u64,
 }
 
 /// A fault for some requests.
@@ -20,9 +31,9 @@ pub struct Rule {
     #[serde(default)]
     after: u64,
     /// So many are hit then; by default all.
-    #[serde(default = "forever")]
-    times: u64,
-    /// Only GraphQL operations of this name.
+    #[serde(default)]
+    times: Option<u64>,
+    /// Only the GraphQL operation of this name, or the REST endpoint with this path.
     #[serde(default)]
     operation: Option<String>,
     #[serde(flatten)]
@@ -33,52 +44,69 @@ pub struct Rule {
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Fault {
-    /// An HTTP error.
+    /// An HTTP error; without a body of its own it has GitLab's.
     Status {
         status: u16,
+        /// Seconds.
         #[serde(default)]
         retry_after: Option<u64>,
         #[serde(default)]
-        body: Option<String>,
+        body: Option<Value>,
     },
-    /// The connection breaks before the body.
+    /// A TCP reset instead of an answer.
     Reset,
-    /// The connection breaks in the middle of the body.
+    /// The connection ends in the middle of the body.
     Truncate,
-    /// No answer for so long.
-    Hang {
-        ms: u64,
-    },
+    /// The answer comes so much later.
+    Hang { ms: u64 },
+    /// Status 200, but the JSON ends in the middle.
     InvalidJson,
-    /// A proxy's error page, with status 200.
-    Html,
-    /// An answer with errors and holes.
+    /// A page for people, as proxies send; with status 502 unless told otherwise.
+    Html {
+        #[serde(default)]
+        status: Option<u16>,
+    },
+    /// Status 200 with `errors` beside data that has a hole. On REST: status 500.
     Partial,
     /// 401, as when a token expires in the middle.
     ExpiredToken,
 }
 
-fn forever() -> u64 {
-    u64::MAX
-}
-
 impl Faults {
-    /// The fault for a request, which is then used up.
-    pub fn next(&mut self, operation: &str) -> Option<Fault> {
-        let rules = self
-            .rules
-            .iter_mut()
-            .filter(|rule| rule.operation.as_deref().is_none_or(|name| name == operation));
+    /// Whether it can be carried out; the error says what cannot.
+    pub fn check(&self) -> Result<(), String> {
+        for rule in &self.rules {
+            if let Fault::Status { status, .. } | Fault::Html { status: Some(status) } = &rule.fault
+                && !(200..=599).contains(status)
+            {
+                return Err(format!("the status {status} is not one between 200 and 599"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The fault for a request, which is then used up. Every fitting rule counts the request.
+    pub fn next(&mut self, operations: &[String]) -> Option<Fault> {
         let mut hit = None;
-        for rule in rules {
+        for rule in &mut self.rules {
+            if rule.operation.as_ref().is_some_and(|name| !operations.contains(name)) {
+                continue;
+            }
             if rule.after > 0 {
                 rule.after -= 1;
-            } else if rule.times > 0 && hit.is_none() {
-                rule.times = rule.times.saturating_sub(1);
+            } else if rule.times != Some(0) && hit.is_none() {
+                rule.times = rule.times.map(|times| times - 1);
                 hit = Some(rule.fault.clone());
             }
         }
         hit
+    }
+
+    /// How long to wait before the next answer.
+    pub fn wait(&mut self) -> Duration {
+        self.waits += 1;
+        let jitter = Random::of(self.waits, 95, 0).below(self.jitter_ms.saturating_add(1));
+        Duration::from_millis(self.latency_ms.saturating_add(jitter))
     }
 }
 
@@ -88,14 +116,37 @@ mod tests {
 
     use super::*;
 
+    fn hits(rules: serde_json::Value, operations: &[&str]) -> Vec<bool> {
+        let mut faults: Faults = serde_json::from_value(json!({"rules": rules})).expect("faults");
+        let hit = |name: &&str| faults.next(&[(*name).to_owned()]).is_some();
+        operations.iter().map(hit).collect()
+    }
+
     #[test]
     fn a_rule_waits_hits_and_ends() {
-        let faults = json!({"rules": [{"after": 1, "times": 2, "fault": "reset", "operation": "A"}]});
-        let mut faults: Faults = serde_json::from_value(faults).expect("faults");
-        let hits: Vec<bool> = ["A", "B", "A", "A", "A"]
-            .iter()
-            .map(|name| faults.next(name).is_some())
-            .collect();
-        assert_eq!(hits, [false, false, true, true, false]);
+        let rules = json!([{"after": 1, "times": 2, "fault": "reset", "operation": "A"}]);
+        assert_eq!(
+            hits(rules, &["A", "B", "A", "A", "A"]),
+            [false, false, true, true, false]
+        );
+        assert_eq!(
+            hits(json!([{"fault": "reset", "times": null}]), &["A", "B"]),
+            [true, true]
+        );
+    }
+
+    #[test]
+    fn an_impossible_status_is_refused() {
+        let faults: Faults = serde_json::from_value(json!({"rules": [{"fault": "status", "status": 99}]})).unwrap();
+        assert!(faults.check().is_err());
+        assert!(serde_json::from_value::<Faults>(json!({"rules": [{"fault": "flood"}]})).is_err());
+    }
+
+    #[test]
+    fn jitter_comes_on_top_of_latency() {
+        let mut faults: Faults = serde_json::from_value(json!({"latency_ms": 40, "jitter_ms": 10})).unwrap();
+        let waits: Vec<u128> = (0..200).map(|_| faults.wait().as_millis()).collect();
+        assert!(waits.iter().all(|wait| (40..=50).contains(wait)));
+        assert!(waits.contains(&40) && waits.contains(&50));
     }
 }

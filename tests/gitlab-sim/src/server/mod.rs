@@ -1,34 +1,57 @@
 //! The HTTP server: GitLab's API, and beside it `/_sim`, where tests look behind the scenes.
 
 mod api;
+mod call;
 mod control;
+mod damage;
 mod faults;
+mod payload;
+mod rate;
 mod stats;
+mod wire;
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use axum::routing::{any, get, post};
-use axum::{Json, Router};
-use serde_json::json;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::data::World;
 use crate::graphql::Api;
 use crate::journal::Journal;
+use call::{Call, Reply};
 use faults::Faults;
+use rate::Rate;
 use stats::Stats;
+use wire::Wire;
 
-struct State {
+/// What every request shares.
+pub struct State {
     world: RwLock<World>,
     api: Api,
     journal: Mutex<Journal>,
     tokens: Vec<String>,
     stats: Mutex<Stats>,
     faults: Mutex<Faults>,
+    rate: Mutex<Rate>,
 }
 
-type Shared = Arc<State>;
-
 impl State {
+    /// `tokens` are let in; `rate_limit` is in requests a minute, 0 for none.
+    pub fn new(world: World, journal: Journal, tokens: Vec<String>, rate_limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            api: Api::new(world.enterprise),
+            world: RwLock::new(world),
+            journal: Mutex::new(journal),
+            tokens,
+            stats: Mutex::default(),
+            faults: Mutex::default(),
+            rate: Mutex::new(Rate::new(rate_limit)),
+        })
+    }
+
     fn world(&self) -> RwLockReadGuard<'_, World> {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -38,34 +61,49 @@ impl State {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Serves until it is dropped, and then ends every connection at once.
+pub async fn serve(listener: TcpListener, state: Arc<State>) -> Infallible {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // A client that is gone already, or no descriptor left for now: neither ends the server.
+                let Ok((stream, _)) = accepted else { continue };
+                let _ = stream.set_nodelay(true);
+                connections.spawn(connection(Wire::new(stream), state.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
 }
 
-/// The whole server; `tokens` are let in.
-pub fn app(world: World, journal: Journal, tokens: Vec<String>) -> Router {
-    let state = Arc::new(State {
-        api: Api::new(world.enterprise),
-        world: RwLock::new(world),
-        journal: Mutex::new(journal),
-        tokens,
-        stats: Mutex::default(),
-        faults: Mutex::default(),
+async fn connection(wire: Wire, state: Arc<State>) {
+    let breaker = wire.breaker();
+    let service = service_fn(move |request| {
+        let (state, breaker) = (state.clone(), breaker.clone());
+        async move {
+            let call = Call::read(request).await?;
+            let reply = route(&state, call).await;
+            reply.send(&breaker)
+        }
     });
-    Router::new()
-        .route(
-            "/healthz",
-            get(|| async { Json(json!({"status": "ok", "service": "gitlab-sim"})) }),
-        )
-        .route("/api/graphql", post(api::graphql))
-        .route("/api/v4/version", get(api::version))
-        .route("/api/v4/metadata", get(api::version))
-        .route("/api/v4/personal_access_tokens/self", get(api::token))
-        .route("/_sim/stats", get(control::stats))
-        .route("/_sim/stats/reset", post(control::reset_stats))
-        .route("/_sim/rows/{table}", get(control::rows))
-        .route("/_sim/changes", post(control::change))
-        .route("/_sim/faults", post(control::set_faults).delete(control::clear_faults))
-        .fallback(any(api::unknown))
-        .with_state(state)
+    // An error here is a client that hung up, or a fault that was asked for.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(wire), service)
+        .await;
+}
+
+async fn route(state: &State, call: Call) -> Reply {
+    if call.path == "/healthz" {
+        return Reply::json(200, &serde_json::json!({"status": "ok", "service": "gitlab-sim"}));
+    }
+    match call.path.strip_prefix("/_sim/") {
+        Some(rest) => control::answer(state, &call, rest),
+        None => api::answer(state, &call).await,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

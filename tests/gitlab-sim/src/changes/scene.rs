@@ -1,0 +1,193 @@
+//! One change while it is made: its world, its dice, and a list of the rows that moved.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Change, Done, Named};
+use crate::data::{MergeRequest, Note, State, Text, World, system_notes};
+use crate::instant::Instant;
+use crate::random::Random;
+
+/// Only so many of the newest fitting merge requests are picked from: work goes on where it went on lately.
+const RECENT: usize = 40;
+
+/// Ids of rows that are new, gone or different, by raw table. A user whom a row refers to for the first time is not
+/// listed.
+#[derive(Debug, Default, Serialize)]
+pub struct Moved {
+    pub projects: BTreeSet<u64>,
+    pub users: BTreeSet<u64>,
+    pub merge_requests: BTreeSet<u64>,
+    pub mr_notes: BTreeSet<u64>,
+    pub pipelines: BTreeSet<u64>,
+}
+
+pub struct Scene<'w> {
+    pub world: &'w mut World,
+    pub change: &'w Change,
+    pub at: Instant,
+    pub random: Random,
+    pub moved: Moved,
+}
+
+impl<'w> Scene<'w> {
+    pub fn new(world: &'w mut World, change: &'w Change, at: Instant) -> Self {
+        let random = Random::of(change.seed.unwrap_or(7), 9, world.changes);
+        Self {
+            world,
+            change,
+            at,
+            random,
+            moved: Moved::default(),
+        }
+    }
+
+    /// Counts the change and hands out the rows that moved.
+    pub fn finish(self) -> Moved {
+        self.world.changes += 1;
+        self.world.newest = self.world.newest.max(self.at);
+        self.moved
+    }
+
+    /// The project that the change names, if it names one.
+    pub fn named_project(&self) -> Result<Option<u64>, String> {
+        let Some(path) = &self.change.project else {
+            return Ok(None);
+        };
+        match self.world.project_by_path(path) {
+            Some(project) => Ok(Some(project.id)),
+            None => Err(format!("there is no project {path}")),
+        }
+    }
+
+    /// The merge request that the change names, or one of those that fit. `wanted` says what fits.
+    pub fn pick(&mut self, wanted: &str, fits: impl Fn(&World, &MergeRequest) -> bool) -> Result<u64, String> {
+        self.pick_where(wanted, |world, row| !row.hidden && fits(world, row))
+    }
+
+    /// Like `pick`, but hidden ones are not left out.
+    pub fn pick_where(&mut self, wanted: &str, fits: impl Fn(&World, &MergeRequest) -> bool) -> Result<u64, String> {
+        let project = self.named_project()?;
+        let world = &*self.world;
+        let fitting: Vec<u64> = world
+            .merge_requests
+            .iter()
+            .rev()
+            .filter(|row| project.is_none_or(|project| row.project == project))
+            .filter(|row| self.change.iid.is_none_or(|iid| row.iid == iid))
+            // GitLab refuses to change anything in an archived project.
+            .filter(|row| !world.project_of(row).archived && fits(world, row))
+            .map(|row| row.id)
+            .take(RECENT)
+            .collect();
+        if fitting.is_empty() {
+            let scope = match (&self.change.project, self.change.iid) {
+                (Some(path), Some(iid)) => format!(" as {path}!{iid}"),
+                (Some(path), None) => format!(" in {path}"),
+                (None, Some(iid)) => format!(" with the number {iid}"),
+                (None, None) => String::new(),
+            };
+            return Err(format!("this change needs {wanted}: there is none{scope}"));
+        }
+        Ok(*self.random.pick(&fitting))
+    }
+
+    pub fn row(&self, id: u64) -> &MergeRequest {
+        self.world
+            .merge_requests
+            .get(id)
+            .expect("a picked merge request stays until the end of the change")
+    }
+
+    /// Changes columns of a merge request, which moves `updated_at`.
+    pub fn save(&mut self, id: u64, edit: impl FnOnce(&mut MergeRequest)) {
+        self.world.save(id, self.at, edit);
+        self.moved.merge_requests.insert(id);
+    }
+
+    /// Changes a merge request without moving `updated_at`.
+    pub fn save_quietly(&mut self, id: u64, edit: impl FnOnce(&mut MergeRequest)) {
+        self.world.save_quietly(id, edit);
+        self.moved.merge_requests.insert(id);
+    }
+
+    /// Adds a note, which touches its merge request.
+    pub fn note(&mut self, note: Note) {
+        let (merge_request, counts) = (note.merge_request, note.icon.is_none());
+        let id = self.world.add_note(|id| Note { id, ..note });
+        self.moved.mr_notes.insert(id);
+        if counts {
+            self.moved.merge_requests.insert(merge_request);
+        }
+        self.touch(merge_request);
+    }
+
+    pub fn system_note(&mut self, id: u64, author: Option<u64>, icon: &'static str, body: impl Into<String>) {
+        self.note(Note {
+            author,
+            icon: Some(icon),
+            body: Text::plain(body.into()),
+            ..system_notes::blank(id, self.at)
+        });
+    }
+
+    pub fn touch(&mut self, id: u64) {
+        if self.world.touch(id, self.at) {
+            self.moved.merge_requests.insert(id);
+        }
+    }
+
+    /// One of GitLab's "events" happened, which moves the project's last activity, once an hour at most.
+    pub fn record_activity(&mut self, id: u64) {
+        let project = self.row(id).project;
+        let last = |world: &World| world.projects.get(project).map(|row| row.last_activity_at);
+        let before = last(self.world);
+        self.world.record_activity(project, self.at);
+        if last(self.world) != before {
+            self.moved.projects.insert(project);
+        }
+    }
+
+    /// An active member who is none of `others`.
+    pub fn somebody_but(&mut self, others: &[u64]) -> Result<u64, String> {
+        let members: Vec<u64> = self
+            .world
+            .users
+            .iter()
+            .filter(|user| user.member && !others.contains(&user.id))
+            .map(|user| user.id)
+            .collect();
+        if members.is_empty() {
+            return Err("there is nobody left to do that".to_owned());
+        }
+        Ok(*self.random.pick(&members))
+    }
+
+    /// Tells of a change of one merge request: `acme/shop!7 "Fix it" was merged by Ann`.
+    pub fn done(&self, id: u64, what: &str, by: Option<u64>) -> Done {
+        let named = self.named(id);
+        let by = by
+            .and_then(|user| self.world.users.get(user))
+            .map(|user| format!(" by {}", user.name))
+            .unwrap_or_default();
+        let title = self.row(id).title.read().into_owned();
+        Done {
+            description: format!("{}!{} \"{title}\" {what}{by}", named.project, named.iid),
+            merge_request: Some(named),
+        }
+    }
+
+    fn named(&self, id: u64) -> Named {
+        let row = self.row(id);
+        Named {
+            id,
+            project: self.world.project_of(row).full_path(),
+            iid: row.iid,
+        }
+    }
+}
+
+pub fn is_open(_: &World, row: &MergeRequest) -> bool {
+    row.state == State::Opened
+}

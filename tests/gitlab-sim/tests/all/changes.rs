@@ -1,0 +1,158 @@
+//! Changes move what GitLab moves, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gitlab_sim::changes::Kind;
+use gitlab_sim::instant;
+use serde_json::{Value, json};
+
+use crate::sim::{Sim, sizes};
+
+const TABLES: [&str; 5] = ["projects", "users", "merge_requests", "mr_notes", "pipelines"];
+
+type Rows = BTreeMap<u64, Value>;
+
+fn everything(sim: &Sim) -> BTreeMap<&'static str, Rows> {
+    let table = |name| {
+        let rows = sim.rows(name).into_iter();
+        (
+            name,
+            rows.map(|row| (row["id"].as_u64().expect("an id"), row)).collect(),
+        )
+    };
+    TABLES.map(table).into()
+}
+
+/// Ids of rows that are new, gone or different. Users come and go with the rows that refer to them: theirs must differ.
+fn moved(table: &str, before: &Rows, after: &Rows) -> BTreeSet<u64> {
+    let ids = before.keys().chain(after.keys()).copied();
+    ids.filter(|id| table != "users" || before.contains_key(id) && after.contains_key(id))
+        .filter(|id| before.get(id) != after.get(id))
+        .collect()
+}
+
+#[test]
+fn every_kind_tells_exactly_the_rows_that_moved() {
+    let sim = Sim::start(&sizes(100));
+    let mut before = everything(&sim);
+    for round in 0..2 {
+        for kind in Kind::ALL {
+            let change = sim.change(&json!({"kind": kind, "seed": round}));
+            let after = everything(&sim);
+            for table in TABLES {
+                let told = change["rows"][table].as_array().expect("ids").iter();
+                let told: BTreeSet<u64> = told.filter_map(Value::as_u64).collect();
+                assert_eq!(
+                    moved(table, &before[table], &after[table]),
+                    told,
+                    "{table} after {change:#}"
+                );
+            }
+            assert!(
+                change["rows"]
+                    .as_object()
+                    .expect("tables")
+                    .values()
+                    .any(|ids| ids != &json!([]))
+            );
+            before = after;
+        }
+    }
+}
+
+fn updated_at(sim: &Sim, change: &Value) -> String {
+    let rows = sim.rows("merge_requests");
+    let row = rows.iter().find(|row| row["id"] == change["merge_request_id"]);
+    let at = &row.expect("the row is still there")["updated_at"];
+    at.as_str().expect("a time").to_owned()
+}
+
+#[test]
+fn quiet_changes_leave_updated_at_alone() {
+    let sim = Sim::start(&sizes(250));
+    let start = instant::print(instant::now());
+    for kind in ["delete_note", "start_pipeline", "fail_pipeline", "show_merge_request"] {
+        let change = sim.change(&json!({"kind": kind}));
+        assert!(updated_at(&sim, &change) < start, "{change:#}");
+    }
+    for kind in [
+        "comment",
+        "approve",
+        "merge",
+        "push",
+        "edit_title",
+        "set_labels",
+        "request_review",
+    ] {
+        let change = sim.change(&json!({"kind": kind}));
+        assert!(updated_at(&sim, &change) >= start, "{change:#}");
+    }
+}
+
+#[test]
+fn a_touch_within_a_minute_is_dropped() {
+    let sim = Sim::start(&sizes(250));
+    let first = sim.change(&json!({"kind": "edit_title"}));
+    let at = updated_at(&sim, &first);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let named = |kind: &str| json!({"kind": kind, "project": first["project"], "iid": first["iid"]});
+    let touch = sim.change(&named("comment"));
+    assert_eq!(updated_at(&sim, &touch), at, "a comment only touches");
+    let save = sim.change(&named("toggle_draft"));
+    assert!(updated_at(&sim, &save) > at, "a title is a column");
+}
+
+#[test]
+fn a_deleted_merge_request_leaves_a_gap_and_its_pipelines() {
+    let sim = Sim::start(&sizes(60));
+    let change = sim.change(&json!({"kind": "delete_merge_request"}));
+    let query = format!(
+        "{{ project(fullPath: {}) {{ mergeRequest(iid: \"{}\") {{ id }} }} }}",
+        change["project"], change["iid"]
+    );
+    assert!(sim.data(&query, &json!({}))["project"]["mergeRequest"].is_null());
+    assert_eq!(change["rows"]["pipelines"], json!([]));
+    let notes = sim.rows("mr_notes");
+    assert!(
+        notes
+            .iter()
+            .all(|note| note["merge_request_id"] != change["merge_request_id"])
+    );
+}
+
+#[test]
+fn what_fits_nothing_is_refused_and_changes_nothing() {
+    let sim = Sim::start(&sizes(60));
+    let before = everything(&sim);
+    let merged = before["merge_requests"]
+        .values()
+        .find(|row| row["state"] == "merged")
+        .expect("a merged one");
+    let path = before["projects"][&merged["project_id"].as_u64().expect("an id")]["full_path"].clone();
+    let answer = sim.try_change(&json!({"kind": "merge", "project": path, "iid": merged["iid"]}));
+    assert_eq!(answer.status, 409);
+    let message = answer.json()["message"].as_str().expect("a message").to_owned();
+    let name = format!("{}!{}", path.as_str().expect("a path"), merged["iid"]);
+    assert!(message.contains(&name), "{message}");
+    assert_eq!(
+        sim.try_change(&json!({"kind": "merge", "project": "acme/nope"})).status,
+        409
+    );
+    assert_eq!(sim.try_change(&json!({"kind": "explode"})).status, 400);
+    assert_eq!(everything(&sim), before);
+}
+
+#[test]
+fn a_bulk_edit_moves_many_to_one_instant() {
+    let sim = Sim::start(&sizes(150));
+    let change = sim.change(&json!({"kind": "bulk_edit", "count": 110}));
+    let ids = change["rows"]["merge_requests"].as_array().expect("ids");
+    assert_eq!(ids.len(), 110);
+    let rows = sim.rows("merge_requests");
+    let instants: BTreeSet<String> = rows
+        .iter()
+        .filter(|row| ids.contains(&row["id"]))
+        .map(|row| row["updated_at"].to_string())
+        .collect();
+    assert_eq!(instants.len(), 1);
+}

@@ -1,0 +1,169 @@
+//! Each fault as a client meets it.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::sim::{Sim, sizes};
+
+const LIST: &str = "query List { group(fullPath: \"acme\") {
+    mergeRequests(includeSubgroups: true, first: 20) { nodes { iid title description } } } }";
+
+fn hit_by(rule: &Value) -> (Sim, std::io::Result<crate::http::Answer>) {
+    let sim = Sim::start(&sizes(60));
+    sim.faults(&json!({"rules": [rule]}));
+    let answer = sim.try_query(LIST, &json!({}));
+    (sim, answer)
+}
+
+/// The next request is answered as if nothing had been.
+fn is_over(sim: &Sim) {
+    assert!(sim.data(LIST, &json!({}))["group"].is_object());
+}
+
+#[test]
+fn a_status_comes_with_gitlabs_words() {
+    let (sim, answer) = hit_by(&json!({"fault": "status", "status": 503, "times": 1}));
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 503);
+    assert!(
+        answer.json()["errors"][0]["message"]
+            .as_str()
+            .expect("words")
+            .starts_with("Request timed out")
+    );
+    is_over(&sim);
+    assert_eq!(sim.stats()["requests"]["refused"], 1);
+
+    let (sim, answer) = hit_by(&json!({"fault": "status", "status": 429, "retry_after": 3, "times": 1}));
+    let answer = answer.expect("an answer");
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("3")));
+    assert_eq!(answer.body, b"Retry later\n");
+    assert!(answer.header("ratelimit-resettime").is_some());
+    is_over(&sim);
+
+    let rule = json!({"fault": "status", "status": 500, "body": {"error": "boom"}, "times": 1});
+    let answer = hit_by(&rule).1.expect("an answer");
+    assert_eq!((answer.status, answer.json()), (500, json!({"error": "boom"})));
+}
+
+#[test]
+fn a_reset_is_a_reset() {
+    let (sim, answer) = hit_by(&json!({"fault": "reset", "times": 1}));
+    assert_eq!(answer.expect_err("no answer").kind(), ErrorKind::ConnectionReset);
+    is_over(&sim);
+}
+
+#[test]
+fn a_truncated_answer_ends_in_the_middle() {
+    let (sim, answer) = hit_by(&json!({"fault": "truncate", "times": 1}));
+    let answer = answer.expect("a part of an answer");
+    assert_eq!(answer.status, 200);
+    assert!(!answer.body.is_empty() && !answer.is_complete());
+    is_over(&sim);
+}
+
+#[test]
+fn a_hanging_answer_comes_late() {
+    let start = Instant::now();
+    let (_sim, answer) = hit_by(&json!({"fault": "hang", "ms": 400, "times": 1}));
+    assert_eq!(answer.expect("an answer").status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(400));
+}
+
+#[test]
+fn broken_json_and_html_are_what_they_say() {
+    let (sim, answer) = hit_by(&json!({"fault": "invalid_json", "times": 1}));
+    let answer = answer.expect("an answer");
+    assert!(answer.status == 200 && answer.is_complete() && !answer.body.is_empty());
+    assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
+    is_over(&sim);
+
+    let answer = hit_by(&json!({"fault": "html", "times": 1})).1.expect("an answer");
+    assert_eq!((answer.status, answer.header("content-type")), (502, Some("text/html")));
+    assert!(answer.body.starts_with(b"<!DOCTYPE html>"));
+    let answer = hit_by(&json!({"fault": "html", "status": 200})).1.expect("an answer");
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn a_partial_answer_has_data_and_errors() {
+    let (sim, answer) = hit_by(&json!({"fault": "partial", "times": 1}));
+    let answer = answer.expect("an answer");
+    let body = answer.json();
+    let nodes = body["data"]["group"]["mergeRequests"]["nodes"]
+        .as_array()
+        .expect("nodes");
+    assert_eq!((answer.status, nodes.last()), (200, Some(&Value::Null)));
+    assert!(nodes[0].is_object());
+    assert!(body["errors"][0]["path"].is_array());
+    is_over(&sim);
+}
+
+#[test]
+fn an_expired_token_is_refused_on_both_apis() {
+    let (sim, answer) = hit_by(&json!({"fault": "expired_token"}));
+    let answer = answer.expect("an answer");
+    assert_eq!(
+        (answer.status, answer.json()),
+        (401, json!({"errors": [{"message": "Invalid token"}]}))
+    );
+    let answer = sim.get("/api/v4/version");
+    assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_token")));
+    sim.send("DELETE", "/_sim/faults", None, "").expect("an answer");
+    is_over(&sim);
+}
+
+#[test]
+fn a_rule_hits_its_operation_only() {
+    let sim = Sim::start(&sizes(20));
+    sim.faults(&json!({"rules": [{"fault": "status", "status": 500, "operation": "List", "after": 1, "times": 1}]}));
+    let status = |query: &str| sim.try_query(query, &json!({})).expect("an answer").status;
+    let other = "query Other { currentUser { id } }";
+    assert_eq!([LIST, other, LIST, LIST].map(status), [200, 200, 500, 200]);
+}
+
+#[test]
+fn latency_and_bandwidth_take_time() {
+    let sim = Sim::start(&sizes(60));
+    let size = sim.try_query(LIST, &json!({})).expect("an answer").body.len() as u64;
+    let timed = |faults: Value| {
+        sim.faults(&faults);
+        let start = Instant::now();
+        let answer = sim.try_query(LIST, &json!({})).expect("an answer");
+        assert!(answer.is_complete());
+        start.elapsed()
+    };
+    assert!(timed(json!({"latency_ms": 300})) >= Duration::from_millis(300));
+    assert!(timed(json!({"bytes_per_second": size * 2})) >= Duration::from_millis(400));
+    assert!(timed(json!({})) < Duration::from_millis(300));
+}
+
+#[test]
+fn the_rate_limit_is_enforced() {
+    let sim = Sim::start(&sizes(20));
+    sim.faults(&json!({"rate_limit": 2}));
+    // The minute may turn in between, which lets one more in.
+    let answers: Vec<_> = (0..5).map(|_| sim.get("/api/v4/version")).collect();
+    let refused = answers.last().expect("five");
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("ratelimit-remaining"), Some("0"));
+    let wait: u64 = refused.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!((1..=60).contains(&wait));
+    sim.send("DELETE", "/_sim/faults", None, "").expect("an answer");
+    assert_eq!(sim.get("/api/v4/version").status, 200);
+}
+
+#[test]
+fn unknown_faults_are_refused() {
+    let sim = Sim::start(&sizes(20));
+    for faults in [
+        json!({"rules": [{"fault": "flood"}]}),
+        json!({"latency": 5}),
+        json!({"rules": [{"fault": "status", "status": 7}]}),
+    ] {
+        let answer = sim.send("POST", "/_sim/faults", None, &faults.to_string());
+        assert_eq!(answer.expect("an answer").status, 400, "{faults}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The simulator as its clients see it: a real server, spoken to over HTTP.
+
+mod changes;
+mod data;
+mod faults;
+mod graphql;
+mod http;
+mod journal;
+mod paging;
+mod sim;
