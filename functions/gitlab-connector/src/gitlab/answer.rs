@@ -14,6 +14,8 @@ pub enum Verdict {
     Data(Value),
     /// Try the same again, after this time if GitLab named one.
     Again(String, Option<Duration>),
+    /// GitLab ran out of time: try the same once or twice, then ask for less.
+    Slow(String),
     /// Trying again would not help.
     Failed(Error),
 }
@@ -33,7 +35,7 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
         },
         401 | 403 => Verdict::Failed(Error::Unauthorized(said)),
         408 | 425 | 429 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
-        503 if said.contains("timed out") => Verdict::Failed(Error::TooMuch(said)),
+        503 if said.contains("timed out") => Verdict::Slow(said),
         500..=599 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
         404 => Verdict::Failed(Error::Unexpected(
             "there is no GraphQL API at this address (HTTP 404)".into(),
@@ -51,8 +53,11 @@ fn judge_graphql(mut answer: Value) -> Verdict {
             Verdict::Again("the answer holds no data".into(), None)
         };
     };
-    if said.contains("complexity") || said.contains("Timeout on") {
+    if said.contains("complexity") {
         return Verdict::Failed(Error::TooMuch(said));
+    }
+    if said.contains("Timeout on") {
+        return Verdict::Slow(said);
     }
     if data.is_null() {
         // Without data the query itself was refused: the same query will be refused again.
@@ -100,13 +105,8 @@ mod tests {
     fn too_complex_asks_for_a_smaller_page() {
         let body = r#"{"errors":[{"message":"Query has complexity of 252, which exceeds max complexity of 250"}]}"#;
         assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooMuch(_))));
-        assert!(matches!(
-            verdict(
-                503,
-                r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#
-            ),
-            Verdict::Failed(Error::TooMuch(_))
-        ));
+        let timed_out = r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#;
+        assert!(matches!(verdict(503, timed_out), Verdict::Slow(_)));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use super::answer::{Verdict, judge};
 const IN_FLIGHT: usize = 4;
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
+/// Tries of a request that GitLab found too slow, before a smaller one is worth more.
+const SLOW_ATTEMPTS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A wait that GitLab asks for may be longer, but a sync does not sleep for hours.
@@ -95,6 +97,8 @@ impl Client {
                 Ok((verdict, at)) => match verdict {
                     Verdict::Data(data) => return Ok(Reply { data, at }),
                     Verdict::Failed(error) => return Err(error),
+                    Verdict::Slow(problem) if attempt >= SLOW_ATTEMPTS => return Err(Error::TooMuch(problem)),
+                    Verdict::Slow(problem) => (problem, None),
                     Verdict::Again(problem, wait) => (problem, wait),
                 },
                 Err(error) => (transport(error), None),

@@ -80,9 +80,12 @@ pub fn stream() -> Stream {
             field("author_id", Int64, "Who opened it; NULL if the account is gone.", |n| {
                 n.id("author.id")
             }),
-            field("assignee_id", Int64, "The first of assignee_ids.", |n| {
-                n.first_id("assignees")
-            }),
+            field(
+                "assignee_id",
+                Int64,
+                "The first of assignee_ids; GitLab's Community Edition has one assignee at most.",
+                |n| n.first_id("assignees"),
+            ),
             field("created_at", Timestamp, "When it was opened.", |n| n.time("createdAt")),
             field(
                 "updated_at",

@@ -26,10 +26,7 @@ impl<'a> Node<'a> {
     }
 
     fn at(&self, path: &str) -> &'a Json {
-        path.split('.').fold(self.0, |json, name| match name {
-            "first" => &json[0],
-            name => &json[name],
-        })
+        path.split('.').fold(self.0, |json, name| &json[name])
     }
 
     fn malformed(&self, path: &str, wanted: &'static str) -> Malformed {
@@ -79,9 +76,12 @@ impl<'a> Node<'a> {
         Ok(Value::Ints(ids))
     }
 
-    /// The number of the id of a connection's first node: the order is GitLab's own.
+    /// The lowest of [`ids`](Self::ids): the same one in every sync, whatever order GitLab lists them in.
     pub fn first_id(&self, path: &str) -> Result<Value, Malformed> {
-        self.id(&format!("{path}.nodes.first.id"))
+        Ok(match self.ids(path)? {
+            Value::Ints(ids) => ids.first().map_or(Value::Null, |id| Value::Int(*id)),
+            other => other,
+        })
     }
 
     /// The texts of one field of a connection's nodes, sorted.
