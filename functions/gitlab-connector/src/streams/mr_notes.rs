@@ -3,8 +3,10 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::{Shape, Stream, field};
+use super::{Node, Shape, Stream, field};
 
+// One line a column, however long: a table is read by its columns.
+#[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
@@ -14,54 +16,25 @@ pub fn stream() -> Stream {
             partition_by: Some("created_at"),
             cluster_by: &["merge_request_id", "id"],
             selection: &[
-                "id",
-                "author { id }",
-                "body",
-                "system",
-                "systemNoteIconName",
-                "internal",
-                "resolvable",
-                "resolved",
-                "resolvedAt",
-                "createdAt",
-                "updatedAt",
-                "url",
+                "id", "author { id }", "body", "system", "systemNoteIconName", "internal", "resolvable", "resolved",
+                "resolvedAt", "createdAt", "updatedAt", "url",
             ],
             users: &["author_id"],
         },
         vec![
-            field("id", Int64, "GitLab's id.", |n| n.key()),
-            field("project_id", Int64, "The merge request's project.", |n| {
-                n.int("_projectId")
-            }),
-            field("merge_request_id", Int64, "The merge request.", |n| {
-                n.id("_mergeRequestId")
-            }),
-            field("author_id", Int64, "Who wrote it; NULL if the account is gone.", |n| {
-                n.id("author.id")
-            }),
+            field("id", Int64, "GitLab's id.", Node::key),
+            field("project_id", Int64, "The merge request's project.", |n| n.int("_projectId")),
+            field("merge_request_id", Int64, "The merge request.", |n| n.id("_mergeRequestId")),
+            field("author_id", Int64, "Who wrote it; NULL if the account is gone.", |n| n.id("author.id")),
             field("body", String, "Text, in Markdown.", |n| n.text("body")),
             field("system", Bool, "Whether GitLab wrote it.", |n| n.bool("system")),
-            field(
-                "system_note_icon",
-                String,
-                "The kind of a system note, such as approval, commit or merge.",
-                |n| n.text("systemNoteIconName"),
-            ),
-            field("internal", Bool, "Whether only members can see it.", |n| {
-                n.bool("internal")
-            }),
-            field("resolvable", Bool, "Whether it can be resolved.", |n| {
-                n.bool("resolvable")
-            }),
+            field("system_note_icon", String, "The kind of a system note, such as approval, commit or merge.", |n| n.text("systemNoteIconName")),
+            field("internal", Bool, "Whether only members can see it.", |n| n.bool("internal")),
+            field("resolvable", Bool, "Whether it can be resolved.", |n| n.bool("resolvable")),
             field("resolved", Bool, "Whether it is resolved.", |n| n.bool("resolved")),
-            field("resolved_at", Timestamp, "When it was resolved.", |n| {
-                n.time("resolvedAt")
-            }),
+            field("resolved_at", Timestamp, "When it was resolved.", |n| n.time("resolvedAt")),
             field("created_at", Timestamp, "When it was written.", |n| n.time("createdAt")),
-            field("updated_at", Timestamp, "When it was last edited or resolved.", |n| {
-                n.time("updatedAt")
-            }),
+            field("updated_at", Timestamp, "When it was last edited or resolved.", |n| n.time("updatedAt")),
             field("web_url", String, "Address.", |n| n.text("url")),
         ],
     )

@@ -3,8 +3,10 @@
 use mergemind_shared::warehouse::Kind::{Float64, Int64, String, Timestamp};
 use mergemind_shared::warehouse::Value;
 
-use super::{Shape, Stream, field};
+use super::{Node, Shape, Stream, field};
 
+// One line a column, however long: a table is read by its columns.
+#[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
@@ -14,44 +16,19 @@ pub fn stream() -> Stream {
             partition_by: Some("created_at"),
             cluster_by: &["project_id", "id"],
             selection: &[
-                "id",
-                "iid",
-                "ref",
-                "sha",
-                "source",
-                "status",
-                "user { id }",
-                "createdAt",
-                "updatedAt",
-                "startedAt",
-                "finishedAt",
-                "committedAt",
-                "duration",
-                "queuedDuration",
-                "coverage",
+                "id", "iid", "ref", "sha", "source", "status", "user { id }", "createdAt", "updatedAt", "startedAt",
+                "finishedAt", "committedAt", "duration", "queuedDuration", "coverage",
             ],
             users: &["user_id"],
         },
         vec![
-            field("id", Int64, "GitLab's id.", |n| n.key()),
+            field("id", Int64, "GitLab's id.", Node::key),
             field("iid", Int64, "Number within the project.", |n| n.int("iid")),
             field("project_id", Int64, "The project it ran in.", |n| n.id("_projectId")),
-            field(
-                "ref",
-                String,
-                "Branch or tag, or refs/merge-requests/<iid>/head, merge or train.",
-                |n| n.text("ref"),
-            ),
+            field("ref", String, "Branch or tag, or refs/merge-requests/<iid>/head, merge or train.", |n| n.text("ref")),
             field("sha", String, "Commit.", |n| n.text("sha")),
-            field(
-                "source",
-                String,
-                "What started it, such as push, schedule or merge_request_event.",
-                |n| n.word("source"),
-            ),
-            field("status", String, "Such as running, success, failed or canceled.", |n| {
-                n.word("status")
-            }),
+            field("source", String, "What started it, such as push, schedule or merge_request_event.", |n| n.word("source")),
+            field("status", String, "Such as running, success, failed or canceled.", |n| n.word("status")),
             field("user_id", Int64, "Who started it.", |n| n.id("user.id")),
             field(
                 "merge_request_iid",
@@ -65,33 +42,13 @@ pub fn stream() -> Stream {
                 },
             ),
             field("created_at", Timestamp, "When it was created.", |n| n.time("createdAt")),
-            field("updated_at", Timestamp, "When its status last changed.", |n| {
-                n.time("updatedAt")
-            }),
-            field("started_at", Timestamp, "When its first job started.", |n| {
-                n.time("startedAt")
-            }),
-            field("finished_at", Timestamp, "When its last job ended.", |n| {
-                n.time("finishedAt")
-            }),
-            field("committed_at", Timestamp, "When its commit was made.", |n| {
-                n.time("committedAt")
-            }),
-            field(
-                "duration_seconds",
-                Int64,
-                "Run time in seconds, waiting left out.",
-                |n| n.int("duration"),
-            ),
-            field(
-                "queued_duration_seconds",
-                Float64,
-                "Waiting time before the first job in seconds.",
-                |n| n.float("queuedDuration"),
-            ),
-            field("coverage", Float64, "Test coverage in per cent.", |n| {
-                n.float("coverage")
-            }),
+            field("updated_at", Timestamp, "When its status last changed.", |n| n.time("updatedAt")),
+            field("started_at", Timestamp, "When its first job started.", |n| n.time("startedAt")),
+            field("finished_at", Timestamp, "When its last job ended.", |n| n.time("finishedAt")),
+            field("committed_at", Timestamp, "When its commit was made.", |n| n.time("committedAt")),
+            field("duration_seconds", Int64, "Run time in seconds, waiting left out.", |n| n.int("duration")),
+            field("queued_duration_seconds", Float64, "Waiting time before the first job in seconds.", |n| n.float("queuedDuration")),
+            field("coverage", Float64, "Test coverage in per cent.", |n| n.float("coverage")),
         ],
     )
 }

@@ -2,8 +2,10 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, String, Timestamp};
 
-use super::{Shape, Stream, field};
+use super::{Node, Shape, Stream, field};
 
+// One line a column, however long: a table is read by its columns.
+#[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
@@ -13,47 +15,20 @@ pub fn stream() -> Stream {
             partition_by: None,
             cluster_by: &["id"],
             selection: &[
-                "id",
-                "username",
-                "name",
-                "publicEmail",
-                "state",
-                "bot",
-                "webUrl",
-                "createdAt",
-                "lastActivityOn",
+                "id", "username", "name", "publicEmail", "state", "bot", "webUrl", "createdAt", "lastActivityOn",
             ],
             users: &[],
         },
         vec![
-            field("id", Int64, "GitLab's id.", |n| n.key()),
-            field("username", String, "Name with which people are mentioned.", |n| {
-                n.text("username")
-            }),
+            field("id", Int64, "GitLab's id.", Node::key),
+            field("username", String, "Name with which people are mentioned.", |n| n.text("username")),
             field("name", String, "Full name.", |n| n.text("name")),
-            field("public_email", String, "E-mail address, if the user shows one.", |n| {
-                n.text("publicEmail")
-            }),
+            field("public_email", String, "E-mail address, if the user shows one.", |n| n.text("publicEmail")),
             field("state", String, "active, blocked, deactivated …", |n| n.word("state")),
-            field(
-                "bot",
-                Bool,
-                "Whether this is an access token or another machine.",
-                |n| n.bool("bot"),
-            ),
+            field("bot", Bool, "Whether this is an access token or another machine.", |n| n.bool("bot")),
             field("web_url", String, "Address of the profile.", |n| n.text("webUrl")),
-            field(
-                "created_at",
-                Timestamp,
-                "When the account was made; NULL where the token may not see it.",
-                |n| n.time("createdAt"),
-            ),
-            field(
-                "last_activity_on",
-                Date,
-                "Day of the last activity; NULL where the token may not see it.",
-                |n| n.date("lastActivityOn"),
-            ),
+            field("created_at", Timestamp, "When the account was made; NULL where the token may not see it.", |n| n.time("createdAt")),
+            field("last_activity_on", Date, "Day of the last activity; NULL where the token may not see it.", |n| n.date("lastActivityOn")),
         ],
     )
 }

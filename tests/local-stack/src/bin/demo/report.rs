@@ -5,9 +5,6 @@ use serde_json::Value;
 
 use crate::screen::Screen;
 
-/// dbt nodes shown one by one, slowest first.
-const NODES: usize = 8;
-
 /// Rows and requests of a sync.
 pub fn sync(screen: &Screen, answer: &Value) {
     let gitlab = &answer["gitlab"];
@@ -50,22 +47,24 @@ pub fn dbt(screen: &Screen, answer: &Value) {
         counts["fail"].as_u64().unwrap_or_default() + counts["error"].as_u64().unwrap_or_default(),
         text(&counts["skipped"]),
     ));
-    let mut nodes: Vec<&Value> = answer["nodes"].as_array().into_iter().flatten().collect();
+    let nodes: Vec<&Value> = answer["nodes"].as_array().into_iter().flatten().collect();
     let seconds = |node: &Value| node["elapsed_s"].as_f64().unwrap_or_default();
-    nodes.sort_by(|a, b| seconds(b).total_cmp(&seconds(a)));
+    let is_model = |node: &Value| node["type"] == "model";
+    let tests: f64 = nodes
+        .iter()
+        .filter(|node| !is_model(node))
+        .map(|node| seconds(node))
+        .sum();
+    screen.line(&format!("all tests together took {tests:.1} s of work, four at a time"));
     let models: Vec<Vec<String>> = nodes
         .iter()
-        .filter(|node| node["type"] == "model")
-        .take(NODES)
+        .filter(|node| is_model(node))
         .map(|node| {
-            vec![
-                text(&node["name"]),
-                text(&node["status"]),
-                format!("{:.2}", seconds(node)),
-            ]
+            let took = format!("{:.2}", seconds(node));
+            vec![text(&node["name"]), text(&node["status"]), took]
         })
         .collect();
-    screen.table(&["slowest models", "outcome", "seconds"], &models);
+    screen.table(&["model", "outcome", "seconds"], &models);
     let unhappy: Vec<Vec<String>> = nodes
         .iter()
         .filter(|node| !matches!(node["status"].as_str(), Some("success" | "pass" | "skipped")))
