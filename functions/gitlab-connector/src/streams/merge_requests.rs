@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, Int64Array, String, StringArray, Timestamp};
 
-use super::{Node, Shape, Stream, field};
+use super::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -34,7 +34,7 @@ pub fn stream() -> Stream {
             ],
         },
         vec![
-            field("id", Int64, "GitLab's id.", Node::key),
+            field("id", Int64, "GitLab's id.", key),
             field("iid", Int64, "Number within the project, as in !42.", |n| n.int("iid")),
             field("project_id", Int64, "The target project.", |n| n.int("projectId")),
             field("title", String, "Title.", |n| n.text("title")),

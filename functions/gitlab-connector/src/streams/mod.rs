@@ -17,19 +17,17 @@ use serde_json::Value as Json;
 pub use node::{Malformed, Node, gid};
 pub use pipelines::merge_request_iid;
 
+/// Reads one value from a node of GitLab's answer.
+type Read = fn(&Node) -> Result<Value, Malformed>;
+
 /// One column: how it is stored, and how it is read from a node of GitLab's answer.
 pub struct Field {
     column: Column,
-    read: fn(&Node) -> Result<Value, Malformed>,
+    read: Read,
 }
 
 /// A column of a stream.
-fn field(
-    name: &'static str,
-    kind: Kind,
-    description: &'static str,
-    read: fn(&Node) -> Result<Value, Malformed>,
-) -> Field {
+fn field(name: &'static str, kind: Kind, description: &'static str, read: Read) -> Field {
     Field {
         column: Column {
             name,
@@ -40,13 +38,18 @@ fn field(
     }
 }
 
+/// Reads a row's own id.
+fn key(node: &Node) -> Result<Value, Malformed> {
+    node.key()
+}
+
 /// One raw table's source.
 pub struct Stream {
     /// The raw table.
     pub table: Table,
     /// GraphQL fields to ask for, one node's worth; each begins with its field's name.
     selection: &'static [&'static str],
-    readers: Vec<fn(&Node) -> Result<Value, Malformed>>,
+    readers: Vec<Read>,
     /// Columns that refer to users.
     users: &'static [&'static str],
 }

@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::{Node, Shape, Stream, field};
+use super::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -22,7 +22,7 @@ pub fn stream() -> Stream {
             users: &["author_id"],
         },
         vec![
-            field("id", Int64, "GitLab's id.", Node::key),
+            field("id", Int64, "GitLab's id.", key),
             field("project_id", Int64, "The merge request's project.", |n| n.int("_projectId")),
             field("merge_request_id", Int64, "The merge request.", |n| n.id("_mergeRequestId")),
             field("author_id", Int64, "Who wrote it; NULL if the account is gone.", |n| n.id("author.id")),

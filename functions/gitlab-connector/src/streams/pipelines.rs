@@ -3,7 +3,7 @@
 use mergemind_shared::warehouse::Kind::{Float64, Int64, String, Timestamp};
 use mergemind_shared::warehouse::Value;
 
-use super::{Node, Shape, Stream, field};
+use super::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -22,7 +22,7 @@ pub fn stream() -> Stream {
             users: &["user_id"],
         },
         vec![
-            field("id", Int64, "GitLab's id.", Node::key),
+            field("id", Int64, "GitLab's id.", key),
             field("iid", Int64, "Number within the project.", |n| n.int("iid")),
             field("project_id", Int64, "The project it ran in.", |n| n.id("_projectId")),
             field("ref", String, "Branch or tag, or refs/merge-requests/<iid>/head, merge or train.", |n| n.text("ref")),

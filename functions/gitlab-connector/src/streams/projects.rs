@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::{Node, Shape, Stream, field};
+use super::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -22,7 +22,7 @@ pub fn stream() -> Stream {
             users: &[],
         },
         vec![
-            field("id", Int64, "GitLab's id; it stays when the project is renamed or moved.", Node::key),
+            field("id", Int64, "GitLab's id; it stays when the project is renamed or moved.", key),
             field("name", String, "Name.", |n| n.text("name")),
             field("path", String, "Last part of the path.", |n| n.text("path")),
             field("full_path", String, "Path with all groups above.", |n| n.text("fullPath")),

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, String, Timestamp};
 
-use super::{Node, Shape, Stream, field};
+use super::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -20,7 +20,7 @@ pub fn stream() -> Stream {
             users: &[],
         },
         vec![
-            field("id", Int64, "GitLab's id.", Node::key),
+            field("id", Int64, "GitLab's id.", key),
             field("username", String, "Name with which people are mentioned.", |n| n.text("username")),
             field("name", String, "Full name.", |n| n.text("name")),
             field("public_email", String, "E-mail address, if the user shows one.", |n| n.text("publicEmail")),

@@ -38,7 +38,7 @@ pub async fn pass_by(
         // Bounds are inclusive: what lies on one is read twice, and nothing is skipped.
         let mut until = Ord::min(from + span, Ord::max(pass.started_at, from + SMALLEST));
         if take_window(context, scope, from, until, &mut nodes).await? {
-            span = span * 8;
+            span *= 8;
         } else {
             while until - from > SMALLEST {
                 let middle = from + (until - from) / 2;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{Error, Scope};
 use crate::gitlab::Instance;
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 
 /// Rows read and written, by table.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ pub struct Summary {
 impl Summary {
     /// Tables with rows that were inserted or changed.
     pub fn changed_tables(&self, streams: &Streams) -> Vec<&'static str> {
-        let names = streams.all().map(|stream| stream.name());
+        let names = streams.all().map(Stream::name);
         names.into_iter().filter(|name| self.tally.of(name).1 > 0).collect()
     }
 
