@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use mergemind_shared::function::TraceContext;
+use mergemind_shared::function::{Shutdown, TraceContext};
 use serde_json::{Value, json};
 
 use crate::config::{Config, DbtTrigger};
@@ -25,6 +25,7 @@ pub async fn run_after(
     summary: &Summary,
     mut answer: Value,
     trace: &TraceContext,
+    shutdown: &Shutdown,
 ) -> Result<Value, ApiError> {
     let Some(trigger) = &config.dbt else {
         answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
@@ -41,7 +42,7 @@ pub async fn run_after(
             "changed_tables": summary.changed_tables(streams),
         },
     });
-    let (ok, said) = call(trigger, &order, trace).await;
+    let (ok, said) = call(trigger, &order, trace, shutdown).await;
     let message = said["message"]
         .as_str()
         .unwrap_or("dbt-trigger gave no reason")
@@ -60,7 +61,7 @@ pub async fn run_after(
 }
 
 /// dbt-trigger's answer, and whether it is a good one.
-async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext) -> (bool, Value) {
+async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdown: &Shutdown) -> (bool, Value) {
     let failed = |message: String| {
         (
             false,
@@ -101,11 +102,14 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext) -> (boo
             }
             Err(error) => error.without_url().to_string(),
         };
-        if attempt == ATTEMPTS {
+        if attempt == ATTEMPTS || shutdown.requested() {
             return failed(format!("dbt-trigger can't be reached: {problem}"));
         }
         tracing::warn!(attempt, "dbt-trigger did not answer ({problem}); trying again");
-        tokio::time::sleep(Duration::from_secs(1 << attempt)).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1 << attempt)) => {}
+            () = shutdown.wait() => {}
+        }
         attempt += 1;
     }
 }

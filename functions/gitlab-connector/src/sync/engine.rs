@@ -65,7 +65,7 @@ pub(super) async fn sync(inner: &Inner, shutdown: Shutdown, trace: TraceContext)
                 .with_hint("call again when it has ended; nothing is lost"),
         );
     };
-    let summary = run(inner, shutdown).await?;
+    let summary = run(inner, shutdown.clone()).await?;
     for problem in &summary.problems {
         tracing::error!(problem = %json!(problem), "a scope could not be synced");
     }
@@ -79,7 +79,7 @@ pub(super) async fn sync(inner: &Inner, shutdown: Shutdown, trace: TraceContext)
         "sync {}",
         answer["status"].as_str().unwrap_or_default()
     );
-    dbt::run_after(&inner.config, &inner.streams, &summary, answer, &trace).await
+    dbt::run_after(&inner.config, &inner.streams, &summary, answer, &trace, &shutdown).await
 }
 
 async fn run(inner: &Inner, shutdown: Shutdown) -> Result<Summary, Error> {

@@ -56,7 +56,14 @@ fn run(options: &Options) -> Result<(), Failed> {
         changes::show(&screen, &stack, gitlab)?;
     }
     screen.heading("Ask more");
-    screen.line("scripts/query 'SELECT state, COUNT(*) AS n FROM mergemind.dim_merge_requests GROUP BY state'");
+    // While this runs, scripts/query finds its warehouse; afterwards it has to know the folder.
+    let folder = match &options.own {
+        Some(_) => format!("--data-dir .local/{} ", options.folder()),
+        None => String::new(),
+    };
+    screen.line(&format!(
+        "scripts/query {folder}'SELECT state, COUNT(*) AS n FROM mergemind.dim_merge_requests GROUP BY state'"
+    ));
     if options.keep {
         stack.describe(&screen);
         screen.line("All of it runs until you press Ctrl-C.");

@@ -64,13 +64,17 @@ impl Options {
             .map_or_else(|| "the simulated GitLab".into(), |own| own.host.clone())
     }
 
+    /// The name of the folder of the warehouse's data, below `.local`.
+    pub fn folder(&self) -> String {
+        match &self.own {
+            None => "warehouse".into(),
+            Some(own) => format!("warehouse-{}", own.host.replace([':', '/'], "-")),
+        }
+    }
+
     /// The folder of the warehouse's data.
     pub fn data(&self) -> PathBuf {
-        let local = root().join(".local");
-        match &self.own {
-            None => local.join("warehouse"),
-            Some(own) => local.join(format!("warehouse-{}", own.host.replace([':', '/'], "-"))),
-        }
+        root().join(".local").join(self.folder())
     }
 }
 

@@ -31,6 +31,12 @@ pub fn sync(screen: &Screen, answer: &Value) {
         })
         .collect();
     screen.table(&["raw table", "requests", "rows read", "rows written"], &rows);
+    for problem in answer["problems"].as_array().into_iter().flatten() {
+        screen.line(&format!("! {}; {}", text(&problem["message"]), text(&problem["hint"])));
+    }
+    if answer["complete"] == false {
+        screen.line("! The sync ended before it was done; run this again and it goes on.");
+    }
 }
 
 /// What dbt built and tested.
