@@ -2,6 +2,10 @@
 
 use google_cloud_bigquery::error::{AppendError, CommitError, QueryError, RowError, WriterBuilderError};
 
+/// What to say when Google's client finds no credentials, or they are refused.
+pub(super) const NO_CREDENTIALS: &str = "Google's credentials are missing or not accepted. On Cloud Run the service account \
+    has them; elsewhere `gcloud auth application-default login` makes them";
+
 /// An error of the warehouse. Its text may hold table names and BigQuery's messages, never row values
 /// that we sent, and never credentials.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,9 @@ impl From<QueryError> for Error {
             }
             other => other.to_string(),
         };
+        if message.contains("authentication headers") {
+            return Self::Connect(NO_CREDENTIALS.into());
+        }
         if message.contains(super::sql::CURSOR_MOVED) {
             return Self::CursorMoved;
         }

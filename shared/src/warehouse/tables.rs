@@ -1,6 +1,7 @@
 //! Making the dataset and its tables, and adding columns that a new release brings.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use google_cloud_bigquery_v2::model::{
     Clustering, Table as RestTable, TableFieldSchema, TableReference, TableSchema, TimePartitioning,
@@ -8,17 +9,23 @@ use google_cloud_bigquery_v2::model::{
 use google_cloud_gax::options::RequestOptionsBuilder;
 
 use super::cursor;
+use super::error::NO_CREDENTIALS;
 use super::schema::{Column, Table};
 use super::sql::{self, CURSORS};
 use super::{Error, Warehouse};
 
+/// How long the first question to BigQuery may take.
+const FIRST_ANSWER: Duration = Duration::from_secs(60);
 impl Warehouse {
     /// Makes what is missing: the dataset, tables, columns. Nothing is ever dropped or changed.
     ///
     /// # Errors
     /// If BigQuery can't be reached, or our account may not do this.
     pub async fn ensure(&self, tables: &[&Table]) -> Result<(), Error> {
-        let existing = match self.existing_columns().await {
+        // Without credentials Google's client asks for them in vain, again and again.
+        let existing = tokio::time::timeout(FIRST_ANSWER, self.existing_columns());
+        let existing = existing.await.map_err(|_| Error::Connect(NO_CREDENTIALS.into()))?;
+        let existing = match existing {
             Err(error) if error.is_not_found() => HashSet::new(),
             other => other?,
         };
