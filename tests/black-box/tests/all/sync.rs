@@ -127,3 +127,23 @@ fn a_moody_gitlab_loses_nothing() {
     world.sync(&connector);
     world.assert_equal();
 }
+
+#[test]
+fn two_connectors_at_once_cannot_corrupt() {
+    let world = World::new("two_connectors", &["--seed", "17"]);
+    let connectors = [world.connector(&[]), world.connector(&[])];
+    let calls = connectors.each_ref().map(|connector| {
+        let url = connector.url.clone();
+        std::thread::spawn(move || local_stack::http::post(&url, None, &json!({})))
+    });
+    let answers = calls.map(|call| call.join().expect("the caller").expect("an answer"));
+    for (status, answer) in &answers {
+        // The slower one meets a cursor that the other has moved, and writes nothing then.
+        assert!(
+            *status == 200 || answer["code"] == "sync_running",
+            "{status} {answer:#}"
+        );
+    }
+    world.sync(&connectors[0]);
+    world.assert_equal();
+}
