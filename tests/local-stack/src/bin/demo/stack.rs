@@ -1,9 +1,9 @@
 //! The four processes of the demo.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
+use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, http, root};
 use serde_json::Value;
 
 use crate::options::Options;
@@ -25,6 +25,8 @@ impl Stack {
     /// Starts it all and waits until each part answers.
     pub fn start(options: &Options, screen: &Screen) -> Result<Self, Failed> {
         let local = root().join(".local");
+        let remembered = local.join("demo.env");
+        refuse_a_second(&remembered)?;
         let log = |name: &str| local.join("logs").join(format!("{name}.log"));
         // The warehouse takes longest: it starts while the others do.
         let mut warehouse = Warehouse::start(&options.data(), &log("warehouse"))?;
@@ -62,7 +64,6 @@ impl Stack {
         let connector = Connector::start(&warehouse, &variables, &log("gitlab-connector"))?;
         screen.done("gitlab-connector", &connector.url);
         screen.during("the warehouse (BigQuery emulator)", String::new, || warehouse.wait())?;
-        let remembered = local.join("demo.env");
         let addresses = format!(
             "BIGQUERY_EMULATOR_HOST={}\nBIGQUERY_STORAGE_EMULATOR_HOST={}\n",
             warehouse.rest, warehouse.storage
@@ -110,6 +111,20 @@ impl Stack {
             screen.done("simulated GitLab", &gitlab.url);
         }
         screen.done("warehouse", &self.warehouse.rest);
+    }
+}
+
+/// Two demos would share data folders. A file left behind by a demo that was killed does not count.
+fn refuse_a_second(remembered: &Path) -> Result<(), Failed> {
+    let text = fs::read_to_string(remembered).unwrap_or_default();
+    let address = text
+        .lines()
+        .find_map(|line| line.strip_prefix("BIGQUERY_EMULATOR_HOST="));
+    match address {
+        Some(address) if http::get(&format!("{address}/healthz")).is_ok() => Err(format!(
+            "a demo is running already, with its warehouse at {address}; end it first, or ask it: scripts/query 'SELECT …'"
+        )),
+        _ => Ok(()),
     }
 }
 
