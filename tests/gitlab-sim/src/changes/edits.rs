@@ -3,8 +3,8 @@
 use super::Done;
 use super::pipelines::started;
 use super::scene::{Scene, is_open};
-use crate::data::{Text, system_notes, words};
-use crate::generate::sha;
+use crate::data::{Head, Owner, Text, system_notes, words};
+use crate::generate::{labels_for, sha};
 
 const DRAFT: &str = "Draft: ";
 
@@ -50,14 +50,26 @@ pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
 /// Labels leave no note, only GitLab's resource events, which nobody reads here.
 pub fn set_labels(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
-    let label = some_label(scene)?;
+    let label = some_label(scene, id)?;
     toggle(scene, id, label);
     Ok(scene.done(id, "got other labels", None))
 }
 
 pub fn bulk(scene: &mut Scene<'_>) -> Result<Done, String> {
     let project = scene.named_project()?;
-    let label = some_label(scene)?;
+    let world = &*scene.world;
+    // One that can be put on anything: the first group is above them all.
+    let top = world.groups.iter().next().map(|group| Owner::Group(group.id));
+    let labels: Vec<u64> = world
+        .labels
+        .iter()
+        .filter(|label| Some(label.owner) == top)
+        .map(|label| label.id)
+        .collect();
+    if labels.is_empty() {
+        return Err("a bulk edit needs labels: there are none".to_owned());
+    }
+    let label = *scene.random.pick(&labels);
     let world = &*scene.world;
     let chosen: Vec<u64> = world
         .merge_requests
@@ -86,10 +98,15 @@ pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {
     })?;
     let head = sha(&mut scene.random);
     let (commits, lines) = (1 + scene.random.below(3) as u32, 1 + scene.random.below(60) as u32);
-    let author = scene.row(id).author;
+    let (author, at) = (scene.row(id).author, scene.at);
     scene.save_quietly(id, |row| {
         row.sha = Some(head);
         row.commit_count += commits;
+        row.heads.push(Head {
+            commits: row.commit_count,
+            sha: head,
+            at,
+        });
         row.size.additions += lines;
         row.size.files = row.size.files.max(1);
     });
@@ -99,8 +116,9 @@ pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, "got new commits", author))
 }
 
-fn some_label(scene: &mut Scene<'_>) -> Result<u64, String> {
-    let labels: Vec<u64> = scene.world.labels.iter().map(|label| label.id).collect();
+/// A label that can be put on the merge request.
+fn some_label(scene: &mut Scene<'_>, id: u64) -> Result<u64, String> {
+    let labels = labels_for(scene.world, scene.world.project_of(scene.row(id)));
     if labels.is_empty() {
         return Err("there are no labels".to_owned());
     }

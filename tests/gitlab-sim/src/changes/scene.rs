@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::{Change, Done, Named};
-use crate::data::{MergeRequest, Note, State, Text, World, system_notes};
+use crate::data::{MergeRequest, Note, Noteable, State, Text, World, system_notes};
 use crate::instant::Instant;
 use crate::random::Random;
 
@@ -114,8 +114,11 @@ impl<'w> Scene<'w> {
 
     /// Adds a note, which touches its merge request.
     pub fn note(&mut self, note: Note) {
-        let (merge_request, counts) = (note.merge_request, note.icon.is_none());
+        let (on, counts) = (note.on, note.icon.is_none());
         let id = self.world.add_note(|id| Note { id, ..note });
+        let Noteable::MergeRequest(merge_request) = on else {
+            return;
+        };
         self.moved.mr_notes.insert(id);
         if counts {
             self.moved.merge_requests.insert(merge_request);
@@ -128,7 +131,7 @@ impl<'w> Scene<'w> {
             author,
             icon: Some(icon),
             body: Text::plain(body.into()),
-            ..system_notes::blank(id, self.at)
+            ..system_notes::blank(Noteable::MergeRequest(id), self.at)
         });
     }
 

@@ -2,7 +2,7 @@
 
 use super::Done;
 use super::scene::{Scene, is_open};
-use crate::data::{MergeRequest, Note, Text, World, system_notes};
+use crate::data::{MergeRequest, Note, Noteable, Text, World, system_notes};
 
 pub fn comment(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
@@ -12,7 +12,7 @@ pub fn comment(scene: &mut Scene<'_>) -> Result<Done, String> {
         author: Some(author),
         body,
         resolvable,
-        ..system_notes::blank(id, scene.at)
+        ..system_notes::blank(Noteable::MergeRequest(id), scene.at)
     });
     scene.record_activity(id);
     Ok(scene.done(id, "was commented on", Some(author)))
