@@ -10,6 +10,30 @@ const DRAFT: &str = "Draft: ";
 
 pub fn title(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
+    let author = retitle(scene, id);
+    Ok(scene.done(id, "got a new title", author))
+}
+
+/// Two merge requests get a new title at the same instant.
+pub fn tie(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let first = scene.pick("an open merge request", is_open)?;
+    let others = scene.world.merge_requests.iter().rev();
+    let second = others
+        .filter(|row| row.id != first && !row.hidden && is_open(scene.world, row))
+        .find(|row| !scene.world.project_of(row).archived)
+        .map(|row| row.id)
+        .ok_or("a tie needs two open merge requests: there are none")?;
+    retitle(scene, second);
+    let author = retitle(scene, first);
+    Ok(scene.done(
+        first,
+        "got a new title, and so did another one in the same instant",
+        author,
+    ))
+}
+
+/// Gives it another title; tells who did it.
+fn retitle(scene: &mut Scene<'_>, id: u64) -> Option<u64> {
     let row = scene.row(id);
     let (author, draft, old) = (row.author, row.draft, row.title.read().into_owned());
     let title = loop {
@@ -21,7 +45,7 @@ pub fn title(scene: &mut Scene<'_>) -> Result<Done, String> {
     };
     scene.save(id, |row| row.title = Text::plain(title.as_str()));
     scene.system_note(id, author, "pencil-square", system_notes::changed_title(&old, &title));
-    Ok(scene.done(id, "got a new title", author))
+    author
 }
 
 pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
@@ -55,6 +79,18 @@ pub fn set_labels(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, "got other labels", None))
 }
 
+/// Takes one label off.
+pub fn unlabel(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let id = scene.pick("an open merge request with a label", |world, row| {
+        is_open(world, row) && !row.labels.is_empty()
+    })?;
+    let label = *scene
+        .random
+        .pick(&scene.world.merge_requests.get(id).expect("picked just now").labels);
+    toggle(scene, id, label);
+    Ok(scene.done(id, "lost a label", None))
+}
+
 pub fn bulk(scene: &mut Scene<'_>) -> Result<Done, String> {
     let project = scene.named_project()?;
     let world = &*scene.world;
@@ -86,10 +122,10 @@ pub fn bulk(scene: &mut Scene<'_>) -> Result<Done, String> {
     for id in &chosen {
         toggle(scene, *id, label);
     }
-    Ok(Done {
-        description: format!("{} merge requests got other labels at once", chosen.len()),
-        merge_request: None,
-    })
+    Ok(Done::beside_rows(format!(
+        "{} merge requests got other labels at once",
+        chosen.len()
+    )))
 }
 
 pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {

@@ -13,6 +13,7 @@ mod select;
 pub mod system_notes;
 mod table;
 mod text;
+mod transfer;
 mod urls;
 pub mod words;
 mod world;
