@@ -117,7 +117,7 @@ fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
 
 fn rest(state: &State, call: &Call) -> Outcome {
     let world = state.world();
-    let (version, revision) = (graphql::VERSION, graphql::REVISION);
+    let (version, revision) = (world.version.number(), graphql::REVISION);
     let body = match (call.method.as_str(), call.path.as_str()) {
         ("GET", "/api/v4/version") => json!({"version": version, "revision": revision}),
         ("GET", "/api/v4/metadata") => json!({

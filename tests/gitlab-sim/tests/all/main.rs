@@ -7,4 +7,5 @@ mod graphql;
 mod http;
 mod journal;
 mod paging;
+mod planning;
 mod sim;
