@@ -34,7 +34,7 @@ pub fn answer(state: &State, call: &Call, path: &str) -> Reply {
 }
 
 fn rows(state: &State, call: &Call, table: &str) -> Reply {
-    let world = state.world();
+    let world = state.primary();
     let project = match call.query.get("project").map(|path| world.project_by_path(path)) {
         None => None,
         Some(Some(project)) => Some(project.id),
@@ -62,6 +62,7 @@ fn change(state: &State, call: &Call) -> Reply {
         Ok(changed) => changed,
         Err(problem) => return refuse(409, &problem),
     };
+    state.replica.follow(&change, at);
     match lock(&state.journal).add(&change, at) {
         Ok(()) => Reply::json(200, &changed),
         Err(error) => refuse(
@@ -84,6 +85,7 @@ fn set_faults(state: &State, call: &Call) -> Reply {
 }
 
 fn replace_faults(state: &State, faults: Faults) {
+    state.replica.set(faults.lag_ms, &state.primary());
     lock(&state.rate).replace(faults.rate_limit);
     *lock(&state.faults) = faults;
 }

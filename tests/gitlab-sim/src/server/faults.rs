@@ -19,6 +19,8 @@ pub struct Faults {
     pub bytes_per_second: Option<u64>,
     /// Replaces the rate limit (requests a minute) until the faults end.
     pub rate_limit: Option<u64>,
+    /// Reads see the world as it was so long ago, as from a database replica that lags behind.
+    pub lag_ms: u64,
     pub rules: Vec<Rule>,
     #[serde(skip)]
     waits: u64,
