@@ -9,3 +9,4 @@ mod journal;
 mod paging;
 mod planning;
 mod sim;
+mod truth;
