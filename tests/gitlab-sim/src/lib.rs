@@ -8,3 +8,4 @@ pub mod journal;
 pub mod random;
 pub mod server;
 pub mod truth;
+pub mod webhooks;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::data::World;
+use crate::data::{MergeRequest, World};
 use crate::truth;
 
 type Pair = (u64, u64);
@@ -39,8 +39,8 @@ pub struct Relations {
 }
 
 impl Relations {
-    pub fn of(world: &World, merge_request: u64) -> Self {
-        let Some(row) = world.merge_requests.get(merge_request).filter(|row| !row.hidden) else {
+    pub fn of(merge_request: Option<&MergeRequest>) -> Self {
+        let Some(row) = merge_request.filter(|row| !row.hidden) else {
             return Self::default();
         };
         Self {
@@ -57,11 +57,6 @@ impl Relations {
 }
 
 impl Moved {
-    /// Lists the relations of a merge request that is new.
-    pub fn opened(&mut self, world: &World, id: u64) {
-        self.compare(id, &Relations::default(), &Relations::of(world, id));
-    }
-
     /// Lists the relations of a merge request that came, went or changed.
     pub fn compare(&mut self, id: u64, before: &Relations, after: &Relations) {
         let differing = |a: &BTreeSet<u64>, b: &BTreeSet<u64>| -> Vec<Pair> {

@@ -1,4 +1,4 @@
-//! `/_sim`: statistics, the truth, changes and faults. No token: it is for tests on the same machine.
+//! `/_sim`: statistics, the truth, changes, webhooks and faults. No token: it is for tests on the same machine.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::call::{Call, Reply};
 use super::faults::Faults;
 use super::stats::Stats;
 use super::{State, lock};
-use crate::changes::{Change, apply};
+use crate::changes::{Change, make};
 use crate::{instant, truth};
 
 /// Answers what comes after `/_sim/`.
@@ -20,6 +20,15 @@ pub fn answer(state: &State, call: &Call, path: &str) -> Reply {
             Reply::json(200, &json!(*stats))
         }
         ("POST", "changes") => change(state, call),
+        ("GET", "hooks") => Reply::json(200, &state.hooks.list()),
+        ("POST", "hooks") => match read(call).and_then(|wanted| state.hooks.add(wanted).map_err(|e| refuse(400, &e))) {
+            Ok(added) => Reply::json(201, &added),
+            Err(reply) => reply,
+        },
+        ("DELETE", "hooks") => {
+            state.hooks.clear();
+            Reply::json(200, &json!({"status": "ok"}))
+        }
         ("POST", "faults") => set_faults(state, call),
         ("DELETE", "faults") => {
             replace_faults(state, Faults::default());
@@ -58,13 +67,14 @@ fn change(state: &State, call: &Call) -> Reply {
     };
     let mut world = state.world_mut();
     let at = instant::now().max(world.newest);
-    let changed = match apply(&mut world, &change, at) {
-        Ok(changed) => changed,
+    let made = match make(&mut world, &change, at) {
+        Ok(made) => made,
         Err(problem) => return refuse(409, &problem),
     };
+    state.hooks.tell(&world, &made);
     state.replica.follow(&change, at);
     match lock(&state.journal).add(&change, at) {
-        Ok(()) => Reply::json(200, &changed),
+        Ok(()) => Reply::json(200, &made.told),
         Err(error) => refuse(
             500,
             &format!("the change is made, but the journal can't be written: {error}"),

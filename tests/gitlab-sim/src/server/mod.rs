@@ -5,6 +5,7 @@ mod call;
 mod control;
 mod damage;
 mod faults;
+mod hooks;
 mod payload;
 mod rate;
 mod replica;
@@ -24,6 +25,7 @@ use crate::graphql::Api;
 use crate::journal::Journal;
 use call::{Call, Reply};
 use faults::Faults;
+use hooks::Hooks;
 use rate::Rate;
 use replica::Replica;
 use stats::Stats;
@@ -38,6 +40,7 @@ pub struct State {
     tokens: Vec<String>,
     stats: Mutex<Stats>,
     faults: Mutex<Faults>,
+    hooks: Hooks,
     rate: Mutex<Rate>,
 }
 
@@ -52,6 +55,7 @@ impl State {
             tokens,
             stats: Mutex::default(),
             faults: Mutex::default(),
+            hooks: Hooks::default(),
             rate: Mutex::new(Rate::new(rate_limit)),
         })
     }

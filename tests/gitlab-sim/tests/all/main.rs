@@ -4,6 +4,7 @@ mod changes;
 mod data;
 mod faults;
 mod graphql;
+mod hooks;
 mod http;
 mod journal;
 mod paging;
