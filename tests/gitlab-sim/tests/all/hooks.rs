@@ -16,6 +16,9 @@ use crate::sim::{Sim, sizes};
 
 const KEY: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 
+/// A kind of event and its action.
+type Told = (&'static str, Option<&'static str>);
+
 /// A delivery.
 struct Post {
     headers: BTreeMap<String, String>,
@@ -148,7 +151,7 @@ fn each_kind_of_change_posts_its_events() {
     let sim = Sim::start(&sizes(80));
     let (address, posts) = receiver(201);
     assert_eq!(register(&sim, &json!({"url": format!("http://{address}/")})), 201);
-    let expected: [(&str, &[(&str, Option<&str>)]); 15] = [
+    let expected: [(&str, &[Told]); 15] = [
         (
             "open_merge_request",
             &[("merge_request", Some("open")), ("pipeline", None)],
