@@ -10,6 +10,7 @@ use crate::data::{
     merge_request_url, note_url,
 };
 use crate::instant::{Instant, print, print_date};
+use crate::rest;
 
 /// The rows of one raw table that the token may see; `None` if there is no such table.
 pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Value>> {
@@ -57,7 +58,7 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
                 .map(user_row)
                 .collect()
         }
-        _ => return None,
+        _ => return rest::rows(world, table, project),
     })
 }
 

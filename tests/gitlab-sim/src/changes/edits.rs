@@ -3,7 +3,7 @@
 use super::Done;
 use super::pipelines::started;
 use super::scene::{Scene, is_open};
-use crate::data::{Text, system_notes, words};
+use crate::data::{LabelChange, Text, system_notes, words};
 use crate::generate::sha;
 
 const DRAFT: &str = "Draft: ";
@@ -47,7 +47,7 @@ pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, what, author))
 }
 
-/// Labels leave no note, only GitLab's resource events, which nobody reads here.
+/// Labels leave no note, only GitLab's resource events.
 pub fn set_labels(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
     let label = some_label(scene)?;
@@ -109,6 +109,15 @@ fn some_label(scene: &mut Scene<'_>) -> Result<u64, String> {
 
 /// Puts a label on, or takes it off.
 fn toggle(scene: &mut Scene<'_>, id: u64, label: u64) {
+    let row = scene.row(id);
+    let (user, added, at) = (row.author, row.labels.binary_search(&label).is_err(), scene.at);
+    scene.world.label_changes.push(LabelChange {
+        merge_request: id,
+        label,
+        user,
+        added,
+        at,
+    });
     scene.save_quietly(id, |row| match row.labels.binary_search(&label) {
         Ok(place) => {
             row.labels.remove(place);

@@ -15,7 +15,8 @@ mod world;
 pub use derived::{detailed_merge_status, diff_stats, is_approved, merge_request_url, note_url};
 pub use order::{Column, Order, SortKey};
 pub use rows::{
-    Discussions, Group, Label, MergeRequest, Milestone, Note, Pipeline, Project, Reviewer, Sha, Size, State, User, hex,
+    Discussions, Group, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Reviewer, Sha, Size,
+    State, User, hex,
 };
 pub use scope::{projects_below, projects_where};
 pub use select::{Filter, Span, merge_requests};

@@ -177,6 +177,16 @@ pub struct MergeRequest {
     pub pipelines: Vec<u64>,
 }
 
+/// A label that was put on a merge request or taken off it.
+#[derive(Debug)]
+pub struct LabelChange {
+    pub merge_request: u64,
+    pub label: u64,
+    pub user: Option<u64>,
+    pub added: bool,
+    pub at: Instant,
+}
+
 #[derive(Debug)]
 pub struct Note {
     pub id: u64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Group, Label, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
+use super::{Group, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
 use crate::instant::Instant;
 
 /// The address that this GitLab believes to be reached at.
@@ -19,6 +19,10 @@ pub struct World {
     pub merge_requests: Table<MergeRequest>,
     pub notes: Table<Note>,
     pub pipelines: Table<Pipeline>,
+    /// Changes of merge requests' labels since the data was generated, the oldest first.
+    pub label_changes: Vec<LabelChange>,
+    /// Deleted merge requests: what they brought to a repository stays there.
+    pub removed: Vec<MergeRequest>,
     pub project_paths: BTreeMap<String, u64>,
     /// The user whom the token belongs to.
     pub token_user: u64,
@@ -42,6 +46,8 @@ impl World {
             merge_requests: Table::starting_at(20_001),
             notes: Table::starting_at(3_000_001),
             pipelines: Table::starting_at(500_001),
+            label_changes: Vec::new(),
+            removed: Vec::new(),
             project_paths: BTreeMap::new(),
             token_user: 0,
             newest: 0,

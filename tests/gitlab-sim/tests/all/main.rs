@@ -7,4 +7,6 @@ mod graphql;
 mod http;
 mod journal;
 mod paging;
+mod rest;
+mod rest_lists;
 mod sim;
