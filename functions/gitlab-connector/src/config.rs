@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mergemind_shared::Secret;
+use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings as FunctionSettings;
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
@@ -17,8 +18,8 @@ pub struct Config {
     pub function: FunctionSettings,
     /// The raw tables.
     pub warehouse: WarehouseSettings,
-    /// The token that callers show; `None` where the platform checks them (Cloud Run's IAM).
-    pub auth_token: Option<Secret>,
+    /// The tokens that callers show; `None` where the platform checks them (Cloud Run's IAM).
+    pub tokens: Option<Tokens>,
     /// GitLab's address, without `/api`.
     pub gitlab_url: Url,
     /// A token with the scope `read_api`.
@@ -42,6 +43,8 @@ pub struct DbtTrigger {
     pub url: Url,
     /// Its bearer token.
     pub token: Secret,
+    /// The audience of ID tokens, where Cloud Run lets only certain service accounts call it.
+    pub audience: Option<String>,
     /// How long to wait for its answer; longer than dbt's own timeout.
     pub timeout: Duration,
 }
@@ -60,6 +63,18 @@ impl Config {
                 "token that callers of this function show; unset, whoever reaches it may call it",
             )
             .optional();
+        let previous = env
+            .secret(
+                "AUTH_TOKEN_PREVIOUS",
+                "an older token that stays valid while callers change over",
+            )
+            .optional();
+        if auth_token.is_none() && previous.is_some() {
+            env.problem(
+                "AUTH_TOKEN_PREVIOUS",
+                "is set, but AUTH_TOKEN is not; set that to the new token",
+            );
+        }
         let default = Url::parse("https://gitlab.com").expect("a constant");
         let gitlab_url = env.url("GITLAB_BASE_URL", "GitLab's address").default(default);
         let gitlab_token = env
@@ -86,7 +101,7 @@ impl Config {
         Self {
             function,
             warehouse,
-            auth_token,
+            tokens: auth_token.map(|current| Tokens::new(current, previous)),
             gitlab_url,
             gitlab_token,
             scopes: scopes(env, groups, projects),
@@ -157,6 +172,12 @@ fn read_dbt(env: &mut Env) -> Option<DbtTrigger> {
     let token = env
         .secret("DBT_TRIGGER_AUTH_TOKEN", "the AUTH_TOKEN of dbt-trigger")
         .optional();
+    let audience = env
+        .string(
+            "DBT_TRIGGER_AUDIENCE",
+            "if dbt-trigger is a private Cloud Run service: its address; calls then carry an ID token for it",
+        )
+        .optional();
     let timeout = env
         .duration(
             "DBT_TRIGGER_TIMEOUT_SECONDS",
@@ -164,7 +185,12 @@ fn read_dbt(env: &mut Env) -> Option<DbtTrigger> {
         )
         .default(Duration::from_secs(900));
     match (url, token) {
-        (Some(url), Some(token)) => Some(DbtTrigger { url, token, timeout }),
+        (Some(url), Some(token)) => Some(DbtTrigger {
+            url,
+            token,
+            audience,
+            timeout,
+        }),
         (Some(_), None) => {
             env.problem(
                 "DBT_TRIGGER_AUTH_TOKEN",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::id_token::{IdTokens, SERVERLESS_AUTHORIZATION};
 use serde_json::{Value, json};
 
 use crate::config::{Config, DbtTrigger};
@@ -76,16 +77,35 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdow
         Ok(client) => client,
         Err(error) => return failed(error.to_string()),
     };
+    let id_tokens = match trigger.audience.as_deref().map(IdTokens::new).transpose() {
+        Ok(id_tokens) => id_tokens,
+        Err(problem) => return failed(problem),
+    };
     let mut attempt = 1;
+    let mut renewed = false;
     loop {
-        let request = client
+        let mut request = client
             .post(trigger.url.clone())
             .bearer_auth(trigger.token.expose())
             .header("traceparent", trace.traceparent())
             .json(order);
+        if let Some(id_tokens) = &id_tokens {
+            // Cloud Run checks this one; `Authorization` is for dbt-trigger itself.
+            match id_tokens.get().await {
+                Ok(token) => request = request.header(SERVERLESS_AUTHORIZATION, format!("Bearer {}", token.expose())),
+                Err(problem) => return failed(problem),
+            }
+        }
         let problem = match request.send().await {
             Ok(response) => {
                 let status = response.status();
+                // The token may have been rotated in Secret Manager.
+                if status == StatusCode::UNAUTHORIZED && !renewed {
+                    renewed = true;
+                    if trigger.token.renew().await {
+                        continue;
+                    }
+                }
                 // These come from the platform while no instance is ready, so dbt has not run.
                 if !matches!(status.as_u16(), 429 | 502 | 503) || attempt == ATTEMPTS {
                     let fallback = json!({"status": "error", "code": "dbt_unreachable", "message": format!("dbt-trigger answered HTTP {status}")});

@@ -2,11 +2,10 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
+use mergemind_shared::ApiError;
 use mergemind_shared::function::{RequestBytes, Shutdown, TraceContext};
-use mergemind_shared::{ApiError, Secret};
 use serde_json::{Value, json};
 
 use crate::sync::Syncer;
@@ -33,8 +32,8 @@ async fn sync(
     headers: HeaderMap,
     RequestBytes(body): RequestBytes,
 ) -> Result<Json<Value>, ApiError> {
-    if let Some(token) = syncer.auth_token() {
-        check(token, &headers)?;
+    if let Some(tokens) = syncer.tokens() {
+        tokens.check(&headers).await?;
     }
     if !body.trim_ascii().is_empty() && !serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.is_object()) {
         return Err(ApiError::bad_request(
@@ -43,16 +42,4 @@ async fn sync(
         ));
     }
     syncer.sync(shutdown, trace).await.map(Json)
-}
-
-fn check(token: &Secret, headers: &HeaderMap) -> Result<(), ApiError> {
-    let shown = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    match shown {
-        Some(shown) if token.matches(shown) => Ok(()),
-        _ => Err(ApiError::unauthorized(
-            "this needs the header Authorization: Bearer <AUTH_TOKEN>",
-        )),
-    }
 }

@@ -21,9 +21,10 @@ mod users;
 use std::fmt;
 use std::sync::Arc;
 
+use mergemind_shared::ApiError;
+use mergemind_shared::auth::Tokens;
 use mergemind_shared::function::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::Warehouse;
-use mergemind_shared::{ApiError, Secret};
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -97,9 +98,9 @@ impl Syncer {
         })))
     }
 
-    /// The token that callers must show, if any.
-    pub fn auth_token(&self) -> Option<&Secret> {
-        self.0.config.auth_token.as_ref()
+    /// The tokens that callers may show; `None` where the platform checks callers.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        self.0.config.tokens.as_ref()
     }
 
     /// Syncs every scope and then has dbt run.

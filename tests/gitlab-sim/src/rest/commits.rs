@@ -51,7 +51,7 @@ pub fn list(call: &Call<'_>) -> Result<Reply, Reply> {
 pub fn of_merge_request(call: &Call<'_>) -> Result<Reply, Reply> {
     let (project, row) = (call.project()?, call.merge_request()?);
     let commits = history::of_merge_request(call.world(), row);
-    call.page(commits.iter().rev(), Length::Told, |commit| {
+    call.page(commits.iter(), Length::Told, |commit| {
         let mut printed = body(project, commit);
         // These come from GitLab's database, which does not keep the parents.
         printed["parent_ids"] = json!([]);

@@ -97,7 +97,7 @@ pub fn rows(world: &World, group: &Group) -> Vec<Value> {
 
 /// A group's own epics.
 fn epics<'a>(world: &'a World, group: &'a Group) -> Vec<Epic<'a>> {
-    let top = !group.full_path.contains('/');
+    let top = group.parent.is_none();
     let count = if top { AT_THE_TOP } else { 2 + group.id % 3 };
     let Some(start) = world.projects.iter().map(|project| project.created_at).min() else {
         return Vec::new();

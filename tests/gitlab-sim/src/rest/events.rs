@@ -1,7 +1,7 @@
 //! What happened to a merge request's state and labels.
 //!
-//! The system notes tell when it was closed, reopened and merged. Of labels there are no notes: those that were put on
-//! since the data was made are in `World::label_changes`, and the others came with the merge request.
+//! The system notes tell when it was closed, reopened and merged. Of labels there are no notes: what happened to them
+//! since the data was made is in `World::label_changes`, and the others came with the merge request.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::format::time;
 use super::page::Length;
 use super::request::{Call, Reply};
 use super::users;
-use crate::data::{MergeRequest, Note, World};
+use crate::data::{LabelStep, MergeRequest, Note, World};
 use crate::instant::{Instant, SECOND, print};
 
 /// Beyond the ids of notes, so that mixing them up shows.
@@ -98,27 +98,12 @@ fn state_notes<'a>(world: &'a World, row: &'a MergeRequest) -> impl Iterator<Ite
 }
 
 fn label_events(world: &World, row: &MergeRequest) -> Vec<LabelEvent> {
-    let changes: Vec<_> = world
-        .label_changes
-        .iter()
-        .filter(|change| change.merge_request == row.id)
-        .collect();
-    // Undoing the changes, the newest first, leads back to what it began with.
-    let mut began = row.labels.clone();
-    for change in changes.iter().rev() {
-        if change.added {
-            began.retain(|label| *label != change.label);
-        } else {
-            began.push(change.label);
-        }
-    }
-    began.sort_unstable();
-    let first = began
-        .iter()
-        .map(|label| (*label, row.author, true, row.created_at + SECOND));
-    let later = changes
-        .iter()
-        .map(|change| (change.label, change.user, change.added, change.at));
+    let first = world.first_labels(row).into_iter();
+    let first = first.map(|label| (label, row.author, true, row.created_at + SECOND));
+    let later = world
+        .label_changes_of(row.id)
+        .filter(|change| change.step != LabelStep::Deleted)
+        .map(|change| (change.label, change.user, change.step == LabelStep::PutOn, change.at));
     first
         .chain(later)
         .enumerate()

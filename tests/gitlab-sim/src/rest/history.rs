@@ -4,9 +4,9 @@
 //! brings its branch's own, older commits along is not simulated.) Git keeps what was written once: neither deleting a
 //! merge request nor renaming a person changes a commit.
 
-use crate::data::{MergeRequest, Project, Sha, State, User, World, hex, words};
+use crate::data::{self, MergeRequest, Project, State, World, hex};
 use crate::generate::sha;
-use crate::instant::{HOUR, Instant, MINUTE, SECOND};
+use crate::instant::{Instant, SECOND};
 use crate::random::Random;
 
 const ZONES: [i64; 5] = [0, 120, -420, 330, 60];
@@ -36,7 +36,7 @@ pub struct Person {
 impl Commit {
     /// The message's first line.
     pub fn title(&self) -> &str {
-        self.message.lines().next().unwrap_or_default()
+        data::first_line(&self.message)
     }
 
     pub fn short_sha(&self) -> &str {
@@ -66,30 +66,37 @@ pub fn default_branch(world: &World, project: &Project) -> Vec<Commit> {
     commits
 }
 
-/// A merge request's own commits from the first to its head.
+/// A merge request's own commits, the newest first.
 pub fn of_merge_request(world: &World, row: &MergeRequest) -> Vec<Commit> {
-    let Some(head) = row.sha else { return Vec::new() };
+    let commits = data::commits(world, row);
+    let parents = commits.iter().skip(1).map(|older| hex(&older.sha));
+    let parents = parents.chain([hex(&row.base_sha)]);
+    let author = person(world, row.author);
     let count = row.commit_count.max(1);
-    let mut parent = hex(&row.base_sha);
-    (0..count)
-        .map(|index| {
-            let is_head = index + 1 == count;
-            let commit = pushed(world, row, index, is_head.then_some(head), parent.clone());
-            parent.clone_from(&commit.sha);
-            commit
-        })
-        .collect()
+    let one = |(commit, parent): (&data::Commit, String)| Commit {
+        sha: hex(&commit.sha),
+        parents: vec![parent],
+        message: match commit.sha[0] % 3 {
+            0 => format!("{}\n\nAs discussed.\n", commit.title),
+            _ => commit.title.clone(),
+        },
+        author: Person {
+            name: commit.author_name.clone(),
+            email: commit.author_email.clone(),
+            zone_minutes: author.zone_minutes,
+        },
+        authored_at: whole(commit.authored_at),
+        committed_at: whole(commit.committed_at),
+        additions: row.size.additions / count,
+        deletions: row.size.deletions / count,
+        user: row.author,
+    };
+    commits.iter().zip(parents).map(one).collect()
 }
 
 /// The head of a merge request's branch.
 pub fn head(world: &World, row: &MergeRequest) -> Option<Commit> {
-    let head = row.sha?;
-    let last = row.commit_count.max(1) - 1;
-    let parent = match last {
-        0 => hex(&row.base_sha),
-        last => hex(&made_up(row, last - 1)),
-    };
-    Some(pushed(world, row, last, Some(head), parent))
+    of_merge_request(world, row).into_iter().next()
 }
 
 /// Merge requests whose branch is in the project's own repository: those that are not over yet.
@@ -118,7 +125,7 @@ fn first(world: &World, project: &Project) -> Commit {
 }
 
 fn squashed(world: &World, row: &MergeRequest, at: Instant, parent: String) -> Commit {
-    let sha = row.merge_commit_sha.or(row.sha).unwrap_or_else(|| made_up(row, 0));
+    let sha = row.merge_commit_sha.or(row.sha).unwrap_or(row.base_sha);
     Commit {
         sha: hex(&sha),
         parents: vec![parent],
@@ -132,50 +139,12 @@ fn squashed(world: &World, row: &MergeRequest, at: Instant, parent: String) -> C
     }
 }
 
-fn pushed(world: &World, row: &MergeRequest, index: u32, sha: Option<Sha>, parent: String) -> Commit {
-    let random = &mut Random::of(row.id, 42, u64::from(index));
-    let authored_at = whole(row.created_at - 3 * HOUR) + i64::from(index) * 4 * MINUTE;
-    let count = row.commit_count.max(1);
-    let message = match random.below(3) {
-        0 => format!("{}\n\nAs discussed.\n", words::title(random)),
-        _ => words::title(random),
-    };
-    Commit {
-        sha: hex(&sha.unwrap_or_else(|| made_up(row, index))),
-        parents: vec![parent],
-        message,
-        author: person(world, row.author),
-        authored_at,
-        // Amended a little later.
-        committed_at: authored_at + random.below(180) as i64 * SECOND,
-        additions: row.size.additions / count,
-        deletions: row.size.deletions / count,
-        user: row.author,
-    }
-}
-
-fn made_up(row: &MergeRequest, index: u32) -> Sha {
-    sha(&mut Random::of(row.id, 43, u64::from(index)))
-}
-
 fn person(world: &World, user: Option<u64>) -> Person {
-    let user: Option<&User> = user.and_then(|id| world.users.get(id));
-    let Some(user) = user else {
-        return Person {
-            name: "Somebody Else".to_owned(),
-            email: "somebody@elsewhere.example".to_owned(),
-            zone_minutes: 0,
-        };
-    };
-    let name = match user.id % 7 {
-        0 => format!("{} 🚀", user.username),
-        1 => format!("\"{}\" Ünïcode", user.username),
-        _ => user.username.replace('.', " "),
-    };
+    let (name, email) = data::git_person(world, user);
     Person {
         name,
-        email: format!("{}@acme.example", user.username),
-        zone_minutes: ZONES[(user.id % 5) as usize],
+        email,
+        zone_minutes: ZONES[(user.unwrap_or_default() % 5) as usize],
     }
 }
 

@@ -8,15 +8,15 @@ use crate::instant::{self, DAY};
 
 const SELF: &str = "/personal_access_tokens/self";
 
-pub fn version(_: &Call<'_>) -> Result<Reply, Reply> {
+pub fn version(call: &Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::of(
-        json!({"version": graphql::VERSION, "revision": graphql::REVISION}),
+        json!({"version": call.world().version.number(), "revision": graphql::REVISION}),
     ))
 }
 
 pub fn metadata(call: &Call<'_>) -> Result<Reply, Reply> {
     Ok(Reply::of(json!({
-        "version": graphql::VERSION, "revision": graphql::REVISION, "enterprise": call.world().enterprise,
+        "version": call.world().version.number(), "revision": graphql::REVISION, "enterprise": call.world().enterprise,
         "kas": {"enabled": false, "externalUrl": null, "version": null},
     })))
 }

@@ -68,7 +68,7 @@ pub fn rows(world: &World, group: &Group) -> Vec<Value> {
 /// One after the other, up to the first one to come.
 fn iterations<'a>(world: &'a World, group: &'a Group) -> Vec<Iteration<'a>> {
     let oldest = world.projects.iter().map(|project| project.created_at).min();
-    let Some(created_at) = oldest.filter(|_| !group.full_path.contains('/')) else {
+    let Some(created_at) = oldest.filter(|_| group.parent.is_none()) else {
         return Vec::new();
     };
     let first = created_at.div_euclid(DAY) * DAY;

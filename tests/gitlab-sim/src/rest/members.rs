@@ -66,7 +66,7 @@ fn row(source_type: &str, source_id: u64, member: &Member<'_>) -> Value {
 
 /// People belong to the group at the top, leads also to one below.
 fn in_group<'a>(world: &'a World, group: &Group) -> Vec<Member<'a>> {
-    let top = !group.full_path.contains('/');
+    let top = group.parent.is_none();
     let people = world.users.iter().filter(|user| user.last_activity_on.is_some());
     people
         .filter(|user| top || (user.id + group.id).is_multiple_of(8))

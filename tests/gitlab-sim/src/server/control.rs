@@ -40,7 +40,12 @@ fn rows(state: &State, call: &Call, table: &str) -> Reply {
         Some(Some(project)) => Some(project.id),
         Some(None) => return refuse(404, "there is no such project"),
     };
-    match truth::rows(&world, table, project) {
+    let rows = match call.query.get("group").map(|path| world.group_by_path(path)) {
+        None => truth::rows(&world, table, project),
+        Some(Some(group)) => truth::rows_in_group(&world, table, &group.full_path),
+        Some(None) => return refuse(404, "there is no such group"),
+    };
+    match rows {
         Some(rows) => Reply::json(200, &Value::Array(rows)),
         None => refuse(404, &format!("there is no table {table}")),
     }

@@ -42,7 +42,7 @@ impl State {
     /// `tokens` are let in; `rate_limit` is in requests a minute, 0 for none.
     pub fn new(world: World, journal: Journal, tokens: Vec<String>, rate_limit: u64) -> Arc<Self> {
         Arc::new(Self {
-            api: Api::new(world.enterprise),
+            api: Api::new(world.enterprise, world.version),
             world: RwLock::new(world),
             journal: Mutex::new(journal),
             tokens,

@@ -7,6 +7,7 @@ mod graphql;
 mod http;
 mod journal;
 mod paging;
+mod planning;
 mod rest;
 mod rest_lists;
 mod sim;
