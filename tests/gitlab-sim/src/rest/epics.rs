@@ -1,5 +1,7 @@
 //! `/groups/:id/epics` of the Enterprise Edition: many in the group at the top, a few in each one below.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 
 use super::format::{group_url, time, time_or_null};
@@ -95,16 +97,27 @@ pub fn rows(world: &World, group: &Group) -> Vec<Value> {
     }
 }
 
+/// The numbers of a group's own epics.
+pub fn iids(group: &Group) -> RangeInclusive<u64> {
+    1..=if group.parent.is_none() {
+        AT_THE_TOP
+    } else {
+        2 + group.id % 3
+    }
+}
+
+/// The id of the epic with a number in its group.
+pub fn id(group: &Group, iid: u64) -> u64 {
+    group.id * 100 + iid
+}
+
 /// A group's own epics.
 fn epics<'a>(world: &'a World, group: &'a Group) -> Vec<Epic<'a>> {
-    let top = group.parent.is_none();
-    let count = if top { AT_THE_TOP } else { 2 + group.id % 3 };
     let Some(start) = world.projects.iter().map(|project| project.created_at).min() else {
         return Vec::new();
     };
     let people: Vec<&User> = world.users.iter().filter(|user| !user.bot).collect();
-    let id = |iid: u64| group.id * 100 + iid;
-    (1..=count)
+    iids(group)
         .map(|iid| {
             let random = &mut Random::of(group.id, 51, iid);
             // The oldest project is ten days older than the oldest merge request, at least.
@@ -120,14 +133,14 @@ fn epics<'a>(world: &'a World, group: &'a Group) -> Vec<Epic<'a>> {
                 .collect();
             labels.sort_unstable();
             Epic {
-                id: id(iid),
+                id: id(group, iid),
                 iid,
                 group,
                 title: words::title(random),
                 description: random.chance(0.7).then(|| words::comment(random.draw() as u32)),
                 closed_at,
                 author: (!people.is_empty()).then(|| *random.pick(&people)),
-                parent: (iid > 4 && random.chance(0.5)).then(|| (id(iid / 4), iid / 4)),
+                parent: (iid > 4 && random.chance(0.5)).then(|| (id(group, iid / 4), iid / 4)),
                 labels,
                 start_date: random.chance(0.6).then(|| created_at + 7 * DAY),
                 due_date: random.chance(0.5).then(|| created_at + 90 * DAY),

@@ -8,6 +8,7 @@ mod branches;
 mod commits;
 mod deployments;
 mod environments;
+mod epic_issues;
 mod epics;
 mod events;
 mod features;

@@ -2,8 +2,8 @@
 
 use super::request::{Call, Reply, Request, words};
 use super::{
-    boards, branches, commits, deployments, environments, epics, events, groups, instance, iterations, jobs, members,
-    projects, releases, tags, users, variables, vulnerabilities,
+    boards, branches, commits, deployments, environments, epic_issues, epics, events, groups, instance, iterations,
+    jobs, members, projects, releases, tags, users, variables, vulnerabilities,
 };
 
 type List = fn(&Call<'_>) -> Result<Reply, Reply>;
@@ -17,6 +17,7 @@ const ROUTES: &[(&str, List)] = &[
     ("/groups/:id/boards", boards::of_group),
     ("/groups/:id/descendant_groups", groups::descendants),
     ("/groups/:id/epics", epics::list),
+    ("/groups/:id/epics/:epic_iid/issues", epic_issues::list),
     ("/groups/:id/iterations", iterations::list),
     ("/groups/:id/members", members::of_group),
     ("/groups/:id/projects", projects::of_group),

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::features::{self, Feature};
 use super::{
-    boards, branches, commits, deployments, environments, epics, events, iterations, jobs, members, releases, tags,
-    variables, vulnerabilities,
+    boards, branches, commits, deployments, environments, epic_issues, epics, events, iterations, jobs, members,
+    releases, tags, variables, vulnerabilities,
 };
 use crate::data::{MergeRequest, World};
 
@@ -34,6 +34,7 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             .flat_map(|row| deployments::rows(world, row))
             .collect(),
         "environments" => with(Feature::Builds).flat_map(environments::rows).collect(),
+        "epic_issues" => groups().flat_map(|group| epic_issues::rows(world, group)).collect(),
         "epics" => groups().flat_map(|group| epics::rows(world, group)).collect(),
         "issue_boards" => {
             let of_groups = groups().flat_map(|group| boards::group_rows(world, group));

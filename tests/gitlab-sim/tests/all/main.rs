@@ -9,5 +9,7 @@ mod journal;
 mod paging;
 mod planning;
 mod rest;
+mod rest_changes;
+mod rest_columns;
 mod rest_lists;
 mod sim;
