@@ -1,4 +1,13 @@
 //! `/_sim`: statistics, the truth, changes, webhooks and faults. No token: it is for tests on the same machine.
+//!
+//! | request | what it does |
+//! | --- | --- |
+//! | `GET stats`, `POST stats/reset` | what was asked, and how dear the dearest query was |
+//! | `GET rows/<table>[?project=<path>][?group=<path>]` | the rows that a raw table should hold |
+//! | `POST changes {"kind", "project"?, "iid"?, "group"?, "name"?, "seed"?, "count"?}` | changes something as GitLab does |
+//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
+//! | `POST hooks {"url", "token"?, "signing_token"?, "events"?}` | posts each later change to that address |
+//! | `GET hooks`, `DELETE hooks` | tells what became of the deliveries; removes all hooks |
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
