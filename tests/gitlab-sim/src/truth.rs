@@ -1,6 +1,7 @@
 //! The rows that a warehouse should hold after a sync: the columns of the connector's raw tables, written
 //! down a second time and from GitLab's side, so that a test compares two independent opinions.
 
+mod chosen;
 mod planning;
 mod scope;
 
@@ -13,6 +14,7 @@ use crate::data::{
     merge_request_url, note_url,
 };
 use crate::instant::{Instant, print, print_date};
+use crate::rest;
 
 pub use scope::rows_in_group;
 
@@ -52,6 +54,13 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             .filter(|row| here(row.project))
             .map(|row| planning::issue_row(world, row))
             .collect(),
+        "issue_notes" => world
+            .issues
+            .iter()
+            .filter(|row| here(row.project))
+            .flat_map(|row| chosen::issue_note_rows(world, row))
+            .collect(),
+        "mr_diff_files" => visible().flat_map(chosen::diff_rows).collect(),
         "groups" => world
             .groups
             .iter()
@@ -70,7 +79,7 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             .filter(|row| project.is_none() || row.owner.project() == project)
             .map(|row| planning::milestone_row(world, row))
             .collect(),
-        _ => return None,
+        _ => return rest::rows(world, table, project),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Done;
 use super::pipelines::started;
 use super::scene::{Scene, is_open};
-use crate::data::{Head, Owner, Text, system_notes, words};
+use crate::data::{Head, LabelStep, Owner, Text, system_notes, words};
 use crate::generate::{labels_for, sha};
 
 const DRAFT: &str = "Draft: ";
@@ -71,7 +71,7 @@ pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, what, author))
 }
 
-/// Labels leave no note, only GitLab's resource events, which nobody reads here.
+/// Labels leave no note, only GitLab's resource events.
 pub fn set_labels(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
     let label = some_label(scene, id)?;
@@ -163,6 +163,11 @@ fn some_label(scene: &mut Scene<'_>, id: u64) -> Result<u64, String> {
 
 /// Puts a label on, or takes it off.
 fn toggle(scene: &mut Scene<'_>, id: u64, label: u64) {
+    let step = match scene.row(id).labels.binary_search(&label) {
+        Ok(_) => LabelStep::TakenOff,
+        Err(_) => LabelStep::PutOn,
+    };
+    scene.world.note_label(id, label, step, scene.at);
     scene.save_quietly(id, |row| match row.labels.binary_search(&label) {
         Ok(place) => {
             row.labels.remove(place);

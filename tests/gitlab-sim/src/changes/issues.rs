@@ -133,13 +133,14 @@ fn done(scene: &Scene<'_>, id: u64, what: &str, by: Option<u64>) -> Result<Done,
     let row = issue(scene, id)?;
     let home = scene.world.projects.get(row.project);
     let project = home.map(Project::full_path).unwrap_or_default();
-    let by = scene.by(by);
+    let who = scene.by(by);
     Ok(Done {
-        description: format!("{project}#{} \"{}\" {what}{by}", row.iid, row.title.read()),
+        description: format!("{project}#{} \"{}\" {what}{who}", row.iid, row.title.read()),
         about: About::Issue(Named {
             id,
             project,
             iid: row.iid,
         }),
+        by,
     })
 }

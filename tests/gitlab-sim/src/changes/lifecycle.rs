@@ -33,8 +33,7 @@ pub fn open(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene
         .world
         .add_merge_request(|id, iid| MergeRequest { id, iid, ..row }, project);
-    scene.moved.merge_requests.insert(id);
-    scene.moved.opened(scene.world, id);
+    scene.opened(id);
     if !reviewers.is_empty() {
         let body = system_notes::requested_review(scene.world, &reviewers);
         scene.system_note(id, Some(author), "user", body);

@@ -14,13 +14,16 @@ mod scene;
 mod settings;
 mod talk;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use kind::Kind;
+pub use moved::Moved;
 use scene::Scene;
 
-use crate::data::{Project, World};
+use crate::data::{MergeRequest, Project, World};
 use crate::instant::Instant;
 
 /// What is to change. Where no project or merge request is named, a fitting one is picked.
@@ -67,6 +70,8 @@ impl Change {
 struct Done {
     description: String,
     about: About,
+    /// The user who did it, if it was one.
+    by: Option<u64>,
 }
 
 /// What a change was about; the names outlive it when it is deleted.
@@ -89,8 +94,24 @@ impl Done {
         Self {
             description,
             about: About::Nothing,
+            by: None,
         }
     }
+}
+
+/// A change that was made.
+pub struct Made {
+    pub kind: Kind,
+    pub at: Instant,
+    /// The user who did it, if it was one.
+    pub by: Option<u64>,
+    pub merge_request: Option<u64>,
+    pub issue: Option<u64>,
+    pub moved: Moved,
+    /// The merge requests that were touched, as they were before; a new one is not among them.
+    pub before: BTreeMap<u64, MergeRequest>,
+    /// What whoever asked for the change is told.
+    pub told: Value,
 }
 
 /// Makes a change at `at` (microseconds since 1970, not before the newest instant in the data). The same change of the
@@ -99,9 +120,17 @@ impl Done {
 /// # Errors
 /// A sentence if nothing fits; then nothing has changed.
 pub fn apply(world: &mut World, change: &Change, at: Instant) -> Result<Value, String> {
+    make(world, change, at).map(|made| made.told)
+}
+
+/// Like [`apply`], with all that a webhook tells of it.
+///
+/// # Errors
+/// A sentence if nothing fits; then nothing has changed.
+pub fn make(world: &mut World, change: &Change, at: Instant) -> Result<Made, String> {
     let mut scene = Scene::new(world, change, at);
     let done = kind::make(&mut scene)?;
-    let moved = scene.finish();
+    let (moved, before) = scene.finish();
     let (mut merge_request, mut issue, mut project_id, mut named) = (None, None, None, None);
     match done.about {
         About::Nothing => {}
@@ -116,7 +145,7 @@ pub fn apply(world: &mut World, change: &Change, at: Instant) -> Result<Value, S
         }
     }
     let project = project_id.and_then(|id| world.projects.get(id)).map(Project::full_path);
-    Ok(json!({
+    let told = json!({
         "kind": change.kind,
         "description": done.description,
         "project": named.as_ref().map(|named| named.project.clone()).or(project),
@@ -125,5 +154,15 @@ pub fn apply(world: &mut World, change: &Change, at: Instant) -> Result<Value, S
         "merge_request_id": merge_request,
         "issue_id": issue,
         "rows": moved,
-    }))
+    });
+    Ok(Made {
+        kind: change.kind,
+        at,
+        by: done.by,
+        merge_request,
+        issue,
+        moved,
+        before,
+        told,
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::data::World;
+use crate::data::{MergeRequest, World, issue_url, merge_request_url, note_url};
 use crate::truth;
 
 type Pair = (u64, u64);
@@ -39,8 +39,8 @@ pub struct Relations {
 }
 
 impl Relations {
-    pub fn of(world: &World, merge_request: u64) -> Self {
-        let Some(row) = world.merge_requests.get(merge_request).filter(|row| !row.hidden) else {
+    pub fn of(merge_request: Option<&MergeRequest>) -> Self {
+        let Some(row) = merge_request.filter(|row| !row.hidden) else {
             return Self::default();
         };
         Self {
@@ -57,11 +57,6 @@ impl Relations {
 }
 
 impl Moved {
-    /// Lists the relations of a merge request that is new.
-    pub fn opened(&mut self, world: &World, id: u64) {
-        self.compare(id, &Relations::default(), &Relations::of(world, id));
-    }
-
     /// Lists the relations of a merge request that came, went or changed.
     pub fn compare(&mut self, id: u64, before: &Relations, after: &Relations) {
         let differing = |a: &BTreeSet<u64>, b: &BTreeSet<u64>| -> Vec<Pair> {
@@ -94,19 +89,17 @@ impl Moved {
     }
 }
 
-/// All rows but users', which no sweeping change touches.
-pub struct Snapshot(BTreeMap<&'static str, BTreeMap<Pair, Value>>);
+/// What a sweeping change can alter of each row: whether it is there, its address, and what it carries. Writing out the
+/// texts of all rows would take seconds.
+pub struct Snapshot(BTreeMap<&'static str, BTreeMap<Pair, String>>);
 
 impl Snapshot {
-    const TABLES: [&'static str; 12] = [
+    /// Tables whose rows are few or short enough to be compared whole.
+    const WHOLE: [&'static str; 8] = [
         "projects",
-        "merge_requests",
-        "mr_notes",
-        "pipelines",
         "groups",
         "labels",
         "milestones",
-        "issues",
         "mr_approvals",
         "mr_assignees",
         "mr_labels",
@@ -114,11 +107,33 @@ impl Snapshot {
     ];
 
     pub fn of(world: &World) -> Self {
-        let table = |name| {
+        let mut tables = BTreeMap::new();
+        for name in Self::WHOLE {
             let rows = truth::rows(world, name, None).unwrap_or_default();
-            (name, rows.into_iter().map(|row| (key(&row), row)).collect())
+            tables.insert(name, rows.iter().map(|row| (key(row), row.to_string())).collect());
+        }
+        let carried = |labels: &[u64], milestone: Option<u64>| {
+            let labels = labels.iter().filter_map(|id| world.labels.get(*id));
+            let titles: Vec<&str> = labels.map(|label| label.title.as_str()).collect();
+            format!("{titles:?} {milestone:?}")
         };
-        Self(Self::TABLES.map(table).into())
+        let visible = || world.merge_requests.iter().filter(|row| !row.hidden);
+        let merge_requests = visible().map(|row| {
+            let carried = carried(&row.labels, row.milestone);
+            ((row.id, 0), format!("{} {carried}", merge_request_url(world, row)))
+        });
+        let notes = visible().flat_map(|row| &row.notes);
+        let notes = notes.filter_map(|id| Some(((*id, 0), note_url(world, world.notes.get(*id)?)?)));
+        let issues = world.issues.iter().map(|row| {
+            let carried = carried(&row.labels, row.milestone);
+            ((row.id, 0), format!("{} {carried}", issue_url(world, row)))
+        });
+        let pipelines = world.pipelines.iter().map(|row| ((row.id, 0), String::new()));
+        tables.insert("merge_requests", merge_requests.collect());
+        tables.insert("mr_notes", notes.collect());
+        tables.insert("issues", issues.collect());
+        tables.insert("pipelines", pipelines.collect());
+        Self(tables)
     }
 }
 

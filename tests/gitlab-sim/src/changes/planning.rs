@@ -2,7 +2,7 @@
 
 use super::Done;
 use super::scene::Scene;
-use crate::data::{Label, Milestone, Owner, Project};
+use crate::data::{Label, LabelStep, Milestone, Owner, Project};
 use crate::instant::DAY;
 
 pub fn create_label(scene: &mut Scene<'_>) -> Result<Done, String> {
@@ -43,8 +43,13 @@ pub fn rename_label(scene: &mut Scene<'_>) -> Result<Done, String> {
 
 pub fn delete_label(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = some_label(scene)?;
+    let at = scene.at;
     let mut told = String::new();
     scene.sweep(|world| {
+        let carrying = world.merge_requests.iter().filter(|row| row.labels.contains(&id));
+        for row in carrying.map(|row| row.id).collect::<Vec<_>>() {
+            world.note_label(row, id, LabelStep::Deleted, at);
+        }
         for row in world.merge_requests.iter_mut() {
             row.labels.retain(|label| *label != id);
         }

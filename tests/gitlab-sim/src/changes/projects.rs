@@ -103,6 +103,7 @@ pub fn delete(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(Done {
         description: format!("{path} was deleted with everything in it"),
         about: About::Project(id),
+        by: None,
     })
 }
 
@@ -179,5 +180,6 @@ fn done(scene: &Scene<'_>, id: u64, what: &str) -> Done {
     Done {
         description: format!("{path} {what}"),
         about: About::Project(id),
+        by: None,
     }
 }

@@ -17,8 +17,9 @@ pub struct Scene<'w> {
     pub at: Instant,
     pub random: Random,
     pub moved: Moved,
-    /// How the merge requests that were touched were related before.
-    relations: BTreeMap<u64, Relations>,
+    opened: Option<u64>,
+    /// The merge requests that were touched, as they were before.
+    before: BTreeMap<u64, MergeRequest>,
 }
 
 impl<'w> Scene<'w> {
@@ -30,18 +31,20 @@ impl<'w> Scene<'w> {
             at,
             random,
             moved: Moved::default(),
-            relations: BTreeMap::new(),
+            opened: None,
+            before: BTreeMap::new(),
         }
     }
 
-    /// Counts the change and hands out the rows that moved.
-    pub fn finish(mut self) -> Moved {
-        for (id, before) in &self.relations {
-            self.moved.compare(*id, before, &Relations::of(self.world, *id));
+    /// Counts the change and hands out the rows that moved, and the touched merge requests as they were before.
+    pub fn finish(mut self) -> (Moved, BTreeMap<u64, MergeRequest>) {
+        for (id, before) in &self.before {
+            let after = Relations::of(self.world.merge_requests.get(*id));
+            self.moved.compare(*id, &Relations::of(Some(before)), &after);
         }
         self.world.changes += 1;
         self.world.newest = self.world.newest.max(self.at);
-        self.moved
+        (self.moved, self.before)
     }
 
     /// The project that the change names, if it names one.
@@ -130,10 +133,22 @@ impl<'w> Scene<'w> {
             .expect("a picked merge request stays until the end of the change")
     }
 
-    /// Remembers a merge request's relations before it is changed for the first time.
+    /// Remembers a merge request as it is before it is changed for the first time; one that the change opened is new.
     pub fn remember(&mut self, id: u64) {
-        let world = &*self.world;
-        self.relations.entry(id).or_insert_with(|| Relations::of(world, id));
+        if self.opened != Some(id)
+            && !self.before.contains_key(&id)
+            && let Some(row) = self.world.merge_requests.get(id)
+        {
+            self.before.insert(id, row.clone());
+        }
+    }
+
+    /// Lists a merge request that the change opened.
+    pub fn opened(&mut self, id: u64) {
+        self.opened = Some(id);
+        self.moved.merge_requests.insert(id);
+        let after = Relations::of(self.world.merge_requests.get(id));
+        self.moved.compare(id, &Relations::default(), &after);
     }
 
     /// Makes a change that shows in many rows, such as another path in all addresses, and finds out which.
@@ -160,6 +175,9 @@ impl<'w> Scene<'w> {
     /// Adds a note, which touches its merge request.
     pub fn note(&mut self, note: Note) {
         let (on, counts) = (note.on, note.icon.is_none());
+        if let Noteable::MergeRequest(id) = on {
+            self.remember(id);
+        }
         let id = self.world.add_note(|id| Note { id, ..note });
         let Noteable::MergeRequest(merge_request) = on else {
             return;
@@ -181,6 +199,7 @@ impl<'w> Scene<'w> {
     }
 
     pub fn touch(&mut self, id: u64) {
+        self.remember(id);
         if self.world.touch(id, self.at) {
             self.moved.merge_requests.insert(id);
         }
@@ -219,11 +238,12 @@ impl<'w> Scene<'w> {
     /// Tells of a change of one merge request: `acme/shop!7 "Fix it" was merged by Ann`.
     pub fn done(&self, id: u64, what: &str, by: Option<u64>) -> Done {
         let named = self.named(id);
-        let by = self.by(by);
+        let who = self.by(by);
         let title = self.row(id).title.read().into_owned();
         Done {
-            description: format!("{}!{} \"{title}\" {what}{by}", named.project, named.iid),
+            description: format!("{}!{} \"{title}\" {what}{who}", named.project, named.iid),
             about: About::MergeRequest(named),
+            by,
         }
     }
 

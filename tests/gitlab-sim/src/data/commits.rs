@@ -15,11 +15,7 @@ pub struct Commit {
 
 /// The commits of a merge request, newest first, as GitLab lists them.
 pub fn commits(world: &World, row: &MergeRequest) -> Vec<Commit> {
-    let author = row.author.and_then(|id| world.users.get(id));
-    let (name, email) = match author {
-        Some(user) => (user.name.clone(), format!("{}@acme.example", user.username)),
-        None => ("Somebody".to_owned(), "somebody@elsewhere.example".to_owned()),
-    };
+    let (name, email) = git_person(world, row.author);
     (0..row.commit_count)
         .rev()
         .filter_map(|index| {
@@ -30,7 +26,7 @@ pub fn commits(world: &World, row: &MergeRequest) -> Vec<Commit> {
             let committed_at = push.at - (1 + behind * 7) * MINUTE;
             Some(Commit {
                 sha,
-                title: words::title(random),
+                title: first_line(&words::title(random)).to_owned(),
                 author_name: name.clone(),
                 author_email: email.clone(),
                 // Some commits were amended or rebased since they were written.
@@ -39,6 +35,24 @@ pub fn commits(world: &World, row: &MergeRequest) -> Vec<Commit> {
             })
         })
         .collect()
+}
+
+/// The name and the address that somebody set up in Git once. Another name in GitLab does not change old commits.
+pub fn git_person(world: &World, user: Option<u64>) -> (String, String) {
+    let Some(user) = user.and_then(|id| world.users.get(id)) else {
+        return ("Somebody".to_owned(), "somebody@elsewhere.example".to_owned());
+    };
+    let name = match user.id % 7 {
+        0 => format!("{} 🚀", user.username),
+        1 => format!("\"{}\" Ünïcode", user.username),
+        _ => user.username.replace('.', " "),
+    };
+    (name, format!("{}@acme.example", user.username))
+}
+
+/// What Git takes for a commit's title.
+pub fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default()
 }
 
 fn sha(random: &mut Random) -> Sha {

@@ -29,8 +29,10 @@ impl World {
     }
 
     /// Takes a merge request out, with its notes. GitLab leaves no tombstone, and its pipelines stay.
-    pub fn remove_merge_request(&mut self, id: u64) -> Option<MergeRequest> {
-        let row = self.merge_requests.remove(id)?;
+    pub fn remove_merge_request(&mut self, id: u64) {
+        let Some(row) = self.merge_requests.remove(id) else {
+            return;
+        };
         if let Some(home) = self.projects.get_mut(row.project) {
             home.by_iid.remove(&row.iid);
             home.by_updated.remove(&(row.updated_at, id));
@@ -39,7 +41,7 @@ impl World {
         for note in &row.notes {
             self.notes.remove(*note);
         }
-        Some(row)
+        self.removed.push(row);
     }
 
     /// Changes columns of a merge request, which always moves `updated_at`.

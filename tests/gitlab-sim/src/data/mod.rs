@@ -5,6 +5,7 @@ mod derived;
 mod edit;
 mod edit_issues;
 mod edit_projects;
+mod label_changes;
 mod order;
 mod planning;
 mod rows;
@@ -18,8 +19,9 @@ mod urls;
 pub mod words;
 mod world;
 
-pub use commits::{Commit, commits};
+pub use commits::{Commit, commits, first_line, git_person};
 pub use derived::{detailed_merge_status, diff_stats, is_approved};
+pub use label_changes::{LabelChange, LabelStep};
 pub use order::{Column, Order, SortKey};
 pub use planning::{Group, Issue, Label, Milestone, Owner};
 pub use rows::{

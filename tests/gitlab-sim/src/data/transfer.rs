@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Label, Milestone, Owner, World};
+use super::{Label, LabelChange, Milestone, Owner, World};
 use crate::instant::Instant;
 
 impl World {
@@ -19,6 +19,14 @@ impl World {
         });
         for label in self.used(id, |world, row| world.labels.get(row).map(|label| label.owner), true) {
             let stand_in = self.label_instead(id, label, at);
+            let merge_requests = &self.merge_requests;
+            let moved = |change: &&mut LabelChange| {
+                let row = merge_requests.get(change.merge_request);
+                change.label == label && row.is_some_and(|row| row.project == id)
+            };
+            for change in self.label_changes.iter_mut().filter(moved) {
+                change.label = stand_in;
+            }
             self.replace(id, |labels, _| {
                 if let Some(place) = labels.iter().position(|other| *other == label) {
                     labels.remove(place);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Group, Issue, Label, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
+use super::{Group, Issue, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
 use crate::instant::Instant;
 
 /// The address that this GitLab believes to be reached at.
@@ -39,6 +39,10 @@ pub struct World {
     pub issues: Table<Issue>,
     pub notes: Table<Note>,
     pub pipelines: Table<Pipeline>,
+    /// The oldest first.
+    pub label_changes: Vec<LabelChange>,
+    /// Deleted merge requests: what they brought to a repository stays there.
+    pub removed: Vec<MergeRequest>,
     pub project_paths: BTreeMap<String, u64>,
     /// The user whom the token belongs to.
     pub token_user: u64,
@@ -65,6 +69,8 @@ impl World {
             issues: Table::starting_at(140_001),
             notes: Table::starting_at(3_000_001),
             pipelines: Table::starting_at(500_001),
+            label_changes: Vec::new(),
+            removed: Vec::new(),
             project_paths: BTreeMap::new(),
             token_user: 0,
             newest: 0,
