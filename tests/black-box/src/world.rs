@@ -98,6 +98,11 @@ impl World {
         answer
     }
 
+    /// A raw table equals GitLab.
+    pub fn assert_equal_rows(&self, table: &str) {
+        crate::assert_table_equals(&self.gitlab, warehouse(), &self.raw, table);
+    }
+
     /// Everything in the raw tables equals GitLab.
     pub fn assert_equal(&self) {
         crate::assert_equal_to_gitlab(&self.gitlab, warehouse(), &self.raw);

@@ -65,3 +65,15 @@ pub fn post_text(url: &str, token: Option<&str>, body: &str) -> Result<Answer, S
 pub fn delete(url: &str) -> Result<Answer, String> {
     read(agent().delete(url).call())
 }
+
+/// `POST` of JSON with headers.
+///
+/// # Errors
+/// If there is no answer.
+pub fn post_with(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, String> {
+    let mut request = agent().post(url).header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    read(request.send(body.to_string()))
+}

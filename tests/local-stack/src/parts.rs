@@ -59,12 +59,29 @@ impl Gitlab {
         }
     }
 
+    /// The rows of a raw table that belong to a group and all below it.
+    ///
+    /// # Errors
+    /// If there is no such table or group.
+    pub fn rows_of_group(&self, table: &str, group: &str) -> Result<Vec<Value>, Failed> {
+        self.rows(&format!("{table}?group={group}"))
+    }
+
     /// Its statistics.
     ///
     /// # Errors
     /// If it does not answer.
     pub fn stats(&self) -> Result<Value, Failed> {
         Ok(http::get(&format!("{}/_sim/stats", self.url))?.1)
+    }
+
+    /// Begins its statistics anew.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub fn stats_reset(&self) -> Result<(), Failed> {
+        http::post(&format!("{}/_sim/stats/reset", self.url), None, &json!({}))?;
+        Ok(())
     }
 
     /// Replaces its faults; see its documentation for their form.

@@ -1,6 +1,11 @@
 //! All black-box tests in one program, so that they share one warehouse.
 
+mod choosing;
 mod dbt;
+mod deletions;
 mod errors;
+mod owed;
 mod start;
+mod streams;
 mod sync;
+mod webhooks;

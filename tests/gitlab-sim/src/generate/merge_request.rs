@@ -69,9 +69,8 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
     let prepared = place.created_at + 3 * SECOND + random.below(15_000_000) as i64;
     let size = size(random);
     let labels = labels(world, random, project);
-    let milestone = random
-        .chance(0.35)
-        .then(|| *random.pick(&milestones_for(world, project)));
+    let milestones = milestones_for(world, project);
+    let milestone = (random.chance(0.35) && !milestones.is_empty()).then(|| *random.pick(&milestones));
     let (head, commits) = (sha(random), 1 + random.log_normal(1.5, 0.9).min(60.0) as u32);
     MergeRequest {
         id: world.merge_requests.next_id(),

@@ -1,0 +1,146 @@
+//! Choosing what to sync, and how the connector is told.
+
+use std::io::Write;
+use std::process::Command;
+
+use black_box::{World, warehouse, warehouse_rows};
+use local_stack::{GITLAB_TOKEN, binary, http};
+use serde_json::{Value, json};
+
+#[test]
+fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
+    let world = World::new("discovery", &["--seed", "61", "--merge-requests", "100"]);
+    let newest = world.gitlab.rows("merge_requests").expect("rows");
+    let mut times: Vec<String> = newest
+        .iter()
+        .map(|row| row["updated_at"].as_str().expect("a time").to_owned())
+        .collect();
+    times.sort();
+    let start = times[times.len() / 2].clone();
+    let connector = world.connector(&[
+        ("GITLAB_GROUPS", ""),
+        ("AUTO_DISCOVER_PROJECTS", "true"),
+        ("PROJECT_NAME_PATTERN", "acme/*"),
+        ("INCLUDE_ARCHIVED", "true"),
+        ("START_DATE", &start),
+    ]);
+    world.sync(&connector);
+    let expected = newest
+        .iter()
+        .filter(|row| row["updated_at"].as_str() >= Some(start.as_str()))
+        .count();
+    assert_eq!(
+        warehouse_rows(warehouse(), &world.raw, "merge_requests").len(),
+        expected
+    );
+}
+
+#[test]
+fn a_sync_stops_at_its_number_of_rows_and_the_next_goes_on() {
+    let world = World::new("pieces", &["--seed", "62", "--merge-requests", "400"]);
+    let connector = world.connector(&[("MAX_RECORDS_PER_SYNC", "1500")]);
+    let mut syncs = 0;
+    loop {
+        syncs += 1;
+        let (status, answer) = connector.sync().expect("an answer");
+        assert_eq!(status, 200, "{answer:#}");
+        if answer["complete"] == true {
+            break;
+        }
+        assert_eq!(answer["status"], "partial");
+        assert!(syncs < 40, "it does not come to an end: {answer:#}");
+    }
+    assert!(syncs > 2, "it was never cut short");
+    world.assert_equal();
+}
+
+#[test]
+fn settings_come_from_a_json_file_or_a_body_as_well() {
+    let world = World::new("json", &["--seed", "63", "--merge-requests", "60"]);
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let settings = json!({"gitlab_groups": ["acme"], "gitlab_token": "${MY_TOKEN}", "sync_interval_hours": "0.5"});
+    write!(file, "{settings}").expect("written");
+    let path = file.path().to_str().expect("a path").to_owned();
+    let connector = world.connector(&[
+        ("GITLAB_GROUPS", ""),
+        ("GITLAB_TOKEN", ""),
+        ("MY_TOKEN", GITLAB_TOKEN),
+        ("CONFIG_FILE", &path),
+    ]);
+    world.sync(&connector);
+    world.assert_equal();
+
+    let other = format!("{}_body", world.raw);
+    let body =
+        json!({"bq_dataset_raw": other, "gitlab_groups": "acme/platform", "streams": ["merge_requests", "projects"]});
+    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    assert_eq!(status, 200, "{answer:#}");
+    let rows = |dataset: &str| warehouse_rows(warehouse(), dataset, "merge_requests").len();
+    assert!(rows(&other) > 0 && rows(&other) < rows(&world.raw));
+
+    let refusals = [
+        (json!({"gitlab_tokn": "x"}), "GITLAB_TOKN"),
+        (json!({"gitlab_groups": "${NOWHERE}"}), "NOWHERE"),
+        (json!({"sync_interval_hours": "0.1"}), "SYNC_INTERVAL_HOURS"),
+        (json!({"gitlab_base_url": "http://127.0.0.1:9"}), "gitlab_token"),
+        (json!({"streams": ["merge_request"]}), "merge_request"),
+        (json!({"scopes": ["nobody"]}), "nobody"),
+    ];
+    for (body, named) in refusals {
+        let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+        assert_eq!(status, 400, "{body} {answer:#}");
+        assert!(answer.to_string().contains(named), "{body} {answer:#}");
+        assert!(!answer.to_string().contains(GITLAB_TOKEN));
+    }
+}
+
+#[test]
+fn check_says_what_works_and_what_does_not() {
+    let world = World::new("check", &["--seed", "64", "--merge-requests", "20"]);
+    let check = |more: &[(&str, &str)]| {
+        let emulator = warehouse();
+        let mut command = Command::new(binary("gitlab-connector"));
+        command.env_clear().arg("--check").envs([
+            ("PROJECT_ID", "mergemind-local"),
+            ("BIGQUERY_EMULATOR_HOST", &emulator.rest),
+            ("BIGQUERY_STORAGE_EMULATOR_HOST", &emulator.storage),
+            ("BQ_DATASET_RAW", world.raw.as_str()),
+            ("GITLAB_BASE_URL", world.gitlab.url.as_str()),
+            ("GITLAB_TOKEN", GITLAB_TOKEN),
+            ("GITLAB_GROUPS", "acme"),
+        ]);
+        let output = command.envs(more.iter().copied()).output().expect("it runs");
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (good, told) = check(&[]);
+    assert!(good, "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{told}");
+    let (good, told) = check(&[("GITLAB_GROUPS", "nobody")]);
+    assert!(!good && told.contains("FAIL  group:nobody can be read"), "{told}");
+    let (good, told) = check(&[("GITLAB_TOKEN", "glpat-wrong")]);
+    assert!(
+        !good && told.contains("read_api") && !told.contains("glpat-wrong"),
+        "{told}"
+    );
+    let faults = json!({"token": {"scopes": ["read_user"]}});
+    world.gitlab.faults(&faults).expect("faults");
+    let (good, told) = check(&[]);
+    assert!(!good && told.contains("read_api"), "{told}");
+    let soon = json!({"token": {"expires_at": "2000-01-01"}});
+    world.gitlab.faults(&soon).expect("faults");
+    let (good, told) = check(&[]);
+    assert!(!good, "{told}");
+    let nobody = format!("http://127.0.0.1:{}", local_stack::free_port().expect("a port"));
+    world
+        .gitlab
+        .faults(&Value::Object(serde_json::Map::new()))
+        .expect("no faults");
+    let (good, told) = check(&[("DBT_TRIGGER_URL", &nobody), ("DBT_TRIGGER_AUTH_TOKEN", "trigger-5c1a")]);
+    assert!(
+        !good && told.contains("FAIL  dbt-trigger") && !told.contains("trigger-5c1a"),
+        "{told}"
+    );
+}

@@ -1,0 +1,54 @@
+//! What GitLab deletes without a trace, and what it changes without a new time of update.
+
+use black_box::{World, warehouse};
+use local_stack::http;
+use serde_json::json;
+
+#[test]
+fn what_is_gone_in_gitlab_is_marked_and_what_changed_quietly_is_read() {
+    let world = World::new("gone", &["--seed", "51", "--merge-requests", "120"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    let quiet = [
+        "delete_merge_request",
+        "hide_merge_request",
+        "show_merge_request",
+        "delete_note",
+        "delete_issue",
+        "delete_pipeline",
+        "delete_label",
+        "rename_label",
+        "rename_user",
+        "close_milestone",
+        "rename_group",
+        "transfer_project",
+        "delete_project",
+        "unlabel",
+        "unassign",
+    ];
+    for kind in quiet {
+        world.gitlab.change(&json!({"kind": kind})).expect("a change");
+    }
+    let (status, answer) = http::post(&connector.url, None, &json!({"reconcile": true})).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    let deleted = |table: &str| {
+        let sql = format!("SELECT COUNT(*) FROM {}.{table} WHERE _deleted", world.raw);
+        warehouse().number(&sql).expect("a count")
+    };
+    for table in [
+        "merge_requests",
+        "mr_notes",
+        "issues",
+        "pipelines",
+        "labels",
+        "projects",
+        "mr_labels",
+    ] {
+        assert!(deleted(table) > 0, "nothing of {table} is marked");
+    }
+    // Approval rules of merge requests that are no longer open drift; here none of them was changed.
+    world.assert_equal();
+    let again = world.sync(&connector);
+    assert_eq!(again["dbt"]["reason"], "DBT_TRIGGER_URL is not set");
+    world.assert_equal();
+}
