@@ -1,0 +1,96 @@
+"""Checks with Google's own SQL analyzer what BigQuery would be sent: see --help."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from catalog import Relation, parse_type
+from checker import Checker
+from engine import ROOT, SqlError
+from server import Warehouse, serve
+
+GOOD = ("success", "pass", "warn", "no-op")
+PROJECT = "mergemind-local"
+
+
+def main() -> int:
+    options = parse_arguments()
+    started = time.monotonic()
+    checker = Checker(PROJECT)
+    problems = check_dbt(checker, options.verbose)
+    dbt_statements = sum(checker.counts.values())
+    problems += [problem for path in options.statements for problem in check_statements(checker, path)]
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    total = sum(checker.counts.values())
+    print(f"{total} statements checked in {time.monotonic() - started:.1f} s ({dbt_statements} of dbt, {total - dbt_statements} of the functions): "
+          + ", ".join(f"{count} {kind}" for kind, count in checker.counts.most_common()))
+    return 1 if problems else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/check-sql",
+        description="Builds the dbt project twice against a BigQuery that holds no data and checks every statement with Google's"
+        " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
+    )
+    parser.add_argument("statements", nargs="*", type=Path, help="JSON lines of {name, sql, tables: {table: {column: type}}} to check")
+    parser.add_argument("--verbose", action="store_true", help="name every node")
+    return parser.parse_args()
+
+
+def check_dbt(checker: Checker, verbose: bool) -> list[str]:
+    """Lets dbt build the project and returns what went wrong."""
+    warehouse = Warehouse(checker)
+    server = serve(warehouse)
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    problems, expected, seen = [], set(), set()
+    with tempfile.TemporaryDirectory(prefix="check-sql-") as folder:
+        command = [ROOT / ".local/venv-dbt/bin/python", ROOT / "scripts/analyzer/dbt_side.py", address, folder]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            event = json.loads(line)
+            nodes = event["nodes"]
+            if event["event"] == "manifest":
+                expected = {node["id"] for node in nodes}
+                continue
+            seen |= {node["id"] for node in nodes}
+            problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
+                         if node["status"] not in GOOD]
+            print(f"{event['event']}: {sum(node['status'] in GOOD for node in nodes)} of {len(nodes)} nodes are GoogleSQL")
+            if verbose:
+                print("\n".join(f"  {node['status']:8} {node['id']}" for node in nodes))
+        if process.wait() != 0:
+            problems.append(f"dbt ended with {process.returncode}; its words are above")
+    server.shutdown()
+    # A node that was never built was never checked.
+    problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]
+    if not expected:
+        problems.append("the dbt project has no nodes")
+    return problems
+
+
+def check_statements(checker: Checker, path: Path) -> list[str]:
+    """Checks the statements of a file; each brings the tables that it reads."""
+    problems, number = [], 0
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        statement = json.loads(line)
+        for table, columns in statement.get("tables", {}).items():
+            checker.catalog.put(table, Relation({name: parse_type(kind) for name, kind in columns.items()}))
+        try:
+            checker.run(statement["sql"], evaluate=False)
+        except SqlError as error:
+            problems.append(f"{path}:{number}: {statement['name']}: {error}\n  in: {statement['sql']}")
+    if number == 0:
+        problems.append(f"{path} holds no statement")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())
