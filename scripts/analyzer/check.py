@@ -6,7 +6,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -51,23 +50,25 @@ def check_dbt(checker: Checker, verbose: bool) -> list[str]:
     server = serve(warehouse)
     address = f"http://127.0.0.1:{server.server_address[1]}"
     problems, expected, seen = [], set(), set()
-    with tempfile.TemporaryDirectory(prefix="check-sql-") as folder:
-        command = [ROOT / ".local/venv-dbt/bin/python", ROOT / "scripts/analyzer/dbt_side.py", address, folder]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            event = json.loads(line)
-            nodes = event["nodes"]
-            if event["event"] == "manifest":
-                expected = {node["id"] for node in nodes}
-                continue
-            seen |= {node["id"] for node in nodes}
-            problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
-                         if node["status"] not in GOOD]
-            print(f"{event['event']}: {sum(node['status'] in GOOD for node in nodes)} of {len(nodes)} nodes are GoogleSQL")
-            if verbose:
-                print("\n".join(f"  {node['status']:8} {node['id']}" for node in nodes))
-        if process.wait() != 0:
-            problems.append(f"dbt ended with {process.returncode}; its words are above")
+    # Kept, because dbt parses faster what it has parsed before.
+    folder = ROOT / ".local/analyzer/dbt"
+    process = subprocess.Popen(
+        [ROOT / ".local/venv-dbt/bin/python", ROOT / "scripts/analyzer/dbt_side.py", address, folder], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        event = json.loads(line)
+        nodes = event["nodes"]
+        if event["event"] == "manifest":
+            expected = {node["id"] for node in nodes}
+            continue
+        seen |= {node["id"] for node in nodes}
+        problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
+                     if node["status"] not in GOOD]
+        print(f"{event['event']}: {sum(node['status'] in GOOD for node in nodes)} of {len(nodes)} nodes are GoogleSQL")
+        if verbose:
+            print("\n".join(f"  {node['status']:8} {node['id']}" for node in nodes))
+    if process.wait() != 0:
+        problems.append(f"dbt ended with {process.returncode}; its words are above")
     server.shutdown()
     # A node that was never built was never checked.
     problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]

@@ -34,7 +34,7 @@ def main() -> int:
     report("manifest", [{"id": node.unique_id, "kind": str(node.resource_type)} for node in expected_nodes(manifest)])
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     for name, arguments in (("first build", ["build"]), ("second build", ["build", "--select", "config.materialized:incremental"])):
-        built = dbtRunner(manifest=manifest).invoke([*arguments, "--threads", "1"])
+        built = dbtRunner(manifest=manifest).invoke([*arguments, "--threads", "4"])
         results = built.result.results if built.result else []
         nodes = [
             {"id": r.node.unique_id, "kind": str(r.node.resource_type), "status": str(r.status), "message": r.message, "path": r.node.original_file_path}
