@@ -1,0 +1,11 @@
+{{ config(enabled='mr_diff_files' in var('optional_tables')) }}
+
+select
+    merge_request_id,
+    path,
+    project_id,
+    additions,
+    deletions,
+    _synced_at as synced_at
+from {{ source('gitlab', 'mr_diff_files') }}
+where not coalesce(_deleted, false)
