@@ -7,8 +7,8 @@ Why not `bqemulator start` itself:
 * it copies a whole table after every write to it, for time travel: eight merges into a million rows take 17.5 s
   instead of 0.55 s;
 * it sets no memory limit, so DuckDB takes 80 % of the machine;
-* it answers a taken port or data folder with a traceback.
-
+* it answers a taken port or data folder with a traceback;
+* it cannot make a table with listed columns from a query in parentheses, which is how dbt makes a table with a contract;
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
   that when a model turns from a view into a table.
 
@@ -139,6 +139,7 @@ def change_emulator() -> None:
     """Applies the changes that the module's head explains."""
     import duckdb
     from bqemulator.domain.errors import UnsupportedFeatureError
+    from bqemulator.sql.rewriter import create_table_schema_ctas
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
 
@@ -161,6 +162,14 @@ def change_emulator() -> None:
                 raise
             return execute(self, sql.replace("TABLE", "VIEW", 1))
 
+    first_select = create_table_schema_ctas._first_select
+
+    def first_select_in_parentheses(body):
+        while type(body).__name__ == "Subquery":
+            body = body.this
+        return first_select(body)
+
+    create_table_schema_ctas._first_select = first_select_in_parentheses
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine.execute = execute_and_drop_views
     SnapshotManager.capture = capture_only_named

@@ -1,5 +1,3 @@
-{{ config(enabled='deployments' in var('optional_tables')) }}
-
 select
     id as deployment_id,
     iid as deployment_iid,

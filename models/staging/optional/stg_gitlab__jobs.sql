@@ -1,5 +1,3 @@
-{{ config(enabled='jobs' in var('optional_tables')) }}
-
 select
     id as job_id,
     project_id,

@@ -1,5 +1,3 @@
-{{ config(enabled='mr_commits' in var('optional_tables')) }}
-
 select
     merge_request_id,
     sha as commit_sha,

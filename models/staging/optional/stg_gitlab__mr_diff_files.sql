@@ -1,5 +1,3 @@
-{{ config(enabled='mr_diff_files' in var('optional_tables')) }}
-
 select
     merge_request_id,
     path,

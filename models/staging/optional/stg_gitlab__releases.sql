@@ -1,5 +1,3 @@
-{{ config(enabled='releases' in var('optional_tables')) }}
-
 select
     project_id,
     tag_name,
