@@ -4,7 +4,7 @@
 select
     date_day,
     {{ week_start('date_day') }} as week,
-    date_trunc(date_day, month) as month,
+    {{ month_start('date_day') }} as month,
     extract(quarter from date_day) as quarter,
     extract(year from date_day) as year,
     -- 1 is Monday.
@@ -13,5 +13,5 @@ select
     extract(dayofweek from date_day) in (1, 7) as is_weekend
 from unnest(generate_date_array(
     date '2011-01-01',
-    date_sub(date_add(date_trunc(date({{ now() }}), year), interval 2 year), interval 1 day)
+    date(extract(year from {{ now() }}) + 1, 12, 31)
 )) as date_day

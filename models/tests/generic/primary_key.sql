@@ -1,5 +1,5 @@
-{#- No two rows have the same values in all of these columns, and none of them is NULL. -#}
-{% test unique_combination(model, columns) %}
+{#- No two rows have the same key, and no part of it is NULL: `unique` and `not_null` in one scan. -#}
+{% test primary_key(model, columns) %}
 select {{ columns | join(', ') }}, count(*) as n
 from {{ model }}
 group by {{ columns | join(', ') }}
