@@ -67,7 +67,8 @@ class Checker:
     def _query(self, sql: str, paths: list[tuple[str, ...]]) -> Outcome:
         # The evaluator finds rows, or their absence, only for tables with a name of one part.
         for path in paths:
-            sql = sql.replace("`" + "`.`".join(path) + "`", "`" + ".".join(path) + "`")
+            parts = r"`?\.`?".join(re.escape(part) for part in path)
+            sql = re.sub(rf"(?<![\w.`])`?{parts}`?(?![\w`])", "`" + ".".join(path) + "`", sql)
         proto = self.catalog.proto([(".".join(path),) for path in paths], self.engine.language)
         columns, rows = self.engine.evaluate(sql.rstrip().rstrip(";"), proto)
         kinds = [column.type for column in columns]
