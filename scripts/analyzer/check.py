@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import published
 from catalog import Relation, parse_type
 from checker import Checker
 from engine import ROOT, SqlError
@@ -20,9 +21,11 @@ PROJECT = "mergemind-local"
 
 def main() -> int:
     options = parse_arguments()
+    if options.test and subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts/analyzer"]).returncode != 0:
+        return 1
     started = time.monotonic()
     checker = Checker(PROJECT)
-    problems = check_dbt(checker, options.verbose)
+    problems = check_dbt(checker, options.verbose, options.publish)
     dbt_statements = sum(checker.counts.values())
     problems += [problem for path in options.statements for problem in check_statements(checker, path)]
     for problem in problems:
@@ -40,16 +43,18 @@ def parse_arguments() -> argparse.Namespace:
         " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
     )
     parser.add_argument("statements", nargs="*", type=Path, help="JSON lines of {name, sql, tables: {table: {column: type}}} to check")
+    parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
+    parser.add_argument("--test", action="store_true", help="test the checker itself, too")
     parser.add_argument("--verbose", action="store_true", help="name every node")
     return parser.parse_args()
 
 
-def check_dbt(checker: Checker, verbose: bool) -> list[str]:
+def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     """Lets dbt build the project and returns what went wrong."""
     warehouse = Warehouse(checker)
     server = serve(warehouse)
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    problems, expected, seen = [], set(), set()
+    problems, expected, seen, marts = [], set(), set(), {}
     # Kept, because dbt parses faster what it has parsed before.
     folder = ROOT / ".local/analyzer/dbt"
     process = subprocess.Popen(
@@ -60,6 +65,10 @@ def check_dbt(checker: Checker, verbose: bool) -> list[str]:
         nodes = event["nodes"]
         if event["event"] == "manifest":
             expected = {node["id"] for node in nodes}
+            continue
+        if event["event"] == "marts":
+            for mart in nodes:
+                marts.setdefault(mart["name"], {})[mart["version"]] = mart["columns"]
             continue
         seen |= {node["id"] for node in nodes}
         problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
@@ -74,7 +83,9 @@ def check_dbt(checker: Checker, verbose: bool) -> list[str]:
     problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]
     if not expected:
         problems.append("the dbt project has no nodes")
-    return problems
+    if publish:
+        published.publish(published.read(), marts)
+    return problems + published.broken_promises(published.read(), marts)
 
 
 def check_statements(checker: Checker, path: Path) -> list[str]:

@@ -32,6 +32,10 @@ def main() -> int:
     for source in manifest.sources.values():
         create_table(address, source)
     report("manifest", [{"id": node.unique_id, "kind": str(node.resource_type)} for node in expected_nodes(manifest)])
+    report("marts", [
+        {"name": node.name, "version": str(node.version or 1), "columns": {c.name: c.data_type for c in node.columns.values()}}
+        for node in manifest.nodes.values() if str(node.resource_type) == "model" and node.contract.enforced
+    ])
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     for name, arguments in (("first build", ["build"]), ("second build", ["build", "--select", "config.materialized:incremental"])):
         built = dbtRunner(manifest=manifest).invoke([*arguments, "--threads", "4"])
