@@ -50,8 +50,11 @@ class Expressions(unittest.TestCase):
         for line in TABLE:
             if "avoid" in line:
                 with self.subTest(expression=line["avoid"], why=line["why"]):
-                    self.assertEqual(self.googlesql(line["avoid"]), expected(line["googlesql"]))
-                    self.assertNotEqual(self.on_emulator(line["avoid"]), expected(line["googlesql"]), "the emulator agrees now: take it off the table")
+                    # The reference implementation lacks a few functions: their answer is the one that BigQuery documents.
+                    right = expected(line["documented"] if "documented" in line else line["googlesql"])
+                    if "googlesql" in line:
+                        self.assertEqual(self.googlesql(line["avoid"]), right)
+                    self.assertNotEqual(self.on_emulator(line["avoid"]), right, "the emulator agrees now: take it off the table")
 
     def googlesql(self, expression: str):
         outcome = self.checker.run(f"select {expression} as answer")

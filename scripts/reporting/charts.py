@@ -55,7 +55,7 @@ def bars(rows: list[tuple[str, float, str]]) -> str:
     most = max([value for _, value, _ in rows], default=0) or 1
     lines = []
     for i, (name, value, note) in enumerate(rows):
-        y, width = i * 26, value / most * 330
+        y, width = i * 26, value / most * 250
         lines.append(f'<text class="name" x="178" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
                      f'<rect x="188" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
                      f'<text x="{196 + width:.1f}" y="{y + 17}"><tspan class="name">{number(value)}</tspan> {escape(note)}</text>')

@@ -25,6 +25,7 @@ SEEN = """(() => {
     outside: charts.flatMap(chart => [...chart.querySelectorAll('rect, circle, text')].filter(part =>
       box(part).right > box(chart).right + 2 || box(part).bottom > box(chart).bottom + 2 || box(part).top < box(chart).top - 8)).length,
     rows: document.querySelectorAll('tbody tr').length,
+    unseen: [...document.querySelectorAll('h1, h2, td a, svg text')].filter(text => box(text).width < 1).length,
     nan: /NaN|undefined|None/.test(document.body.innerText),
     wider: document.documentElement.scrollWidth > document.documentElement.clientWidth,
     loaded: performance.getEntriesByType('resource').length,
@@ -118,7 +119,7 @@ def look(browser: Browser, page: Path, width: int, picture: Path | None) -> list
     for wrong, text in (
         (len(seen["headings"]) != 4, f"four sections expected, seen {seen['headings']}"), (seen["charts"] != 3, f"three charts expected, seen {seen['charts']}"),
         (seen["empty"], f"{seen['empty']} charts show nothing"), (seen["outside"], f"{seen['outside']} parts of charts lie outside of them"),
-        (seen["rows"] == 0, "the table of open merge requests is empty"), (seen["nan"], "a value is missing and shows as NaN, undefined or None"),
+        (seen["rows"] == 0, "the table of open merge requests is empty"), (seen["unseen"], f"{seen['unseen']} texts have no width: does the browser find a font?"), (seen["nan"], "a value is missing and shows as NaN, undefined or None"),
         (seen["wider"], "the page is wider than the window"), (seen["loaded"], "the page loads something"),
     ):
         if wrong:

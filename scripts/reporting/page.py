@@ -68,7 +68,7 @@ def figure(name: str, value: float | None, before: float | None, unit: str, good
     if before:
         percent = (value / before - 1) * 100
         kind = "same" if abs(percent) < 2 else "good" if percent * good > 0 else "worse"
-        change = f'<i class="{kind}">{"▲" if percent > 0 else "▼"} {abs(percent):.0f} %</i>'
+        change = f'<i class="{kind}">{"+" if percent > 0 else "−"}{abs(percent):.0f} % on the four weeks before</i>'
     return f"<div><b>{charts.number(value)}{unit}</b><span>{escape(name)}</span>{change}</div>"
 
 
@@ -80,7 +80,7 @@ def cycle_time(rows: list[dict]) -> str:
 
 
 def review_load(rows: list[dict]) -> str:
-    bars = [(row["username"], row["reviewed"], f"merge requests, {row['comments']} comments, {row['approvals']} approvals" + (f", {row['waiting']} waiting" if row["waiting"] else "")) for row in rows]
+    bars = [(row["username"], row["reviewed"], f"{row['comments']} comments, {row['approvals']} approvals" + (f", {row['waiting']} waiting" if row["waiting"] else "")) for row in rows]
     return section("Review load", "Other people's merge requests reviewed in the last four weeks and this one, and requests that still wait.", charts.bars(bars), rows)
 
 
@@ -100,7 +100,7 @@ def reasons(row: dict) -> list[str]:
     if row["last_pipeline_status_is_fail"]:
         found.append("pipeline failed")
     if row["approvals_left"]:
-        found.append(f"{row['approvals_left']} approvals missing")
+        found.append(f"{row['approvals_left']} approval{'s' if row['approvals_left'] > 1 else ''} missing")
     if row["size"] in ("L", "XL"):
         found.append(f"size {row['size']}")
     if row["age_hours"] >= 72:
@@ -148,7 +148,7 @@ section{background:var(--card);border-radius:12px;padding:20px 24px;margin:0 0 1
 .good{color:var(--merge)}.worse{color:var(--bad)}.same{color:var(--soft)}
 svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;margin:10px 0 0;font-size:13px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}.legend .stroke{height:2px;background:var(--ink);vertical-align:middle}
-table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
+section{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
 .score{width:86px}.score i{display:block;height:4px;border-radius:2px;background:var(--merge)}.score.medium i{background:var(--wait)}.score.high i{background:var(--bad)}
 footer{font-size:13px}@media print{body{background:#fff}section{box-shadow:none;break-inside:avoid}}
 """

@@ -5,18 +5,27 @@ WEEKS = 13  # A quarter: what a team remembers.
 QUESTIONS = {
     # Mean hours, because the means of the parts add up to the mean of the whole; the median stands beside it.
     "cycle_time": """
+        with merged as (
+            select
+                times.*,
+                date_sub(
+                    extract(date from times.end_at), interval mod(extract(dayofweek from extract(date from times.end_at)) + 5, 7) day
+                ) as week
+            from {dataset}.cycle_time_view as times
+            inner join {dataset}.dim_merge_requests as merge_requests
+                on times.mr_id = merge_requests.merge_request_id
+            where merge_requests.state = 'merged' and times.end_at >= timestamp_sub(current_timestamp(), interval {days} day)
+        )
+
         select
-            date_sub(extract(date from times.end_at), interval mod(extract(dayofweek from extract(date from times.end_at)) + 5, 7) day) as week,
+            week,
             count(*) as ended,
-            avg(coalesce(times.hours_to_first_review, 0)) as to_first_review,
+            avg(coalesce(hours_to_first_review, 0)) as to_first_review,
             avg(coalesce(hours_in_review, 0)) as in_review,
             avg(coalesce(hours_to_merge, 0)) as to_merge,
             avg(coalesce(hours_without_review, 0)) as without_review,
-            approx_quantiles(times.cycle_time_hours, 2)[offset(1)] as median_hours
-        from {dataset}.cycle_time_view as times
-        inner join {dataset}.dim_merge_requests as merge_requests
-            on times.mr_id = merge_requests.merge_request_id
-        where merge_requests.state = 'merged' and times.end_at >= timestamp_sub(current_timestamp(), interval {days} day)
+            max(median_hours) as median_hours
+        from (select *, percentile_cont(cycle_time_hours, 0.5) over (partition by week) as median_hours from merged)
         group by week
         order by week
     """,

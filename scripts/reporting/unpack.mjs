@@ -1,6 +1,6 @@
 // Unpacks the browser, its libraries and its font, which lie compressed in the npm package: node unpack.mjs FOLDER
 import { execFileSync } from 'node:child_process';
-import { chmodSync, createReadStream, createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, createReadStream, createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
@@ -19,4 +19,9 @@ for (const [name, target] of [['al2023.tar.br', 'libraries'], ['fonts.tar.br', '
   execFileSync('tar', ['-xf', archive, '-C', join(folder, target)]);
   rmSync(archive);
 }
+// The package's own configuration looks for its font where a cloud function keeps it.
+writeFileSync(
+  join(folder, 'fonts/fonts.conf'),
+  `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${folder}/fonts/fonts</dir><cachedir>${folder}/fonts/cache</cachedir></fontconfig>\n`,
+);
 rmSync(join(folder, 'node_modules'), { recursive: true });
