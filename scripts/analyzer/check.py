@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,9 @@ from catalog import Relation, parse_type
 from checker import Checker
 from engine import ROOT, SqlError
 from server import Warehouse, serve
+
+sys.path.insert(0, str(ROOT / "scripts/reporting"))
+from questions import QUESTIONS
 
 GOOD = ("success", "pass", "warn", "no-op")
 PROJECT = "mergemind-local"
@@ -26,13 +30,14 @@ def main() -> int:
     started = time.monotonic()
     checker = Checker(PROJECT)
     problems = check_dbt(checker, options.verbose, options.publish)
-    dbt_statements = sum(checker.counts.values())
+    of_dbt = sum(checker.counts.values())
+    problems += check_questions(checker)
     problems += [problem for path in options.statements for problem in check_statements(checker, path)]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     total = sum(checker.counts.values())
-    print(f"{total} statements checked in {time.monotonic() - started:.1f} s ({dbt_statements} of dbt, {total - dbt_statements} of the functions): "
-          + ", ".join(f"{count} {kind}" for kind, count in checker.counts.most_common()))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in checker.counts.most_common())
+    print(f"{total} statements checked in {time.monotonic() - started:.1f} s, {of_dbt} of them dbt's: {kinds}")
     return 1 if problems else 0
 
 
@@ -86,6 +91,20 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     if publish:
         published.publish(published.read(), marts)
     return problems + published.broken_promises(published.read(), marts)
+
+
+def check_questions(checker: Checker) -> list[str]:
+    """Checks the queries that people are told to use: those of models/README.md and of the report."""
+    readme = ROOT / "models/README.md"
+    queries = [(f"{readme.name}, query {number}", sql) for number, sql in enumerate(re.findall(r"(?s)```sql\n(.*?)```", readme.read_text()), 1)]
+    queries += [(f"scripts/reporting/questions.py, {name}", sql.format(dataset="mergemind", days=1)) for name, sql in QUESTIONS.items()]
+    problems = []
+    for name, sql in queries:
+        try:
+            checker.run(sql, evaluate=False)
+        except SqlError as error:
+            problems.append(f"{name}: {error}")
+    return problems
 
 
 def check_statements(checker: Checker, path: Path) -> list[str]:
