@@ -57,7 +57,10 @@ def parse_arguments() -> argparse.Namespace:
 def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     """Lets dbt build the project and returns what went wrong."""
     warehouse = Warehouse(checker)
-    server = serve(warehouse)
+    # The last run's port if it is free: another address would make dbt parse everything anew.
+    port_file = ROOT / ".local/analyzer/port"
+    server = serve(warehouse, int(port_file.read_text()) if port_file.exists() else 0)
+    port_file.write_text(str(server.server_address[1]))
     address = f"http://127.0.0.1:{server.server_address[1]}"
     problems, expected, seen, marts = [], set(), set(), {}
     # Kept, because dbt parses faster what it has parsed before.
@@ -78,6 +81,8 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
         seen |= {node["id"] for node in nodes}
         problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
                      if node["status"] not in GOOD]
+        if not nodes:
+            problems.append(f"{event['event']}: dbt built nothing")
         print(f"{event['event']}: {sum(node['status'] in GOOD for node in nodes)} of {len(nodes)} nodes are GoogleSQL")
         if verbose:
             print("\n".join(f"  {node['status']:8} {node['id']}" for node in nodes))

@@ -51,9 +51,13 @@ class Refused(Exception):
         self.status, self.reason = status, reason
 
 
-def serve(warehouse: Warehouse) -> ThreadingHTTPServer:
-    """Starts answering on a free port of the loopback address; `server_address` says which."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"warehouse": warehouse}))
+def serve(warehouse: Warehouse, port: int = 0) -> ThreadingHTTPServer:
+    """Starts answering on that port of the loopback address, or on a free one; `server_address` says which."""
+    handler = type("Bound", (Handler,), {"warehouse": warehouse})
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
