@@ -106,6 +106,11 @@ def type_name(kind: type_pb2.TypeProto) -> str:
     return KINDS.get(kind.type_kind, type_pb2.TypeKind.Name(kind.type_kind))
 
 
+def rest_type(field: dict) -> type_pb2.TypeProto:
+    """The type of a column in the form of BigQuery's REST API."""
+    return parse_type(f"ARRAY<{field['type']}>" if field.get("mode") == "REPEATED" else field["type"])
+
+
 def rest_field(name: str, kind: type_pb2.TypeProto) -> dict:
     """A column in the form of BigQuery's REST API."""
     mode, single = "NULLABLE", kind

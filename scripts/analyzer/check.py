@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import published
-from catalog import Relation, parse_type
+from catalog import Relation, rest_type
 from checker import Checker
 from engine import ROOT, SqlError
 from server import Warehouse, serve
@@ -47,7 +47,7 @@ def parse_arguments() -> argparse.Namespace:
         description="Builds the dbt project twice against a BigQuery that holds no data and checks every statement with Google's"
         " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
     )
-    parser.add_argument("statements", nargs="*", type=Path, help="JSON lines of {name, sql, tables: {table: {column: type}}} to check")
+    parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
     parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
     parser.add_argument("--test", action="store_true", help="test the checker itself, too")
     parser.add_argument("--verbose", action="store_true", help="name every node")
@@ -113,17 +113,21 @@ def check_questions(checker: Checker) -> list[str]:
 
 
 def check_statements(checker: Checker, path: Path) -> list[str]:
-    """Checks the statements of a file; each brings the tables that it reads."""
-    problems, number = [], 0
+    """Checks what scripts/emulator/recorder.py wrote down: tables as they were made and dropped, and statements, in order."""
+    problems, statements = [], 0
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        statement = json.loads(line)
-        for table, columns in statement.get("tables", {}).items():
-            checker.catalog.put(table, Relation({name: parse_type(kind) for name, kind in columns.items()}))
-        try:
-            checker.run(statement["sql"], evaluate=False)
-        except SqlError as error:
-            problems.append(f"{path}:{number}: {statement['name']}: {error}\n  in: {statement['sql']}")
-    if number == 0:
+        event = json.loads(line)
+        if "table" in event:
+            checker.catalog.put(event["table"], Relation({field["name"]: rest_type(field) for field in event["fields"]}))
+        elif "drop" in event:
+            checker.catalog.drop(event["drop"])
+        else:
+            statements += 1
+            try:
+                checker.run(event["sql"], evaluate=False)
+            except SqlError as error:
+                problems.append(f"{path}:{number}: {error}\n  in: {event['sql']}")
+    if statements == 0:
         problems.append(f"{path} holds no statement")
     return problems
 

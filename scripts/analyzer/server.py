@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-from catalog import Relation, parse_type, rest_field
+from catalog import Relation, rest_field, rest_type
 from checker import Checker, Outcome
 from engine import SqlError
 
@@ -135,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def create_table(self, body, project, dataset):
         """Not BigQuery's business here: this is how the checker learns which tables exist."""
-        fields = {field["name"]: parse_type(field["type"]) for field in body["schema"]["fields"]}
+        fields = {field["name"]: rest_type(field) for field in body["schema"]["fields"]}
         table = body["tableReference"]["tableId"]
         self.warehouse.checker.catalog.put(f"{dataset}.{table}", Relation(fields))
         return {"tableReference": reference(project, dataset, table)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
@@ -82,17 +83,23 @@ class CheckerTest(unittest.TestCase):
         self.assertEqual(rows, [{"f": [{"v": "3"}, {"v": [{"v": "1"}, {"v": "2"}]}]}])
         self.assertEqual(self.run_sql("select count(*) as n from `raw`.`issues`"), [{"f": [{"v": "0"}]}])
 
-    def test_statements_of_the_functions(self):
-        path = Path(self.id() + ".jsonl")
-        lines = [{"name": "good", "sql": "select a from x.y where b", "tables": {"x.y": {"a": "INT64", "b": "BOOL"}}},
-                 {"name": "bad", "sql": "select a from x.y where a"}]
-        try:
+    def test_what_the_functions_sent(self):
+        lines = [
+            {"table": "x.y", "fields": [{"name": "a", "type": "INTEGER", "mode": "NULLABLE"}, {"name": "b", "type": "STRING", "mode": "REPEATED"}]},
+            {"sql": "begin transaction; select a from x.y, unnest(b) as c where c = 'x'; commit transaction"},
+            {"sql": "select a from x.y where a"},
+            {"drop": "x.y"},
+            {"sql": "select a from x.y"},
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "sent.jsonl"
             path.write_text("\n".join(json.dumps(line) for line in lines))
             problems = check_statements(self.checker, path)
-        finally:
-            path.unlink()
-        self.assertEqual(len(problems), 1)
-        self.assertIn(":2: bad: WHERE clause should return type BOOL", problems[0])
+            path.write_text("")
+            self.assertIn("holds no statement", check_statements(self.checker, path)[0])
+        self.assertEqual(len(problems), 2)
+        self.assertIn(":3: WHERE clause should return type BOOL", problems[0])
+        self.assertIn(":5: Table not found: x.y", problems[1])
 
     def run_sql(self, sql: str):
         CheckerTest.jobs += 1

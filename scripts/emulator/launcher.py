@@ -73,6 +73,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--project", default="mergemind-local", help="project of requests that name none (default: mergemind-local)")
     parser.add_argument("--memory-limit", type=memory_size, default="2GB", help="most memory that DuckDB may use (default: 2GB)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does, so never to outlive whoever started it")
+    recorded = os.environ.get("WAREHOUSE_RECORD")
+    parser.add_argument("--record", type=Path, default=recorded and Path(recorded), help="write down what is sent, for scripts/check-sql (default: WAREHOUSE_RECORD)")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="default: warning")
     return parser.parse_args()
 
@@ -185,8 +187,20 @@ async def serve(options: argparse.Namespace) -> None:
     log_level, log_format = LogLevel(options.log_level), LogFormat.CONSOLE
     configure_logging(level=log_level, fmt=log_format)  # First: the next imports already log.
     change_emulator()
+    import bqemulator.server
     from bqemulator.server import EmulatorServer
 
+    if options.record:
+        from recorder import Recorder
+
+        create_app = bqemulator.server.create_app
+
+        def create_recording_app(*arguments, **named):
+            app = create_app(*arguments, **named)
+            app.add_middleware(Recorder, path=options.record)
+            return app
+
+        bqemulator.server.create_app = create_recording_app
     server = EmulatorServer(
         Settings(
             rest_host=LOOPBACK,
