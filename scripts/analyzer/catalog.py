@@ -42,6 +42,8 @@ class Catalog:
     def __init__(self, project: str):
         self.project = project
         self.datasets: dict[str, dict[str, Relation]] = {}
+        # Where tables are looked up that their own dataset does not have.
+        self.fallback = ""
 
     def find(self, name: str) -> Relation | None:
         """The relation named `dataset.table` or `project.dataset.table`."""
@@ -50,7 +52,7 @@ class Catalog:
             columns = INFORMATION_SCHEMA.get(parts[-1].lower())
             return columns and Relation({name: parse_type(kind) for name, kind in columns.items()}, "VIEW")
         dataset, table = self._place(name)
-        return self.datasets.get(dataset, {}).get(table)
+        return self.datasets.get(dataset, {}).get(table) or self.datasets.get(self.fallback, {}).get(table)
 
     def put(self, name: str, relation: Relation) -> None:
         dataset, table = self._place(name)

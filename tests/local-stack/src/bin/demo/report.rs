@@ -73,7 +73,8 @@ pub fn dbt(screen: &Screen, answer: &Value) {
     screen.table(&["model", "outcome", "seconds"], &models);
     let unhappy: Vec<Vec<String>> = nodes
         .iter()
-        .filter(|node| !matches!(node["status"].as_str(), Some("success" | "pass" | "skipped")))
+        // `no-op` is the outcome of an exposure, which has nothing to build.
+        .filter(|node| !matches!(node["status"].as_str(), Some("success" | "pass" | "skipped" | "no-op")))
         .map(|node| vec![text(&node["name"]), text(&node["status"]), text(&node["message"])])
         .collect();
     if !unhappy.is_empty() {
