@@ -1,10 +1,13 @@
-//! GitLab's GraphQL API: one request at a time, with manners.
+//! GitLab's APIs, asked with manners.
 
 mod answer;
 mod client;
 mod error;
+mod limiter;
 mod probe;
+mod token;
 
 pub use client::Client;
 pub use error::Error;
 pub use probe::{Changed, Instance, probe};
+pub use token::TokenFacts;
