@@ -19,6 +19,7 @@ class Recorder:
     def __init__(self, app, path: Path):
         self.app, self.path = app, path
         self.seen: set[str] = set()
+        self.made: set[str] = set()
         self.lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -41,10 +42,13 @@ class Recorder:
     def keep(self, method: str, path: str, body: dict) -> None:
         table = re.fullmatch(r".*/datasets/([^/]+)/tables/?([^/]*)", path)
         if method == "DELETE":
-            if table:
+            # What dbt makes is not written down, so what it drops is not, either.
+            if table and f"{table[1]}.{table[2]}" in self.made:
                 self.write({"drop": f"{table[1]}.{table[2]}"})
         elif table and not table[2]:
-            self.write({"table": f"{table[1]}.{body['tableReference']['tableId']}", "fields": body["schema"]["fields"]})
+            name = f"{table[1]}.{body['tableReference']['tableId']}"
+            self.made.add(name)
+            self.write({"table": name, "fields": body["schema"]["fields"]})
         elif path.endswith(("/jobs", "/queries")):
             sql = body["query"] if isinstance(body.get("query"), str) else body["configuration"]["query"]["query"]
             shape = re.sub(r"'(\\.|[^'\\])*'|\d+", "?", sql)
