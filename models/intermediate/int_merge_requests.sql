@@ -1,5 +1,11 @@
 -- All that dim_merge_requests holds, computed from scratch. Nothing in it depends on the current time, so that a row only
 -- has to be computed again when its inputs changed.
+with reopenings as (
+    select merge_request_id, countif(state = 'opened') - 1 as reopened_count
+    from {{ ref('int_merge_request_states') }}
+    group by merge_request_id
+)
+
 select
     merge_requests.merge_request_id,
     merge_requests.merge_request_iid,
@@ -33,6 +39,7 @@ select
     array_length(merge_requests.reviewer_ids) as requested_reviewers_count,
     coalesce(reviews.reviewers_count, 0) as reviewers_count,
     coalesce(reviews.approvals_count, 0) as approvals_count,
+    coalesce(rounds.review_rounds_count, 0) as review_rounds_count,
     merge_requests.approvals_left,
     coalesce(comments.comments_count, 0) as comments_count,
     coalesce(reviews.review_comments_count, 0) as review_comments_count,
@@ -41,6 +48,7 @@ select
     coalesce(pipelines.pipelines_count, 0) as pipelines_count,
     coalesce(pipelines.failed_pipelines_count, 0) as failed_pipelines_count,
     merge_requests.has_conflicts,
+    coalesce(reopenings.reopened_count, 0) as reopened_count,
     merge_requests.labels,
     merge_requests.milestone_id,
     merge_requests.milestone_title,
@@ -54,6 +62,10 @@ inner join {{ ref('int_merge_request_times') }} as times
     on merge_requests.merge_request_id = times.merge_request_id
 left join {{ ref('int_merge_request_reviews') }} as reviews
     on merge_requests.merge_request_id = reviews.merge_request_id
+left join {{ ref('int_merge_request_rounds') }} as rounds
+    on merge_requests.merge_request_id = rounds.merge_request_id
+left join reopenings
+    on merge_requests.merge_request_id = reopenings.merge_request_id
 left join {{ ref('int_merge_request_comments') }} as comments
     on merge_requests.merge_request_id = comments.merge_request_id
 left join {{ ref('int_merge_request_pipelines') }} as pipelines

@@ -7,3 +7,6 @@
 
 {#- The Monday of a date's week. Not DATE_TRUNC(…, WEEK(MONDAY)): the emulator rejects it. -#}
 {% macro week_start(date) %}date_sub({{ date }}, interval mod(extract(dayofweek from {{ date }}) + 5, 7) day){% endmacro %}
+
+{#- The first day of a date's month. Not DATE_TRUNC(…, MONTH): the emulator makes a DATETIME of it. -#}
+{% macro month_start(date) %}date_sub({{ date }}, interval extract(day from {{ date }}) - 1 day){% endmacro %}

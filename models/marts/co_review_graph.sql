@@ -1,7 +1,34 @@
 {{ config(materialized='table') }}
 
 -- Who reviews whom. An approval weighs as much as three comments: it takes responsibility for the change.
-with pairs as (
+with events as (
+    select author_id, reviewer_id, merge_request_id, kind, created_at
+    from {{ ref('int_review_events') }}
+    where author_id is not null and kind != 'unapproval'
+),
+
+-- Approvals that no note tells of, as imports leave them. When they were given is unknown: no later than the last change.
+untold_approvals as (
+    select
+        merge_requests.author_id,
+        approvals.user_id as reviewer_id,
+        approvals.merge_request_id,
+        'approval' as kind,
+        coalesce({{ ended_at('merge_requests') }}, merge_requests.updated_at) as created_at
+    from {{ ref('stg_gitlab__mr_approvals') }} as approvals
+    inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+        on approvals.merge_request_id = merge_requests.merge_request_id
+    left join {{ ref('stg_gitlab__users') }} as users
+        on approvals.user_id = users.user_id
+    left join (select distinct merge_request_id, reviewer_id from events where kind = 'approval') as told
+        on approvals.merge_request_id = told.merge_request_id and approvals.user_id = told.reviewer_id
+    where
+        told.reviewer_id is null
+        and merge_requests.author_id != approvals.user_id
+        and not coalesce(users.is_bot, false)
+),
+
+pairs as (
     select
         author_id,
         reviewer_id,
@@ -10,8 +37,7 @@ with pairs as (
         count(distinct merge_request_id) as review_count,
         countif(kind = 'comment') as comment_count,
         max(created_at) as last_interaction_at
-    from {{ ref('int_review_events') }}
-    where author_id is not null and kind != 'unapproval'
+    from (select * from events union all select * from untold_approvals)
     group by author_id, reviewer_id
 ),
 

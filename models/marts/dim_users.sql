@@ -18,6 +18,15 @@ reviewed as (
         max(created_at) as last_review_at
     from {{ ref('int_review_events') }}
     group by reviewer_id
+),
+
+asked as (
+    select
+        reviewer_id as user_id,
+        countif(first_review_at is null) as open_review_requests_count
+    from {{ ref('fct_reviews') }}
+    where mr_state = 'opened' and was_requested
+    group by reviewer_id
 )
 
 select
@@ -32,6 +41,7 @@ select
     coalesce(reviewed.review_comments_count, 0) as review_comments_count,
     coalesce(reviewed.approvals_count, 0) as approvals_count,
     reviewed.last_review_at,
+    coalesce(asked.open_review_requests_count, 0) as open_review_requests_count,
     users.created_at,
     users.last_activity_on,
     users.web_url
@@ -40,3 +50,5 @@ left join authored
     on users.user_id = authored.user_id
 left join reviewed
     on users.user_id = reviewed.user_id
+left join asked
+    on users.user_id = asked.user_id

@@ -7,8 +7,8 @@ Why not `bqemulator start` itself:
 * it copies a whole table after every write to it, for time travel: eight merges into a million rows take 17.5 s
   instead of 0.55 s;
 * it sets no memory limit, so DuckDB takes 80 % of the machine;
-* it answers a taken port or data folder with a traceback.
-
+* it answers a taken port or data folder with a traceback;
+* it cannot make a table with listed columns from a query in parentheses, which is how dbt makes a table with a contract;
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
   that when a model turns from a view into a table.
 
@@ -73,6 +73,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--project", default="mergemind-local", help="project of requests that name none (default: mergemind-local)")
     parser.add_argument("--memory-limit", type=memory_size, default="2GB", help="most memory that DuckDB may use (default: 2GB)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when standard input does, so never to outlive whoever started it")
+    recorded = os.environ.get("WAREHOUSE_RECORD")
+    parser.add_argument("--record", type=Path, default=recorded and Path(recorded), help="write down what is sent, for scripts/check-sql (default: WAREHOUSE_RECORD)")
     parser.add_argument("--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="default: warning")
     return parser.parse_args()
 
@@ -139,6 +141,7 @@ def change_emulator() -> None:
     """Applies the changes that the module's head explains."""
     import duckdb
     from bqemulator.domain.errors import UnsupportedFeatureError
+    from bqemulator.sql.rewriter import create_table_schema_ctas
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
 
@@ -161,6 +164,14 @@ def change_emulator() -> None:
                 raise
             return execute(self, sql.replace("TABLE", "VIEW", 1))
 
+    first_select = create_table_schema_ctas._first_select
+
+    def first_select_in_parentheses(body):
+        while type(body).__name__ == "Subquery":
+            body = body.this
+        return first_select(body)
+
+    create_table_schema_ctas._first_select = first_select_in_parentheses
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine.execute = execute_and_drop_views
     SnapshotManager.capture = capture_only_named
@@ -176,8 +187,20 @@ async def serve(options: argparse.Namespace) -> None:
     log_level, log_format = LogLevel(options.log_level), LogFormat.CONSOLE
     configure_logging(level=log_level, fmt=log_format)  # First: the next imports already log.
     change_emulator()
+    import bqemulator.server
     from bqemulator.server import EmulatorServer
 
+    if options.record:
+        from recorder import Recorder
+
+        create_app = bqemulator.server.create_app
+
+        def create_recording_app(*arguments, **named):
+            app = create_app(*arguments, **named)
+            app.add_middleware(Recorder, path=options.record)
+            return app
+
+        bqemulator.server.create_app = create_recording_app
     server = EmulatorServer(
         Settings(
             rest_host=LOOPBACK,

@@ -1,0 +1,43 @@
+{{ config(materialized='table') }}
+
+-- depends_on: {{ ref('int_merge_request_inputs') }}
+-- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
+
+-- Whose turn it is after each thing that was done: after something the author did (open, push, answer) the reviewers', after
+-- something a reviewer did the author's. One row per move.
+with moves as (
+    select
+        merge_request_id,
+        created_at as moved_at,
+        0 as note_id,
+        'reviewers' as next_turn
+    from {{ ref('stg_gitlab__merge_requests') }}
+    union all
+    select
+        merge_request_id,
+        created_at as moved_at,
+        note_id,
+        if(kind = 'unapproval', 'reviewers', 'author') as next_turn
+    from {{ ref('int_review_events') }}
+    union all
+    select
+        notes.merge_request_id,
+        notes.created_at as moved_at,
+        notes.note_id,
+        'reviewers' as next_turn
+    from {{ ref('stg_gitlab__mr_notes') }} as notes
+    inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+        on
+            notes.merge_request_id = merge_requests.merge_request_id
+            and notes.author_id = merge_requests.author_id
+    -- `added 2 commits`: a push. The author's other system notes (labels, titles) hand over nothing.
+    where not notes.is_system or regexp_contains(notes.body, r'^added \d+ (new )?commits?')
+)
+
+select
+    merge_request_id,
+    note_id,
+    moved_at,
+    next_turn,
+    lag(next_turn) over (partition by merge_request_id order by moved_at, note_id) as previous_turn
+from moves

@@ -1,0 +1,63 @@
+{{ config(materialized='table') }}
+
+-- depends_on: {{ ref('int_merge_request_inputs') }}
+-- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
+
+-- What state each merge request was in and when, from the system notes that GitLab writes. One row per stay in a state.
+with told as (
+    select
+        merge_request_id,
+        note_id,
+        created_at as valid_from,
+        case
+            -- `closed via merge request !12`, `closed via commit 0123abc` and plain `closed`.
+            when regexp_contains(body, r'^closed\b') then 'closed'
+            when regexp_contains(body, r'^reopened\b') then 'opened'
+            when regexp_contains(body, r'^merged\b') then 'merged'
+        end as state
+    from {{ ref('stg_gitlab__mr_notes') }}
+    where is_system
+),
+
+-- Imports and deleted notes leave an end that no note tells of.
+untold as (
+    select
+        merge_requests.merge_request_id,
+        merge_requests.state,
+        {{ ended_at('merge_requests') }} as valid_from
+    from {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    left join (select distinct merge_request_id, state from told) as known
+        on
+            merge_requests.merge_request_id = known.merge_request_id
+            and merge_requests.state = known.state
+    where known.state is null
+),
+
+events as (
+    select merge_request_id, 0 as note_id, created_at as valid_from, 'opened' as state
+    from {{ ref('stg_gitlab__merge_requests') }}
+    union all
+    select merge_request_id, note_id, valid_from, state from told where state is not null
+    union all
+    select merge_request_id, 9223372036854775807 as note_id, valid_from, state from untold where valid_from is not null
+),
+
+-- GitLab can tell of the same change twice.
+changes as (
+    select
+        *,
+        lag(state) over (partition by merge_request_id order by valid_from, note_id) as previous_state
+    from events
+)
+
+select
+    changes.merge_request_id,
+    changes.state,
+    changes.valid_from,
+    lead(changes.valid_from) over (
+        partition by changes.merge_request_id order by changes.valid_from, changes.note_id
+    ) as valid_to
+from changes
+inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    on changes.merge_request_id = merge_requests.merge_request_id
+where changes.previous_state is null or changes.previous_state != changes.state

@@ -1,0 +1,62 @@
+{{
+    config(
+        materialized='table',
+        partition_by={'field': 'mr_created_at', 'data_type': 'timestamp', 'granularity': 'month'},
+        cluster_by=['project_id', 'reviewer_id']
+    )
+}}
+
+-- GitLab has no reviews, so one is everything that a person did or was asked to do on another's merge request.
+with done as (
+    select
+        merge_request_id,
+        reviewer_id,
+        min(if(kind != 'unapproval', created_at, null)) as first_review_at,
+        max(if(kind != 'unapproval', created_at, null)) as last_review_at,
+        min(if(kind != 'unapproval' and is_before_end, created_at, null)) as first_review_before_end_at,
+        countif(kind = 'comment') as comments_count,
+        countif(kind = 'approval') as approvals_count,
+        countif(kind = 'change_request') as change_requests_count
+    from {{ ref('int_review_events') }}
+    group by merge_request_id, reviewer_id
+),
+
+pairs as (
+    select merge_request_id, reviewer_id from done
+    union distinct
+    select merge_request_id, user_id as reviewer_id from {{ ref('stg_gitlab__mr_reviewers') }}
+    union distinct
+    select merge_request_id, user_id as reviewer_id from {{ ref('stg_gitlab__mr_approvals') }}
+)
+
+select
+    pairs.merge_request_id as mr_id,
+    pairs.reviewer_id,
+    merge_requests.project_id,
+    merge_requests.author_id,
+    merge_requests.created_at as mr_created_at,
+    merge_requests.state as mr_state,
+    requests.user_id is not null as was_requested,
+    requests.review_state,
+    approvals.user_id is not null as is_approving,
+    done.first_review_at,
+    done.last_review_at,
+    {{ hours_between('merge_requests.created_at', 'done.first_review_before_end_at') }} as hours_to_first_review,
+    coalesce(done.comments_count, 0) as comments_count,
+    coalesce(done.approvals_count, 0) as approvals_count,
+    coalesce(done.change_requests_count, 0) as change_requests_count
+from pairs
+inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    on pairs.merge_request_id = merge_requests.merge_request_id
+left join done
+    on pairs.merge_request_id = done.merge_request_id and pairs.reviewer_id = done.reviewer_id
+left join {{ ref('stg_gitlab__mr_reviewers') }} as requests
+    on pairs.merge_request_id = requests.merge_request_id and pairs.reviewer_id = requests.user_id
+left join {{ ref('stg_gitlab__mr_approvals') }} as approvals
+    on pairs.merge_request_id = approvals.merge_request_id and pairs.reviewer_id = approvals.user_id
+left join {{ ref('stg_gitlab__users') }} as users
+    on pairs.reviewer_id = users.user_id
+where
+    -- An author can be asked by mistake, and may approve where the project allows it: neither is a review by another person.
+    pairs.reviewer_id != coalesce(merge_requests.author_id, -1)
+    and not coalesce(users.is_bot, false)

@@ -1,0 +1,27 @@
+select
+    id as issue_id,
+    iid as issue_iid,
+    project_id,
+    title,
+    description,
+    state,
+    type as issue_type,
+    author_id,
+    assignee_ids,
+    labels,
+    milestone_id,
+    coalesce(confidential, false) as is_confidential,
+    weight,
+    due_date,
+    web_url,
+    user_notes_count as notes_count,
+    upvotes as upvotes_count,
+    downvotes as downvotes_count,
+    time_estimate_seconds,
+    time_spent_seconds,
+    created_at,
+    updated_at,
+    closed_at,
+    _synced_at as synced_at
+from {{ source('gitlab', 'issues') }}
+where not coalesce(_deleted, false)

@@ -1,0 +1,138 @@
+"""Checks with Google's own SQL analyzer what BigQuery would be sent: see --help."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import published
+from catalog import Relation, rest_type
+from checker import Checker
+from engine import ROOT, SqlError
+from server import Warehouse, serve
+
+sys.path.insert(0, str(ROOT / "scripts/reporting"))
+from questions import QUESTIONS
+
+GOOD = ("success", "pass", "warn", "no-op")
+PROJECT = "mergemind-local"
+
+
+def main() -> int:
+    options = parse_arguments()
+    if options.test and subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts/analyzer"]).returncode != 0:
+        return 1
+    started = time.monotonic()
+    checker = Checker(PROJECT)
+    problems = check_dbt(checker, options.verbose, options.publish)
+    of_dbt = sum(checker.counts.values())
+    problems += check_questions(checker)
+    problems += [problem for path in options.statements for problem in check_statements(checker, path)]
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    total = sum(checker.counts.values())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in checker.counts.most_common())
+    print(f"{total} statements checked in {time.monotonic() - started:.1f} s, {of_dbt} of them dbt's: {kinds}")
+    return 1 if problems else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/check-sql",
+        description="Builds the dbt project twice against a BigQuery that holds no data and checks every statement with Google's"
+        " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
+    )
+    parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
+    parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
+    parser.add_argument("--test", action="store_true", help="test the checker itself, too")
+    parser.add_argument("--verbose", action="store_true", help="name every node")
+    return parser.parse_args()
+
+
+def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
+    """Lets dbt build the project and returns what went wrong."""
+    warehouse = Warehouse(checker)
+    # The last run's port if it is free: another address would make dbt parse everything anew.
+    port_file = ROOT / ".local/analyzer/port"
+    server = serve(warehouse, int(port_file.read_text()) if port_file.exists() else 0)
+    port_file.write_text(str(server.server_address[1]))
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    problems, expected, seen, marts = [], set(), set(), {}
+    # Kept, because dbt parses faster what it has parsed before.
+    folder = ROOT / ".local/analyzer/dbt"
+    process = subprocess.Popen(
+        [ROOT / ".local/venv-dbt/bin/python", ROOT / "scripts/analyzer/dbt_side.py", address, folder], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        event = json.loads(line)
+        nodes = event["nodes"]
+        if event["event"] == "manifest":
+            expected = {node["id"] for node in nodes}
+            continue
+        if event["event"] == "marts":
+            for mart in nodes:
+                marts.setdefault(mart["name"], {})[mart["version"]] = mart["columns"]
+            continue
+        seen |= {node["id"] for node in nodes}
+        problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
+                     if node["status"] not in GOOD]
+        if not nodes:
+            problems.append(f"{event['event']}: dbt built nothing")
+        print(f"{event['event']}: {sum(node['status'] in GOOD for node in nodes)} of {len(nodes)} nodes are GoogleSQL")
+        if verbose:
+            print("\n".join(f"  {node['status']:8} {node['id']}" for node in nodes))
+    if process.wait() != 0:
+        problems.append(f"dbt ended with {process.returncode}; its words are above")
+    server.shutdown()
+    # A node that was never built was never checked.
+    problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]
+    if not expected:
+        problems.append("the dbt project has no nodes")
+    if publish:
+        published.publish(published.read(), marts)
+    return problems + published.broken_promises(published.read(), marts)
+
+
+def check_questions(checker: Checker) -> list[str]:
+    """Checks the queries that people are told to use: those of models/README.md and of the report."""
+    readme = ROOT / "models/README.md"
+    queries = [(f"{readme.name}, query {number}", sql) for number, sql in enumerate(re.findall(r"(?s)```sql\n(.*?)```", readme.read_text()), 1)]
+    queries += [(f"scripts/reporting/questions.py, {name}", sql.format(dataset="mergemind", days=1)) for name, sql in QUESTIONS.items()]
+    problems = []
+    for name, sql in queries:
+        try:
+            checker.run(sql, evaluate=False)
+        except SqlError as error:
+            problems.append(f"{name}: {error}")
+    return problems
+
+
+def check_statements(checker: Checker, path: Path) -> list[str]:
+    """Checks what scripts/emulator/recorder.py wrote down: tables as they were made and dropped, and statements, in order."""
+    problems, statements = [], 0
+    # Each test builds its marts in a dataset of its own; they are those that were just checked.
+    checker.catalog.fallback = "mergemind"
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        event = json.loads(line)
+        if "table" in event:
+            checker.catalog.put(event["table"], Relation({field["name"]: rest_type(field) for field in event["fields"]}))
+        elif "drop" in event:
+            checker.catalog.drop(event["drop"])
+        else:
+            statements += 1
+            try:
+                checker.run(event["sql"], evaluate=False)
+            except SqlError as error:
+                problems.append(f"{path}:{number}: {error}\n  in: {event['sql']}")
+    if statements == 0:
+        problems.append(f"{path} holds no statement")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Runs dbt against the checker, in dbt's own environment. Prints one JSON line for each build: nodes and what became of them.
+
+    dbt_side.py ADDRESS OUTPUT_FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OPTIONAL = ["mr_commits", "mr_diff_files", "jobs", "deployments", "releases"]
+PROJECT, RAW = "mergemind-local", "mergemind_raw"
+
+
+def main() -> int:
+    address, output = sys.argv[1], sys.argv[2]
+    os.environ.update(
+        BIGQUERY_EMULATOR_HOST=address, PROJECT_ID=PROJECT, BQ_DATASET_RAW=RAW, BQ_DATASET_MODELED="mergemind",
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false", DBT_TARGET_PATH=f"{output}/target", DBT_LOG_PATH=f"{output}/logs",
+        DBT_PROJECT_DIR=str(ROOT / "models"), DBT_PROFILES_DIR=str(ROOT / "models"), DBT_LOG_LEVEL="none",
+    )
+    from dbt.cli.main import dbtRunner
+
+    parsed = dbtRunner().invoke(["parse"])
+    if not parsed.success:
+        report("parse", [{"id": "the project", "kind": "project", "status": "error", "message": str(parsed.exception)}])
+        return 0
+    manifest = parsed.result
+    for source in manifest.sources.values():
+        create_table(address, source)
+    report("manifest", [{"id": node.unique_id, "kind": str(node.resource_type)} for node in expected_nodes(manifest)])
+    report("marts", [
+        {"name": node.name, "version": str(node.version or 1), "columns": {c.name: c.data_type for c in node.columns.values()}}
+        for node in manifest.nodes.values() if str(node.resource_type) == "model" and node.contract.enforced
+    ])
+    # Once from nothing; then what a second build does differently: models that merge instead of being made.
+    # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
+    optional = ["--select", "path:staging/optional", "--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
+    for name, arguments, known in (
+        ("first build", [], manifest),
+        ("second build", ["--select", "config.materialized:incremental"], manifest),
+        ("optional tables", optional, None),
+    ):
+        built = dbtRunner(manifest=known).invoke(["build", *arguments, "--threads", "4"])
+        results = built.result.results if built.result else []
+        nodes = [
+            {"id": r.node.unique_id, "kind": str(r.node.resource_type), "status": str(r.status), "message": r.message, "path": r.node.original_file_path}
+            for r in results
+        ]
+        if built.exception:
+            nodes.append({"id": "dbt", "kind": "project", "status": "error", "message": str(built.exception), "path": ""})
+        report(name, nodes)
+    return 0
+
+
+def expected_nodes(manifest):
+    """All that dbt sends statements for."""
+    kinds = ("model", "test", "snapshot", "seed")
+    yield from (n for n in manifest.nodes.values() if str(n.resource_type) in kinds and n.config.materialized != "ephemeral")
+    yield from manifest.unit_tests.values()
+
+
+def create_table(address: str, source) -> None:
+    """A raw table as models/staging says that it is."""
+    fields = [{"name": column.name, "type": column.data_type or ""} for column in source.columns.values()]
+    body = json.dumps({"tableReference": {"tableId": source.name}, "schema": {"fields": fields}}).encode()
+    url = f"{address}/bigquery/v2/projects/{PROJECT}/datasets/{source.schema}/tables"
+    urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})).read()
+
+
+def report(event: str, nodes: list[dict]) -> None:
+    print(json.dumps({"event": event, "nodes": nodes}), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

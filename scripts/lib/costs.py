@@ -1,0 +1,99 @@
+"""Prints what each model costs: see --help. Runs in dbt's environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS_ONLY = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+
+
+def main() -> int:
+    options = parse_arguments()
+    with tempfile.TemporaryDirectory(prefix="costs-") as folder:
+        os.environ.update(
+            DBT_PROJECT_DIR=str(ROOT / "models"), DBT_PROFILES_DIR=str(ROOT / "models"), DBT_TARGET_PATH=folder, DBT_LOG_PATH=folder,
+            DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+        )
+        from dbt.cli.main import dbtRunner
+
+        command = ["compile"] if options.dry_run else ["build", *MODELS_ONLY]
+        runs = [dbtRunner().invoke(["--quiet", *command]) for _ in range(1 if options.dry_run else 2)]
+    failed = next((run for run in runs if not run.success), None)
+    if failed:
+        print(f"error: dbt {command[0]} failed: {failed.exception or 'its words are above'}", file=sys.stderr)
+        return 1
+    models = [[result for result in run.result.results if str(result.node.resource_type) == "model"] for run in runs]
+    if options.dry_run:
+        rows = [[name(result), kind(result), megabytes(dry_run_bytes(result.node.compiled_code))] for result in models[0]]
+        show(["model", "kind", "would scan"], rows)
+        return 0
+    second = {result.node.unique_id: result for result in models[1]}
+    rows = []
+    for first in models[0]:
+        again = second[first.node.unique_id]
+        rows.append([name(first), kind(first), f"{first.execution_time:.2f}", f"{again.execution_time:.2f}", megabytes(scanned(first)), megabytes(scanned(again))])
+    totals = [sum(result.execution_time for result in run) for run in models]
+    rows.append(["all", "", f"{totals[0]:.2f}", f"{totals[1]:.2f}", megabytes(sum(map(scanned, models[0]))), megabytes(sum(map(scanned, models[1])))])
+    show(["model", "kind", "1st build s", "2nd build s", "1st scanned", "2nd scanned"], rows)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/costs", description="Builds all models twice and prints time and bytes scanned of each; the second build finds nothing changed.",
+        epilog="Where: as for dbt, BIGQUERY_EMULATOR_HOST (see scripts/warehouse) or PROJECT_ID and its friends. The emulator does not count bytes.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="build nothing: ask BigQuery what each model's query would scan")
+    return parser.parse_args()
+
+
+def name(result) -> str:
+    return result.node.name
+
+
+def kind(result) -> str:
+    return result.node.config.materialized
+
+
+def scanned(result) -> int:
+    return int((result.adapter_response or {}).get("bytes_processed") or 0)
+
+
+def dry_run_bytes(sql: str) -> int:
+    return int(client().query(sql, job_config=dry_run_config()).total_bytes_processed or 0)
+
+
+def client():
+    from google.api_core.client_options import ClientOptions
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    emulator = os.environ.get("BIGQUERY_EMULATOR_HOST")
+    if emulator:
+        return bigquery.Client("mergemind-local", AnonymousCredentials(), client_options=ClientOptions(api_endpoint=emulator))
+    return bigquery.Client(os.environ.get("PROJECT_ID"), location=os.environ.get("BQ_LOCATION"))
+
+
+def dry_run_config():
+    from google.cloud.bigquery import QueryJobConfig
+
+    return QueryJobConfig(dry_run=True, use_query_cache=False)
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count else "–"
+
+
+def show(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, ["─" * width for width in widths], *rows]:
+        print("  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

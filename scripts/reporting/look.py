@@ -1,0 +1,131 @@
+"""Looks at the report in a headless Chromium, over DevTools on a pipe: look.py CHROMIUM PAGE [SCREENSHOT]. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TIMEOUT_S = 60
+# What a person would see: headings, drawn charts, nothing cut off or outside, nothing loaded from elsewhere.
+SEEN = """(() => {
+  const box = element => element.getBoundingClientRect();
+  const charts = [...document.querySelectorAll('svg')];
+  return {
+    title: document.title,
+    headings: [...document.querySelectorAll('h2')].map(heading => heading.textContent),
+    charts: charts.length,
+    empty: charts.filter(chart => box(chart).height < 20 || chart.querySelectorAll('rect, polyline').length === 0).length,
+    outside: charts.flatMap(chart => [...chart.querySelectorAll('rect, circle, text')].filter(part =>
+      box(part).right > box(chart).right + 2 || box(part).bottom > box(chart).bottom + 2 || box(part).top < box(chart).top - 8)).length,
+    rows: document.querySelectorAll('tbody tr').length,
+    unseen: [...document.querySelectorAll('h1, h2, td a, svg text')].filter(text => box(text).width < 1).length,
+    nan: /NaN|undefined|None/.test(document.body.innerText),
+    wider: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    loaded: performance.getEntriesByType('resource').length,
+  };
+})()"""
+
+
+class Browser:
+    """A Chromium that listens on a pipe, so that nobody else can steer it."""
+
+    def __init__(self, program: str, profile: str):
+        command_out, command_in = os.pipe()
+        answer_out, answer_in = os.pipe()
+
+        def connect() -> None:  # DevTools reads descriptor 3 and writes descriptor 4.
+            reading, writing = os.dup(command_out), os.dup(answer_in)
+            os.dup2(reading, 3)
+            os.dup2(writing, 4)
+
+        flags = ["--headless=shell", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+        self.process = subprocess.Popen([program, *flags], preexec_fn=connect, close_fds=False, stderr=subprocess.DEVNULL)
+        os.close(command_out)
+        os.close(answer_in)
+        self._in, self._out, self._buffer, self._last = command_in, answer_out, b"", 0
+        self.events: list[dict] = []
+
+    def call(self, method: str, session: str | None = None, **parameters) -> dict:
+        self._last += 1
+        message = {"id": self._last, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        os.write(self._in, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._read()
+            if answer.get("id") == self._last:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def wait(self, event: str) -> None:
+        while not any(seen.get("method") == event for seen in self.events):
+            self.events.append(self._read())
+
+    def _read(self) -> dict:
+        deadline = time.monotonic() + TIMEOUT_S
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._out], [], [], max(0, deadline - time.monotonic()))
+            part = os.read(self._out, 1 << 16) if ready else b""
+            if not part:
+                raise RuntimeError("Chromium ended" if ready else f"Chromium said nothing for {TIMEOUT_S} s")
+            self._buffer += part
+        message, self._buffer = self._buffer.split(b"\0", 1)
+        return json.loads(message)
+
+
+def main() -> int:
+    program, page = sys.argv[1], Path(sys.argv[2]).resolve()
+    picture = Path(sys.argv[3]) if len(sys.argv) > 3 else page.with_suffix(".png")
+    with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
+        browser = Browser(program, profile)
+        try:
+            problems = []
+            for width in (1100, 390):
+                problems += look(browser, page, width, picture if width == 1100 else None)
+        except RuntimeError as error:
+            problems = [str(error)]
+        finally:
+            browser.process.kill()
+            browser.process.wait()
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    if not problems:
+        print(f"looks right on a desk and on a phone; {picture} shows it")
+    return 1 if problems else 0
+
+
+def look(browser: Browser, page: Path, width: int, picture: Path | None) -> list[str]:
+    target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+    session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Page", "Runtime", "Log"):
+        browser.call(f"{domain}.enable", session)
+    browser.call("Emulation.setDeviceMetricsOverride", session, width=width, height=1000, deviceScaleFactor=1, mobile=width < 500)
+    browser.events.clear()
+    browser.call("Page.navigate", session, url=page.as_uri())
+    browser.wait("Page.loadEventFired")
+    seen = browser.call("Runtime.evaluate", session, expression=SEEN, returnByValue=True)["result"]["value"]
+    if picture:
+        shot = browser.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True)
+        picture.write_bytes(base64.b64decode(shot["data"]))
+    said = [event["params"] for event in browser.events if event.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
+    problems = [f"the browser complains: {json.dumps(entry)[:300]}" for entry in said]
+    for wrong, text in (
+        (len(seen["headings"]) != 4, f"four sections expected, seen {seen['headings']}"), (seen["charts"] != 3, f"three charts expected, seen {seen['charts']}"),
+        (seen["empty"], f"{seen['empty']} charts show nothing"), (seen["outside"], f"{seen['outside']} parts of charts lie outside of them"),
+        (seen["rows"] == 0, "the table of open merge requests is empty"), (seen["unseen"], f"{seen['unseen']} texts have no width: does the browser find a font?"), (seen["nan"], "a value is missing and shows as NaN, undefined or None"),
+        (seen["wider"], "the page is wider than the window"), (seen["loaded"], "the page loads something"),
+    ):
+        if wrong:
+            problems.append(f"{width} pixels wide: {text}")
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())
