@@ -1,0 +1,30 @@
+locals {
+  labels = merge({ app = var.name }, var.labels)
+
+  regions       = toset(compact([var.region, var.second_region]))
+  active_region = coalesce(var.active_region, var.region)
+
+  # Cloud Scheduler waits no longer than this for an answer.
+  attempt_deadline_seconds = 1800
+  # A caller may arrive just after a run began: it waits for that one and then for its own, and for dbt to start.
+  trigger_wait_seconds = 2 * var.dbt_timeout_seconds + 60
+  margin_seconds       = 30
+
+  # Cloud Run's own form of a service's address, known before the service exists: a service can be told its own.
+  urls = {
+    for region in local.regions : region => {
+      trigger = "https://${var.name}-dbt-trigger-${data.google_project.this.number}.${region}.run.app"
+    }
+  }
+
+  # Every 15, 20 or 30 minutes; every hour or few hours; or once a day.
+  sync_schedule = (
+    var.sync_interval < 60 ? "*/${var.sync_interval} * * * *" :
+    var.sync_interval == 60 ? "0 * * * *" :
+    var.sync_interval < 1440 ? "0 */${var.sync_interval / 60} * * *" : "0 0 * * *"
+  )
+}
+
+data "google_project" "this" {
+  project_id = var.project_id
+}
