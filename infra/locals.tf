@@ -17,6 +17,16 @@ locals {
     }
   }
 
+  # Variables that services.tf or Cloud Run sets. A list of its own: a variable's validation can't look at what is made
+  # of other variables. tests/infra compares it with the services.
+  set_here = {
+    connector = [
+      "PORT", "PROJECT_ID", "BQ_DATASET_RAW", "BQ_LOCATION", "GITLAB_BASE_URL", "GITLAB_GROUPS", "GITLAB_PROJECTS",
+      "SYNC_INTERVAL_HOURS", "SYNC_DEADLINE_SECONDS", "DBT_TRIGGER_URL", "DBT_TRIGGER_TIMEOUT_SECONDS",
+    ]
+    trigger = ["PORT", "PROJECT_ID", "BQ_DATASET_RAW", "BQ_LOCATION", "BQ_DATASET_MODELED", "DBT_TIMEOUT_SECONDS"]
+  }
+
   # Every 15, 20 or 30 minutes; every hour or few hours; or once a day.
   sync_schedule = (
     var.sync_interval < 60 ? "*/${var.sync_interval} * * * *" :

@@ -20,6 +20,11 @@ variable "gitlab_groups" {
     condition     = alltrue([for path in var.gitlab_groups : can(regex("^[^, ]+$", path))])
     error_message = "Give each group's full path as an element of its own, such as [\"my-company\", \"partners/shared\"]."
   }
+
+  validation {
+    condition     = length(var.gitlab_groups) + length(var.gitlab_projects) > 0 || lookup(var.connector_environment, "AUTO_DISCOVER_PROJECTS", "") == "true"
+    error_message = "Name something to sync: gitlab_groups, gitlab_projects, or AUTO_DISCOVER_PROJECTS = \"true\" in connector_environment."
+  }
 }
 
 variable "gitlab_projects" {
@@ -39,7 +44,7 @@ variable "connector_environment" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.connector_environment), keys(local.connector_environment))) == 0
+    condition     = length(setintersection(keys(var.connector_environment), local.set_here.connector)) == 0
     error_message = "Some of these are set by this module already; use the variable of this module instead."
   }
 
@@ -143,7 +148,7 @@ variable "trigger_environment" {
   default     = {}
 
   validation {
-    condition     = length(setintersection(keys(var.trigger_environment), keys(local.trigger_environment))) == 0
+    condition     = length(setintersection(keys(var.trigger_environment), local.set_here.trigger)) == 0
     error_message = "Some of these are set by this module already; use the variable of this module instead."
   }
 

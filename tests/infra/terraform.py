@@ -82,6 +82,10 @@ class Workspace:
             raise Failed(f"{name} holds no {old!r}")
         path.write_text(text.replace(old, new, 1))
 
+    def undo(self, name):
+        """Takes planted mistakes out of a file again."""
+        shutil.copy(INFRA / name, self.config / name)
+
     def run(self, *arguments, expect=0):
         """One command; its output, standard error included."""
         done = subprocess.run(
@@ -96,8 +100,14 @@ class Workspace:
         self.run("init", "-backend=false")
         return self
 
+    def plan(self):
+        """Plans and returns the plan as Terraform tells it to other programs."""
+        self.run("plan", "-out=planned")
+        return json.loads(self.run("show", "-json", "planned"))
+
     def apply(self):
-        self.run("apply", "-auto-approve")
+        """Applies the plan."""
+        self.run("apply", "planned")
         return State(json.loads(self.run("show", "-json")))
 
 
