@@ -75,6 +75,8 @@ pub(super) async fn sync(inner: &Inner, shutdown: Shutdown, trace: TraceContext)
         elapsed_s = answer["elapsed_s"].as_f64(),
         requests = answer["gitlab"]["requests"].as_u64(),
         merge_requests = summary.rows("merge_requests").1,
+        rows_written = summary.rows_written(),
+        lag_s = summary.lag_s(),
         complete = summary.complete,
         "sync {}",
         answer["status"].as_str().unwrap_or_default()

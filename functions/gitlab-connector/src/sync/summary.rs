@@ -93,6 +93,20 @@ impl Summary {
         self.tally.of(table)
     }
 
+    /// Rows of all tables that were inserted or changed.
+    pub fn rows_written(&self) -> u64 {
+        self.tally.0.values().map(|(_, written)| written).sum()
+    }
+
+    /// How many seconds the warehouse was behind GitLab when the sync ended, in the scope that is farthest behind;
+    /// `None` while a scope has no complete state at all.
+    pub fn lag_s(&self) -> Option<f64> {
+        let steps = self.cursors.values().flatten().map(|step| step.to);
+        let oldest = steps.collect::<Option<Vec<_>>>()?.into_iter().min()?;
+        let ended = self.started_at + time::Duration::seconds_f64(self.elapsed_s);
+        Some((ended - oldest).as_seconds_f64().max(0.0))
+    }
+
     /// The answer's JSON, without what dbt said.
     pub fn to_json(&self, streams: &Streams) -> Value {
         let per_stream: Vec<Value> = streams
