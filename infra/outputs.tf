@@ -34,3 +34,8 @@ output "next_steps" {
     var.public_trigger ? ["In Fivetran, add a webhook for sync_end: ${module.trigger[local.active_region].uri}/"] : [],
   )
 }
+
+output "image_tag" {
+  description = "The deployed images' tag, to go back to."
+  value       = var.image_tag
+}
