@@ -25,7 +25,7 @@ use url::Url;
 pub use command_line::{Program, load};
 pub use value::Value;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretManager, keep_fresh};
 
 /// Reads variables, remembers what was declared, and collects problems instead of stopping at one.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Env {
     declared: Vec<Declared>,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    /// Secrets that must be fetched before they are of use.
+    references: Vec<(&'static str, Secret)>,
 }
 
 /// One variable, as `--help` and `--print-config` show it.
@@ -74,6 +76,7 @@ impl Env {
             declared: Vec::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            references: Vec::new(),
         }
     }
 
@@ -83,7 +86,8 @@ impl Env {
         self.variable(name, description)
     }
 
-    /// A secret: never printed, and refused if it is a placeholder such as `changeme`.
+    /// A secret: never printed, and refused if it is a placeholder such as `changeme`. A reference of the
+    /// form `sm://projects/P/secrets/S[/versions/V]` is fetched by [`Env::resolve_secrets`].
     pub fn secret(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
         self.variable(name, description).check(|secret: &Secret| {
             if secret.is_placeholder() {
@@ -174,6 +178,41 @@ impl Env {
         }
     }
 
+    /// Fetches every secret that is a reference, and goes on renewing them in the background. The
+    /// variable `SECRET_MANAGER_EMULATOR_HOST` names a stand-in for Secret Manager.
+    ///
+    /// # Errors
+    /// Every secret that can't be had.
+    pub async fn resolve_secrets(&self) -> Result<(), Problems> {
+        if self.references.is_empty() {
+            return Ok(());
+        }
+        let problem = |name: &str, message: String| Problem {
+            variable: name.into(),
+            message,
+        };
+        let manager = SecretManager::connect(self.raw("SECRET_MANAGER_EMULATOR_HOST")).await;
+        let manager = manager.map_err(|e| {
+            let names = self.references.iter().map(|(name, _)| *name);
+            Problems(
+                names
+                    .map(|name| problem(name, format!("is in Secret Manager, which can't be used: {e}")))
+                    .collect(),
+            )
+        })?;
+        let mut problems = Vec::new();
+        for (name, secret) in &self.references {
+            if let Err(e) = manager.resolve(name, secret).await {
+                problems.push(problem(name, e.without_setting()));
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        keep_fresh(self.references.iter().map(|(_, secret)| secret.clone()).collect());
+        Ok(())
+    }
+
     pub(crate) fn declared(&self) -> &[Declared] {
         &self.declared
     }
@@ -242,6 +281,9 @@ impl<T: Value> Variable<'_, T> {
         });
         match parsed? {
             Ok(value) => {
+                if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
+                    self.env.references.push((self.name, secret.clone()));
+                }
                 for problem in self.checks.iter().filter_map(|check| check(&value).err()) {
                     self.env.problem(self.name, problem);
                 }

@@ -1,9 +1,11 @@
 //! What the functions of MergeMind Pipeline share: the function shim, configuration, secrets,
 //! telemetry, errors, and access to BigQuery.
 
+pub mod auth;
 pub mod config;
 pub mod error;
 pub mod function;
+pub mod id_token;
 pub mod secret;
 pub mod telemetry;
 pub mod warehouse;

@@ -1,56 +1,117 @@
 //! A string that must never be printed.
 
+mod google;
+mod placeholder;
+mod reference;
+
 use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+pub(crate) use google::keep_fresh;
+pub use google::{SecretError, SecretManager};
+pub use placeholder::looks_like_placeholder;
+pub use reference::Reference;
+pub(crate) use reference::SCHEME;
 
 /// A secret such as a token: printing it, in any way, gives `***`.
 ///
-/// Equality takes the same time wherever two secrets of one length differ, so a caller can't find a
-/// token letter by letter. (The length itself is not hidden: it is not worth hiding.)
+/// Clones share one value, so that a secret which [`SecretManager`] re-reads is new for everybody who
+/// holds it. Equality takes the same time wherever two secrets of one length differ, so a caller can't
+/// find a token letter by letter. (The length itself is not hidden: it is not worth hiding.)
 #[derive(Clone)]
-pub struct Secret(String);
+pub struct Secret(Arc<Inner>);
+
+struct Inner {
+    /// `None` while a reference is not resolved: then nothing matches it.
+    value: RwLock<Option<Arc<str>>>,
+    reference: Option<Reference>,
+    /// Who can read it again; set when it was read.
+    manager: OnceLock<SecretManager>,
+    /// When it was last read again.
+    renewed_at: Mutex<Option<Instant>>,
+}
 
 impl Secret {
     /// Wraps `value`.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        let value: String = value.into();
+        Self::with(Some(value.into()), None)
     }
 
-    /// The secret itself, for the one place that sends or compares it.
+    /// A secret that lives in Secret Manager; empty until it is read from there.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    pub fn referring(reference: Reference) -> Self {
+        Self::with(None, Some(reference))
     }
 
-    /// Whether `candidate` is this secret, in constant time.
+    /// Where it lives, if that is Secret Manager.
+    #[must_use]
+    pub fn reference(&self) -> Option<&Reference> {
+        self.0.reference.as_ref()
+    }
+
+    /// The secret itself as it is now, for the one place that sends or compares it: ask again for
+    /// every use, because it may be renewed. Empty while a reference is not resolved.
+    #[must_use]
+    pub fn expose(&self) -> Arc<str> {
+        self.value().unwrap_or_default()
+    }
+
+    /// Whether `candidate` is this secret, in constant time. Nothing is an unresolved one.
     #[must_use]
     pub fn matches(&self, candidate: &[u8]) -> bool {
-        self.0.as_bytes().ct_eq(candidate).into()
+        self.value()
+            .is_some_and(|value| value.as_bytes().ct_eq(candidate).into())
     }
 
     /// The number of bytes, to judge a token's strength without looking at it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.expose().len()
     }
 
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// Whether this is a text that someone was meant to replace, see [`looks_like_placeholder`].
     #[must_use]
     pub fn is_placeholder(&self) -> bool {
-        looks_like_placeholder(&self.0)
+        looks_like_placeholder(&self.expose())
+    }
+
+    fn with(value: Option<Arc<str>>, reference: Option<Reference>) -> Self {
+        Self(Arc::new(Inner {
+            value: RwLock::new(value),
+            reference,
+            manager: OnceLock::new(),
+            renewed_at: Mutex::default(),
+        }))
+    }
+
+    fn value(&self) -> Option<Arc<str>> {
+        self.0.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Renews the value; whether it is another one.
+    fn replace(&self, value: &str) -> bool {
+        if self.matches(value.as_bytes()) {
+            return false;
+        }
+        *self.0.value.write().unwrap_or_else(PoisonError::into_inner) = Some(value.into());
+        true
     }
 }
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
-        self.matches(other.0.as_bytes())
+        self.matches(other.expose().as_bytes())
     }
 }
 
@@ -66,67 +127,6 @@ impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
-}
-
-/// Whole values that documentation, templates and tutorials use in a secret's place.
-const PLACEHOLDERS: &[&str] = &[
-    "api-key",
-    "auth-token",
-    "bearer",
-    "change-me",
-    "changeit",
-    "changeme",
-    "default",
-    "dummy",
-    "example",
-    "fixme",
-    "foo",
-    "foobar",
-    "glpat-xxx",
-    "insert-token-here",
-    "my-secret",
-    "my-token",
-    "none",
-    "null",
-    "password",
-    "placeholder",
-    "replace-me",
-    "replaceme",
-    "sample",
-    "secret",
-    "tbd",
-    "todo",
-    "token",
-    "undefined",
-];
-
-/// Whether `value` is a placeholder that somebody forgot to replace: `changeme`, `your-token`,
-/// `<token>`, `${TOKEN}`, `xxxx` … Such a value would leave a function open to everyone who reads
-/// documentation.
-#[must_use]
-pub fn looks_like_placeholder(value: &str) -> bool {
-    let value = value.trim().to_lowercase().replace(['_', ' '], "-");
-    let bracketed = [
-        ("<", ">"),
-        ("[", "]"),
-        ("{", "}"),
-        ("${", "}"),
-        ("{{", "}}"),
-        ("%", "%"),
-    ]
-    .iter()
-    .any(|(open, close)| value.len() > open.len() && value.starts_with(open) && value.ends_with(close));
-    let mut letters = value.chars().filter(|c| *c != '-');
-    let one_letter = letters.next().is_some_and(|first| letters.all(|c| c == first));
-    bracketed
-        || one_letter
-        || PLACEHOLDERS.contains(&value.as_str())
-        || value.starts_with("your-")
-        || value.starts_with("change-me")
-        || value.starts_with("changeme")
-        || value.starts_with("replace-with")
-        || value.starts_with("glpat-xxx")
-        || value.ends_with("-here")
 }
 
 #[cfg(test)]
@@ -148,38 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_known() {
-        for value in [
-            "changeme",
-            "CHANGE_ME",
-            "change-me-please",
-            "your-token",
-            "your_auth_token",
-            "<token>",
-            "${AUTH_TOKEN}",
-            "secret",
-            "xxxxxxxx",
-            "token",
-            "put-your-token-here",
-            "...",
-            "****",
-            "glpat-xxxxxxxxxxxx",
-        ] {
-            assert!(looks_like_placeholder(value), "{value}");
-        }
-    }
-
-    #[test]
-    fn real_and_test_tokens_are_let_through() {
-        for value in [
-            "test-token",
-            "demo-token-1",
-            "glpat-Ab3dEf",
-            "3f9c2b7a90",
-            "s3cr3t!",
-            "",
-        ] {
-            assert!(!looks_like_placeholder(value), "{value}");
-        }
+    fn an_unresolved_reference_matches_nothing() {
+        let secret = Secret::referring(Reference::parse("sm://projects/p/secrets/s").expect("valid"));
+        assert!(!secret.matches(b"") && secret.is_empty());
+        let clone = secret.clone();
+        assert!(secret.replace("abc") && !secret.replace("abc"));
+        assert!(clone.matches(b"abc"), "clones share the value");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mergemind_shared::Secret;
+use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings;
 
@@ -13,7 +13,7 @@ pub struct Config {
     /// Where to listen, and limits of the HTTP side.
     pub settings: Settings,
     /// The tokens a caller may show: the current one and, while it is being replaced, the one before.
-    pub tokens: Vec<Secret>,
+    pub tokens: Tokens,
     /// Whether a failed test makes the answer a 500.
     pub fail_on_test_failure: bool,
     /// How to run dbt.
@@ -79,7 +79,7 @@ impl Config {
             .default(false);
         Self {
             settings,
-            tokens: std::iter::once(token).chain(previous).collect(),
+            tokens: Tokens::new(token, previous),
             fail_on_test_failure,
             dbt: DbtConfig::read(env),
         }
@@ -243,7 +243,6 @@ mod tests {
         let path = project.path().to_str().expect("unicode");
         let (config, problems) = read(&[("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", path)]);
         assert_eq!(problems, "");
-        assert_eq!(config.tokens.len(), 1);
         assert_eq!(config.dbt.profiles_dir, config.dbt.project_dir);
         assert_eq!(config.dbt.kind, RunnerKind::Worker);
         assert!(

@@ -7,20 +7,21 @@ use axum::extract::State;
 use axum::http::Request;
 use axum::routing::get;
 use axum::{Json, Router};
+use mergemind_shared::ApiError;
+use mergemind_shared::auth::Tokens;
 use mergemind_shared::function::read_body;
-use mergemind_shared::{ApiError, Secret};
 use serde_json::{Value, json};
 
+use crate::NAME;
 use crate::config::{Config, RunnerKind};
 use crate::queue::Queue;
 use crate::request::{RUN_DBT, RunRequest};
-use crate::{NAME, auth};
 
 /// The longest `sync_info` that is logged, in characters.
 const LOGGED_INFO: usize = 1_000;
 
 struct Function {
-    tokens: Vec<Secret>,
+    tokens: Tokens,
     fail_on_test_failure: bool,
     kind: RunnerKind,
     queue: Queue,
@@ -41,7 +42,7 @@ pub fn router(config: Config, queue: Queue) -> Router {
 
 async fn run(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Json<Value>, ApiError> {
     // First of all: who may not ask learns nothing, and can't make us read a body.
-    auth::check(request.headers(), &function.tokens)?;
+    function.tokens.check(request.headers()).await?;
     let body = read_body(request.into_body()).await?;
     let RunRequest { source, sync_info } = RunRequest::parse(&body)?;
     let info: String = Value::Object(sync_info).to_string().chars().take(LOGGED_INFO).collect();

@@ -2,7 +2,6 @@
 //!
 //! The way of a request: [`http`] → [`auth`] → [`request`] → [`queue`] → [`runner`] → [`report`].
 
-mod auth;
 mod config;
 mod http;
 mod packages;
@@ -37,13 +36,13 @@ const PROGRAM: Program = Program {
 
 fn main() -> ExitCode {
     telemetry::init("dbt-trigger");
-    let config = match load(PROGRAM, Config::read) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(e) => return failed(&format!("can't start threads: {e}")),
+    };
+    let config = match runtime.block_on(load(PROGRAM, Config::read)) {
+        Ok(config) => config,
+        Err(code) => return code,
     };
     match runtime.block_on(serve(config)) {
         Ok(()) => ExitCode::SUCCESS,

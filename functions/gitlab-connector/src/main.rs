@@ -25,7 +25,7 @@ const PROGRAM: Program = Program {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = match load(PROGRAM, Config::read) {
+    let config = match load(PROGRAM, Config::read).await {
         Ok(config) => config,
         Err(code) => return code,
     };

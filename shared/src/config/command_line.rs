@@ -20,11 +20,12 @@ const USAGE: u8 = 2;
 
 /// Reads the configuration of this process, or answers `--help`, `--version` and `--print-config`.
 ///
-/// Warnings and problems go to standard error, one line each.
+/// Warnings and problems go to standard error, one line each. Secrets that live in Secret Manager are
+/// fetched, so this needs a `tokio` runtime; `--print-config` fetches none.
 ///
 /// # Errors
 /// The status to end the process with: 0 after an answer, 2 after a problem.
-pub fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Result<T, ExitCode> {
+pub async fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Result<T, ExitCode> {
     let Program { name, version, about } = program;
     let mut env = Env::from_process();
     let config = read(&mut env);
@@ -56,9 +57,14 @@ pub fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Result<T, 
         eprintln!("{name}: {problems}\n{name} --help lists every variable.");
         return Err(ExitCode::from(USAGE));
     }
-    if arguments.is_empty() {
-        Ok(config)
-    } else {
-        Err(ExitCode::SUCCESS)
+    if !arguments.is_empty() {
+        return Err(ExitCode::SUCCESS);
+    }
+    match env.resolve_secrets().await {
+        Ok(()) => Ok(config),
+        Err(problems) => {
+            eprintln!("{name}: {problems}");
+            Err(ExitCode::from(USAGE))
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::secret::Secret;
+use crate::secret::{Reference, SCHEME, Secret};
 
 /// A type that a variable can have.
 pub trait Value: Sized {
@@ -19,6 +19,11 @@ pub trait Value: Sized {
 
     /// The value as `--print-config` shows it.
     fn show(&self) -> String;
+
+    /// The secret that the value is, if it is one: it may have to be fetched before it is of use.
+    fn as_secret(&self) -> Option<&Secret> {
+        None
+    }
 
     /// What `--print-config` shows when there is none.
     fn show_unset() -> &'static str {
@@ -40,13 +45,22 @@ impl Value for String {
 
 impl Value for Secret {
     fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with(SCHEME) {
+            return Reference::parse(text).map(Self::referring);
+        }
         Ok(Self::new(text))
     }
     fn stand_in() -> Self {
         Self::new("")
     }
     fn show(&self) -> String {
-        "set".into()
+        match self.reference() {
+            Some(reference) => format!("in Secret Manager: {reference}"),
+            None => "set".into(),
+        }
+    }
+    fn as_secret(&self) -> Option<&Secret> {
+        Some(self)
     }
     fn show_unset() -> &'static str {
         "unset"

@@ -1,0 +1,299 @@
+//! Secrets from Google's Secret Manager: read at the start, and again when they may have been rotated.
+
+use std::fmt;
+use std::time::Duration;
+
+use google_cloud_auth::credentials::anonymous;
+use google_cloud_secretmanager_v1::client::SecretManagerService;
+use tokio::time::{Instant, timeout};
+
+use super::{Reference, Secret};
+
+/// How often secrets are read again without a reason.
+const REFRESH: Duration = Duration::from_secs(300);
+/// Not more often than this is one read again because it was refused: anybody can cause a refusal.
+const LEAST_PAUSE: Duration = Duration::from_secs(10);
+/// How long one answer may take, and how often it is asked for at the start.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ATTEMPTS: u32 = 3;
+
+/// A client of Secret Manager; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SecretManager {
+    client: SecretManagerService,
+}
+
+/// Why a setting's secret can't be had. Names the setting and the secret's place, never its value.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} refers to {place}, which can't be read: {problem}")]
+pub struct SecretError {
+    setting: String,
+    place: String,
+    problem: String,
+}
+
+impl SecretError {
+    /// The text without the setting's name, for a list that begins each line with it.
+    pub(crate) fn without_setting(&self) -> String {
+        format!("refers to {}, which can't be read: {}", self.place, self.problem)
+    }
+}
+
+impl SecretManager {
+    /// Makes the client; `emulator` is the address of a stand-in that wants no credentials.
+    ///
+    /// # Errors
+    /// If there are no Google credentials.
+    pub async fn connect(emulator: Option<&str>) -> Result<Self, String> {
+        let mut builder = SecretManagerService::builder();
+        if let Some(host) = emulator {
+            let endpoint = if host.contains("://") {
+                host.to_owned()
+            } else {
+                format!("http://{host}")
+            };
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_credentials(anonymous::Builder::new().build());
+        }
+        let client = builder.build().await.map_err(|e| e.to_string())?;
+        Ok(Self { client })
+    }
+
+    /// Reads the secret that `setting` refers to, and lets it be renewed from now on.
+    ///
+    /// # Errors
+    /// If it can't be read after a few tries, or is a placeholder.
+    pub async fn resolve(&self, setting: &str, secret: &Secret) -> Result<(), SecretError> {
+        let Some(reference) = secret.reference() else {
+            return Ok(());
+        };
+        let failed = |problem: String| SecretError {
+            setting: setting.into(),
+            place: reference.to_string(),
+            problem,
+        };
+        let mut attempt = 1;
+        let value = loop {
+            match self.read(reference).await {
+                Ok(value) => break value,
+                Err(problem) if attempt == ATTEMPTS || problem.is_final => return Err(failed(problem.to_string())),
+                Err(problem) => {
+                    tracing::warn!(attempt, setting, "Secret Manager: {problem}; trying again");
+                    tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
+                    attempt += 1;
+                }
+            }
+        };
+        secret.replace(&value);
+        if secret.is_placeholder() {
+            return Err(failed(
+                "it is a placeholder, not a secret; add a version with the real value".into(),
+            ));
+        }
+        let _ = secret.0.manager.set(self.clone());
+        Ok(())
+    }
+
+    async fn read(&self, reference: &Reference) -> Result<String, Problem> {
+        let request = self
+            .client
+            .access_secret_version()
+            .set_name(reference.to_string())
+            .send();
+        let answer = match timeout(PATIENCE, request).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(Problem::of(&error)),
+            Err(_) => return Err(Problem::passing(format!("no answer within {} s", PATIENCE.as_secs()))),
+        };
+        let data = answer.payload.unwrap_or_default().data;
+        let text = std::str::from_utf8(&data).map_err(|_| Problem::lasting("its value is not text"))?;
+        // `echo … | gcloud secrets versions add` leaves a line break, which no header may hold.
+        match text.trim() {
+            "" => Err(Problem::lasting("its value is empty")),
+            text => Ok(text.to_owned()),
+        }
+    }
+}
+
+struct Problem {
+    message: String,
+    /// Whether asking again is of no use.
+    is_final: bool,
+}
+
+impl Problem {
+    fn lasting(message: &str) -> Self {
+        Self {
+            message: message.into(),
+            is_final: true,
+        }
+    }
+
+    fn passing(message: String) -> Self {
+        Self {
+            message,
+            is_final: false,
+        }
+    }
+
+    fn of(error: &google_cloud_secretmanager_v1::Error) -> Self {
+        match error.http_status_code() {
+            Some(403) => Self::lasting(
+                "permission denied; give this function's service account the role Secret Manager Secret Accessor",
+            ),
+            Some(404) => Self::lasting("there is no such secret or version; is it enabled?"),
+            Some(status @ 400..=499) if status != 429 => {
+                Self::lasting(&format!("Secret Manager refuses the request with HTTP {status}"))
+            }
+            Some(status) => Self::passing(format!("Secret Manager answers HTTP {status}")),
+            None if error.is_authentication() => Self::lasting(
+                "Google's credentials are missing; on Cloud Run the service account has them, elsewhere \
+                 `gcloud auth application-default login` makes them",
+            ),
+            None => Self::passing(format!("Secret Manager can't be reached: {error}")),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Secret {
+    /// Reads the secret again if it lives in Secret Manager and may have been rotated; call it when the
+    /// secret was refused, or did not match. Whether it is another one now.
+    ///
+    /// A secret that can't be read keeps its value. Calls in quick succession cost one request.
+    pub async fn renew(&self) -> bool {
+        let (Some(manager), Some(reference)) = (self.0.manager.get(), self.reference()) else {
+            return false;
+        };
+        if !reference.can_change() {
+            return false;
+        }
+        // Who comes while it is being read need not read it too, but must see what was read.
+        let mut renewed_at = self.0.renewed_at.lock().await;
+        if renewed_at.is_some_and(|at| at.elapsed() < LEAST_PAUSE) {
+            return false;
+        }
+        *renewed_at = Some(Instant::now());
+        match manager.read(reference).await {
+            Ok(value) => {
+                let changed = self.replace(&value);
+                if changed {
+                    tracing::info!("{reference} has a new value");
+                }
+                changed
+            }
+            Err(problem) => {
+                tracing::warn!("{reference} can't be read again, so the value from before stays: {problem}");
+                false
+            }
+        }
+    }
+}
+
+/// Reads `secrets` again every few minutes, for as long as the process lives.
+pub(crate) fn keep_fresh(secrets: Vec<Secret>) {
+    if !secrets.iter().filter_map(Secret::reference).any(Reference::can_change) {
+        return;
+    }
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(REFRESH).await;
+            for secret in &secrets {
+                secret.renew().await;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::extract::{Path, State};
+    use axum::http::StatusCode;
+    use axum::{Json, Router, routing::get};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    type Stored = Arc<Mutex<Result<&'static str, u16>>>;
+
+    /// A Secret Manager with one answer for every secret.
+    async fn fake(stored: Stored) -> String {
+        async fn access(
+            Path((name, version)): Path<(String, String)>,
+            State(stored): State<Stored>,
+        ) -> Result<Json<Value>, StatusCode> {
+            assert_eq!((name.as_str(), version.as_str()), ("token", "latest:access"));
+            match *stored.lock().expect("a lock") {
+                // Base64 of the value, as Google's JSON has bytes.
+                Ok(data) => Ok(Json(json!({"name": "x", "payload": {"data": data}}))),
+                Err(status) => Err(StatusCode::from_u16(status).expect("a status")),
+            }
+        }
+        let router = Router::new()
+            .route("/v1/projects/p/secrets/{name}/versions/{version}", get(access))
+            .with_state(stored);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    fn token() -> Secret {
+        Secret::referring(Reference::parse("sm://projects/p/secrets/token").expect("valid"))
+    }
+
+    #[tokio::test]
+    async fn a_reference_is_resolved_and_renewed_without_a_restart() {
+        let stored: Stored = Arc::new(Mutex::new(Ok("Zmlyc3QtdG9rZW4K")));
+        let manager = SecretManager::connect(Some(&fake(stored.clone()).await))
+            .await
+            .expect("a client");
+        let secret = token();
+        let held_elsewhere = secret.clone();
+        manager.resolve("AUTH_TOKEN", &secret).await.expect("resolved");
+        assert!(held_elsewhere.matches(b"first-token"), "the line break is cut");
+        *stored.lock().expect("a lock") = Ok("c2Vjb25kLXRva2Vu");
+        assert!(secret.renew().await);
+        assert!(held_elsewhere.matches(b"second-token"));
+        assert!(!held_elsewhere.matches(b"first-token"));
+        *stored.lock().expect("a lock") = Ok("Zmlyc3QtdG9rZW4K");
+        assert!(!secret.renew().await, "anybody could make us ask without end");
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_cannot_be_read_names_the_setting() {
+        let stored: Stored = Arc::new(Mutex::new(Err(403)));
+        let manager = SecretManager::connect(Some(&fake(stored.clone()).await))
+            .await
+            .expect("a client");
+        let message = manager
+            .resolve("AUTH_TOKEN", &token())
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            message.starts_with("AUTH_TOKEN refers to projects/p/secrets/token/versions/latest"),
+            "{message}"
+        );
+        assert!(message.contains("Secret Accessor"), "{message}");
+        // "changeme"
+        *stored.lock().expect("a lock") = Ok("Y2hhbmdlbWU=");
+        let message = manager
+            .resolve("AUTH_TOKEN", &token())
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            message.contains("placeholder") && !message.contains("changeme"),
+            "{message}"
+        );
+    }
+}
