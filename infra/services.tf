@@ -17,17 +17,19 @@ locals {
     SYNC_INTERVAL_HOURS         = tostring(var.sync_interval / 60)
     SYNC_DEADLINE_SECONDS       = tostring(var.sync_deadline_seconds)
     DBT_TRIGGER_TIMEOUT_SECONDS = tostring(local.trigger_wait_seconds)
+    GITLAB_TOKEN                = local.tokens["gitlab-token"]
+    DBT_TRIGGER_AUTH_TOKEN      = local.tokens["trigger-token"]
   })
 
   trigger_environment = merge(local.warehouse, {
     BQ_DATASET_MODELED  = google_bigquery_dataset.this["modeled"].dataset_id
     DBT_TIMEOUT_SECONDS = tostring(var.dbt_timeout_seconds)
+    AUTH_TOKEN          = local.tokens["trigger-token"]
   })
 
-  connector_secrets = {
-    GITLAB_TOKEN           = { secret = google_secret_manager_secret.this["gitlab-token"].secret_id }
-    DBT_TRIGGER_AUTH_TOKEN = { secret = google_secret_manager_secret.this["trigger-token"].secret_id }
-  }
+  # The functions read a token from Secret Manager when they start and again when it is refused: a new version needs no
+  # deployment.
+  tokens = { for key, secret in google_secret_manager_secret.this : key => "sm://projects/${var.project_id}/secrets/${secret.secret_id}" }
 
   # As whom uptime checks call.
   monitoring_agent = "service-${data.google_project.this.number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
@@ -57,9 +59,9 @@ module "connector" {
   concurrency         = 10
   billed_per_instance = false
   environment = merge(local.connector_environment, var.connector_environment, {
-    DBT_TRIGGER_URL = module.trigger[each.value].uri
+    DBT_TRIGGER_URL      = module.trigger[each.value].uri
+    DBT_TRIGGER_AUDIENCE = local.urls[each.value].trigger
   })
-  secret_environment = local.connector_secrets
   invokers = {
     scheduler = google_service_account.this["scheduler"].member
     uptime    = "serviceAccount:${local.monitoring_agent}"
@@ -87,11 +89,10 @@ module "webhooks" {
   concurrency         = 80
   billed_per_instance = true
   environment = merge(local.connector_environment, var.connector_environment, {
-    DBT_TRIGGER_URL = module.trigger[each.value].uri
-  })
-  secret_environment = merge(local.connector_secrets, {
-    AUTH_TOKEN           = { secret = google_secret_manager_secret.this["connector-token"].secret_id }
-    GITLAB_WEBHOOK_TOKEN = { secret = google_secret_manager_secret.this["webhook-token"].secret_id }
+    DBT_TRIGGER_URL      = module.trigger[each.value].uri
+    DBT_TRIGGER_AUDIENCE = local.urls[each.value].trigger
+    AUTH_TOKEN           = local.tokens["connector-token"]
+    GITLAB_WEBHOOK_TOKEN = local.tokens["webhook-token"]
   })
   invokers            = { everybody = "allUsers" }
   network             = local.networks[each.value]
@@ -116,10 +117,7 @@ module "trigger" {
   concurrency         = 200
   billed_per_instance = true
   environment         = merge(local.trigger_environment, var.trigger_environment)
-  secret_environment = {
-    AUTH_TOKEN = { secret = google_secret_manager_secret.this["trigger-token"].secret_id }
-  }
-  audiences = [local.urls[each.value].trigger]
+  audiences           = [local.urls[each.value].trigger]
   invokers = merge(
     {
       connector = google_service_account.this["connector"].member

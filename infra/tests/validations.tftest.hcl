@@ -76,7 +76,7 @@ run "values_that_do_not_fit_together" {
   variables {
     second_region         = "europe-west1"
     sync_deadline_seconds = 1500
-    connector_environment = { GITLAB_TOKEN = "glpat-in-plain-text" }
+    connector_environment = { GITLAB_SERVICE_TOKEN = "glpat-in-plain-text" }
     trigger_environment   = { AUTH_TOKEN_PREVIOUS = "in-plain-text" }
     budget                = { billing_account = "012345-6789AB-CDEF01", amount = 0.5 }
   }

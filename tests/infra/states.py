@@ -14,12 +14,20 @@ def workspace(everything):
     return Workspace(folder.name, EVERYTHING if everything else VARIABLES).init()
 
 
-@functools.cache
 def plan(everything=False):
+    return _plan(everything)
+
+
+def state(everything=False):
+    return _state(everything)
+
+
+@functools.cache
+def _plan(everything):
     return workspace(everything).plan()
 
 
 @functools.cache
-def state(everything=False):
-    plan(everything)
+def _state(everything):
+    _plan(everything)
     return workspace(everything).apply()

@@ -135,11 +135,12 @@ class State:
 
 
 def environment_of(service):
-    """A service's plain variables, and the secrets that others come from."""
+    """A service's plain variables, and those whose value the function gets from Secret Manager: the secret's name."""
     plain, secret = {}, {}
     for variable in service["template"][0]["containers"][0]["env"]:
-        if variable["value_source"]:
-            secret[variable["name"]] = variable["value_source"][0]["secret_key_ref"][0]
+        scheme, _, reference = (variable["value"] or "").partition("://")
+        if scheme == "sm":
+            secret[variable["name"]] = reference.rpartition("/")[2]
         else:
             plain[variable["name"]] = variable["value"]
     return plain, secret

@@ -35,19 +35,6 @@ resource "google_cloud_run_v2_service" "this" {
         }
       }
 
-      dynamic "env" {
-        for_each = var.secret_environment
-        content {
-          name = env.key
-          value_source {
-            secret_key_ref {
-              secret  = env.value.secret
-              version = env.value.version
-            }
-          }
-        }
-      }
-
       # The image's own files belong to root, and the function is not root: this is all it can write.
       volume_mounts {
         name       = "tmp"

@@ -19,17 +19,8 @@ variable "service_account" {
 }
 
 variable "environment" {
-  description = "Environment variables; null leaves one out."
+  description = "Environment variables; null leaves one out. Tokens are references to Secret Manager, sm://projects/…/secrets/…."
   type        = map(string)
-}
-
-variable "secret_environment" {
-  description = "Environment variables that Cloud Run fills from Secret Manager when an instance starts."
-  type = map(object({
-    secret  = string
-    version = optional(string, "latest")
-  }))
-  default = {}
 }
 
 variable "memory" {
