@@ -9,6 +9,9 @@ locals {
       connector-token = { readers = ["connector"], text = "What callers of the public connector show, such as Fivetran." }
       webhook-token   = { readers = ["connector"], text = "What GitLab shows with its webhooks." }
     } : {},
+    var.public_trigger ? {
+      fivetran-secret = { readers = ["trigger"], text = "The secret of Fivetran's webhook, by which it signs." }
+    } : {},
   )
 
   secret_readers = merge([

@@ -25,6 +25,12 @@ locals {
     BQ_DATASET_MODELED  = google_bigquery_dataset.this["modeled"].dataset_id
     DBT_TIMEOUT_SECONDS = tostring(var.dbt_timeout_seconds)
     AUTH_TOKEN          = local.tokens["trigger-token"]
+    DBT_ARTIFACTS       = "gs://${google_storage_bucket.artifacts.name}/runs"
+    # The scheduler shows its identity, as it can show nothing else. A private service gets it from Cloud Run checked and
+    # without its signature; a public one has to check it itself.
+    ID_TOKEN_ACCOUNTS             = google_service_account.this["scheduler"].email
+    ID_TOKEN_CHECKED_BY_CLOUD_RUN = tostring(!var.public_trigger)
+    FIVETRAN_WEBHOOK_SECRET       = var.public_trigger ? local.tokens["fivetran-secret"] : null
   })
 
   # The functions read a token from Secret Manager when they start and again when it is refused: a new version needs no
@@ -94,7 +100,8 @@ module "webhooks" {
     AUTH_TOKEN           = local.tokens["connector-token"]
     GITLAB_WEBHOOK_TOKEN = local.tokens["webhook-token"]
   })
-  invokers            = { everybody = "allUsers" }
+  public              = true
+  invokers            = {}
   network             = local.networks[each.value]
   kms_key             = try(var.kms_keys.regional[each.value], null)
   deletion_protection = var.deletion_protection
@@ -116,15 +123,15 @@ module "trigger" {
   timeout_seconds     = local.trigger_wait_seconds
   concurrency         = 200
   billed_per_instance = true
-  environment         = merge(local.trigger_environment, var.trigger_environment)
-  audiences           = [local.urls[each.value].trigger]
-  invokers = merge(
-    {
-      connector = google_service_account.this["connector"].member
-      scheduler = google_service_account.this["scheduler"].member
-    },
-    var.public_trigger ? { everybody = "allUsers" } : {},
-  )
+  environment = merge(local.trigger_environment, var.trigger_environment, {
+    ID_TOKEN_AUDIENCE = local.urls[each.value].trigger
+  })
+  audiences = [local.urls[each.value].trigger]
+  public    = var.public_trigger
+  invokers = {
+    connector = google_service_account.this["connector"].member
+    scheduler = google_service_account.this["scheduler"].member
+  }
   network             = local.networks[each.value]
   kms_key             = try(var.kms_keys.regional[each.value], null)
   deletion_protection = var.deletion_protection

@@ -49,8 +49,8 @@ variable "connector_environment" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.connector_environment) : !can(regex("TOKEN|SECRET|PASSWORD", name))])
-    error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state."
+    condition     = alltrue([for name, value in var.connector_environment : !can(regex("TOKEN|SECRET|PASSWORD", name)) || startswith(value, "sm://")])
+    error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state. Name one by sm://projects/…/secrets/…."
   }
 
   validation {
@@ -153,7 +153,7 @@ variable "trigger_environment" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.trigger_environment) : !can(regex("TOKEN|SECRET|PASSWORD", name))])
-    error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state."
+    condition     = alltrue([for name, value in var.trigger_environment : !can(regex("TOKEN|SECRET|PASSWORD", name)) || startswith(value, "sm://")])
+    error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state. Name one by sm://projects/…/secrets/…."
   }
 }

@@ -41,6 +41,23 @@ run "webhooks" {
   }
 }
 
+run "public_trigger" {
+  command = plan
+
+  variables {
+    public_trigger = true
+  }
+
+  assert {
+    condition     = local.trigger_environment.ID_TOKEN_CHECKED_BY_CLOUD_RUN == "false"
+    error_message = "A public trigger believes no token that Cloud Run did not check."
+  }
+  assert {
+    condition     = contains(keys(google_secret_manager_secret.this), "fivetran-secret")
+    error_message = "Fivetran has a secret to sign with."
+  }
+}
+
 run "second_region" {
   command = plan
 

@@ -10,7 +10,8 @@ EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 def public_services(state):
     """Names of services that everybody may call."""
     members = state.of("google_cloud_run_v2_service_iam_member").values()
-    return {member["name"] for member in members if member["member"] in EVERYBODY}
+    unchecked = {name for (name, _), service in state.services().items() if service["invoker_iam_disabled"]}
+    return unchecked | {member["name"] for member in members if member["member"] in EVERYBODY}
 
 
 def project_roles(state):

@@ -3,6 +3,7 @@ import unittest
 
 from rules import project_roles, public_services, secrets_in_plain_text
 from states import state
+from terraform import environment_of
 
 
 class Access(unittest.TestCase):
@@ -13,14 +14,20 @@ class Access(unittest.TestCase):
         self.assertEqual(public_services(state(True)), {"mergemind-webhooks", "mergemind-dbt-trigger"})
 
     def test_the_public_connector_checks_tokens_itself(self):
-        from terraform import environment_of
-
         for (name, _), service in state(True).services().items():
             _, secret = environment_of(service)
             if name == "mergemind-webhooks":
                 self.assertLessEqual({"AUTH_TOKEN", "GITLAB_WEBHOOK_TOKEN"}, set(secret))
             if name == "mergemind-dbt-trigger":
                 self.assertIn("AUTH_TOKEN", secret)
+
+    def test_a_public_trigger_believes_no_token_that_cloud_run_did_not_check(self):
+        for everything, checked in ((False, "true"), (True, "false")):
+            for (name, _), service in state(everything).services().items():
+                if name == "mergemind-dbt-trigger":
+                    plain, _ = environment_of(service)
+                    self.assertEqual(plain["ID_TOKEN_CHECKED_BY_CLOUD_RUN"], checked)
+                    self.assertEqual(plain["ID_TOKEN_ACCOUNTS"], "mergemind-scheduler@acme-data-123.iam.gserviceaccount.com")
 
     def test_only_the_scheduler_and_the_connector_call(self):
         callers = {"scheduler", "connector", "uptime"}

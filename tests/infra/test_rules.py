@@ -19,6 +19,10 @@ class Rules(unittest.TestCase):
         planted = changed("google_cloud_run_v2_service_iam_member", lambda member: member.update(member="allUsers"))
         self.assertIn("mergemind-gitlab-connector", public_services(planted))
 
+    def test_a_service_without_cloud_runs_check_is_noticed(self):
+        planted = changed("google_cloud_run_v2_service", lambda service: service.update(invoker_iam_disabled=True))
+        self.assertIn("mergemind-gitlab-connector", public_services(planted))
+
     def test_an_editor_is_noticed(self):
         planted = changed("google_project_iam_member", lambda member: member.update(role="roles/editor"))
         self.assertEqual(project_roles(planted), {"roles/editor"})

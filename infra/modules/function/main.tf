@@ -5,6 +5,8 @@ resource "google_cloud_run_v2_service" "this" {
   deletion_protection = var.deletion_protection
   # Callers are told apart by IAM and tokens; the scheduler and GitLab come from outside this network.
   ingress = "INGRESS_TRAFFIC_ALL"
+  # Rather than a binding for allUsers, which many organisations forbid.
+  invoker_iam_disabled = var.public
 
   template {
     service_account                  = var.service_account

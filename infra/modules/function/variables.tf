@@ -71,6 +71,12 @@ variable "invokers" {
   type        = map(string)
 }
 
+variable "public" {
+  description = "Whether Cloud Run lets everybody call, and leaves it to the function to tell its callers apart."
+  type        = bool
+  default     = false
+}
+
 variable "network" {
   description = "Direct VPC egress."
   type = object({
