@@ -3,7 +3,8 @@ import re
 
 from terraform import environment_of
 
-SECRET = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD)S?(_|$)")
+# ID_TOKEN_… says whose tokens are taken, and holds none.
+SECRET = re.compile(r"(^|_)(?<!^ID_)(TOKEN|SECRET|PASSWORD)S?(_|$)")
 EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 
 
