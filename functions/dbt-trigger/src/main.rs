@@ -1,14 +1,17 @@
 //! `dbt-trigger`: `POST /` runs a dbt project and answers with what became of every node.
 //!
-//! The way of a request: [`http`] → [`auth`] → [`request`] → [`queue`] → [`runner`] → [`report`].
+//! The way of a request: [`http`] → [`door`] → [`order`] → [`queue`] → [`runner`] → [`report`].
 
 mod config;
+mod door;
+mod event;
 mod http;
+mod order;
 mod packages;
 mod queue;
 mod report;
-mod request;
 mod runner;
+mod runs;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -21,7 +24,8 @@ use mergemind_shared::{function, telemetry};
 use tokio_util::sync::CancellationToken;
 
 use config::Config;
-use queue::Queue;
+use packages::Packages;
+use queue::{Executor, Queue};
 use runner::Runner;
 use state::State;
 
@@ -59,10 +63,17 @@ async fn serve(config: Config) -> std::io::Result<()> {
     let state = Arc::new(State::open(&config.dbt)?);
     let listener = function::bind(&config.settings).await?;
     let stop = CancellationToken::new();
-    let runner = Runner::new(&config.dbt, &state);
-    let (queue, running) = Queue::start(runner, &config.dbt, &state, stop.clone());
+    let executor = Executor {
+        runner: Runner::new(&config.dbt, &state),
+        packages: Packages::new(&config.dbt.project_dir),
+        config: config.dbt.clone(),
+        state,
+        stop: stop.clone(),
+    };
+    let queue = Queue::new(stop.clone());
     let settings = config.settings.clone();
-    let router = http::router(config, queue);
+    let router = http::router(config, queue.clone()).map_err(std::io::Error::other)?;
+    let running = executor.start(queue);
     function::run_until(NAME, listener, settings, router, async {
         function::signal().await;
         // Before the shim waits for the handlers: they wait for the run that this ends.

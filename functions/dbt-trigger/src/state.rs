@@ -64,9 +64,19 @@ impl State {
         &self.logs
     }
 
-    /// What dbt writes at the end of a run.
-    pub fn run_results(&self) -> PathBuf {
-        self.target.join("run_results.json")
+    /// For runs with another target or other variables than the parsed project's.
+    pub fn other_target(&self) -> PathBuf {
+        self.target.join("other")
+    }
+
+    /// Where the results of the last run of models are kept, which dbt overwrites.
+    pub fn last_results(&self) -> PathBuf {
+        self.target.join("last").join("run_results.json")
+    }
+
+    /// For dbt's `--state` when it retries.
+    pub fn retry(&self) -> PathBuf {
+        self.target.join("retry")
     }
 }
 

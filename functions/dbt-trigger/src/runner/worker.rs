@@ -32,7 +32,7 @@ pub struct Worker {
 impl Worker {
     pub(super) fn new(launch: Launch, config: &DbtConfig, state: &State) -> Self {
         let mut parse_args = vec!["parse".into()];
-        parse_args.extend(project_args(config));
+        parse_args.extend(project_args(config, None));
         parse_args.extend(["--target-path".into(), state.target().display().to_string()]);
         Self {
             launch,
