@@ -25,7 +25,7 @@ pub use commit::{Batch, CursorMove};
 pub use cursor::Cursor;
 pub use error::Error;
 pub use schema::{Column, Kind, Table};
-pub use settings::Settings;
+pub use settings::{Emulator, Settings};
 pub use value::{Row, Value, row_hash};
 
 /// Access to one dataset of raw tables.

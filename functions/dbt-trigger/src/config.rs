@@ -2,12 +2,19 @@
 
 mod callers;
 mod dbt;
+mod project;
+mod records;
+
+use std::path::PathBuf;
 
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings;
+use url::Url;
 
 pub use callers::{Callers, GoogleCallers};
 pub use dbt::{DbtConfig, RunnerKind};
+pub use project::{GitConfig, ProjectConfig};
+pub use records::RecordsConfig;
 
 /// The configuration, read once at the start.
 #[derive(Debug, Clone)]
@@ -20,6 +27,10 @@ pub struct Config {
     pub fail_on_test_failure: bool,
     /// How to run dbt.
     pub dbt: DbtConfig,
+    /// Where to fetch the project from, if not from this machine.
+    pub project: ProjectConfig,
+    /// Where it is written down what became of runs.
+    pub records: RecordsConfig,
 }
 
 impl Config {
@@ -33,13 +44,34 @@ impl Config {
                 "answer 500 instead of 200 with status 'warning' when a test fails",
             )
             .default(false);
+        let project = ProjectConfig::read(env);
+        let dbt = DbtConfig::read(env, project.is_fetched());
+        let records = RecordsConfig::read(env, &dbt.environment);
         Self {
             settings,
             callers,
             fail_on_test_failure,
-            dbt: DbtConfig::read(env),
+            dbt,
+            project,
+            records,
         }
     }
+}
+
+/// Absolute, because dbt changes its working directory.
+fn directory(path: &str) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The address that stands for Cloud Storage, in the variable that Google's own programs read.
+fn storage_emulator(env: &Env) -> Option<Url> {
+    let text = env.system("STORAGE_EMULATOR_HOST")?;
+    let url = if text.contains("://") {
+        Url::parse(text)
+    } else {
+        Url::parse(&format!("http://{text}"))
+    };
+    url.ok()
 }
 
 #[cfg(test)]

@@ -19,9 +19,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::NAME;
+use crate::artifacts::Artifacts;
 use crate::config::{Config, RunnerKind};
 use crate::door::{Caller, Door, fivetran};
 use crate::event::{self, Seen};
+use crate::history::History;
 use crate::order::{Action, Order};
 use crate::queue::Queue;
 use crate::runs::{Asked, Entry};
@@ -35,6 +37,8 @@ const UNKNOWN_BODIES: usize = 16;
 pub struct Function {
     door: Door,
     queue: Queue,
+    artifacts: Artifacts,
+    history: Option<History>,
     seen: Seen,
     unknown_bodies: Semaphore,
     fail_on_test_failure: bool,
@@ -51,10 +55,12 @@ struct Wait {
 ///
 /// # Errors
 /// If TLS can't be started.
-pub fn router(config: Config, queue: Queue) -> Result<Router, String> {
+pub fn router(config: Config, queue: Queue, artifacts: Artifacts, history: Option<History>) -> Result<Router, String> {
     let function = Function {
         door: Door::new(&config.callers)?,
         queue,
+        artifacts,
+        history,
         seen: Seen::default(),
         unknown_bodies: Semaphore::new(UNKNOWN_BODIES),
         fail_on_test_failure: config.fail_on_test_failure,
@@ -67,6 +73,7 @@ pub fn router(config: Config, queue: Queue) -> Result<Router, String> {
         .route("/runs", get(runs::list))
         .route("/runs/{run_id}", get(runs::one))
         .route("/runs/{run_id}/cancel", post(runs::cancel))
+        .route("/runs/{run_id}/artifacts/{name}", get(runs::artifact))
         .with_state(Arc::new(function)))
 }
 
@@ -166,6 +173,7 @@ async fn describe(State(function): State<Arc<Function>>) -> Json<Value> {
             "POST /fivetran": "Fivetran's webhook",
             "GET /runs": "the last runs, as JSON or, for a browser, as a page",
             "GET /runs/{id}": "one run",
+            "GET /runs/{id}/artifacts/{name}": "one of dbt's files, such as manifest.json",
             "POST /runs/{id}/cancel": "ends a run",
             "GET /": "this text",
             "GET /healthz": "whether the function listens",

@@ -11,7 +11,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 pub use answer::stopping;
-pub use results::{Node, Results};
+#[cfg(test)]
+pub use results::tests::results as results_of;
+pub use results::{Counts, Node, Results};
 
 use crate::order::{Action, Selection};
 use crate::runner::{Ended, How};
@@ -29,6 +31,8 @@ pub struct Run {
     /// The nodes dbt came to; empty if it could not run.
     pub results: Results,
     pub verdict: Verdict,
+    /// The project's commit or archive, if it was fetched.
+    pub project_version: Option<String>,
 }
 
 /// How much of the project a run was about.

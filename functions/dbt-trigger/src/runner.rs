@@ -128,6 +128,13 @@ impl Runner {
         }
     }
 
+    /// Starts what is resident anew if it has grown beyond `limit` MiB.
+    pub async fn trim(&mut self, limit: u64, stop: &CancellationToken) {
+        if let Self::Worker(worker) = self {
+            worker.trim(limit, stop).await;
+        }
+    }
+
     /// Ends what is resident.
     pub async fn close(self) {
         if let Self::Worker(worker) = self {

@@ -160,6 +160,34 @@ impl Entry {
         })
     }
 
+    /// What a list tells about it.
+    pub fn brief(&self) -> Value {
+        let mut told = self.describe();
+        if let Some(run) = self.ended() {
+            told["elapsed_s"] = json!(run.elapsed.as_secs_f64());
+            told["counts"] = json!(run.results.counts);
+            told["problem"] = json!(run.problem());
+        }
+        told
+    }
+
+    /// All that is known about it.
+    pub fn whole(&self) -> Value {
+        let mut told = self.brief();
+        if let Some(run) = self.ended() {
+            let source = told["source"].as_str().unwrap_or_default().to_owned();
+            if let (Value::Object(told), Value::Object(body)) = (&mut told, run.body(run.status(), &source)) {
+                told.extend(body);
+            }
+        }
+        let (callers, _) = self.callers();
+        told["called_by"] = callers
+            .iter()
+            .map(|asked| json!({"source": asked.source, "caller": asked.caller}))
+            .collect();
+        told
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mergemind_shared::config::Env;
 
+use super::directory;
+
 /// How to run dbt.
 #[derive(Debug, Clone)]
 pub struct DbtConfig {
@@ -28,6 +30,8 @@ pub struct DbtConfig {
     pub follow_changes: bool,
     /// Whether BigQuery is an emulator.
     pub on_emulator: bool,
+    /// The worker is started anew when it holds more memory than this, in MiB.
+    pub worker_memory: u64,
     /// Whether `dbt deps` is run when the project's packages changed.
     pub deps: bool,
     /// Where dbt's output goes; `None` for a fresh directory that goes away at the end.
@@ -50,12 +54,12 @@ pub enum RunnerKind {
 }
 
 impl DbtConfig {
-    pub(super) fn read(env: &mut Env) -> Self {
+    pub(super) fn read(env: &mut Env, is_fetched: bool) -> Self {
         let project_dir = directory(
             &env.string("DBT_PROJECT_DIR", "directory of dbt_project.yml")
                 .default("./models".into()),
         );
-        if !project_dir.join("dbt_project.yml").is_file() {
+        if !is_fetched && !project_dir.join("dbt_project.yml").is_file() {
             env.problem(
                 "DBT_PROJECT_DIR",
                 format!(
@@ -112,6 +116,13 @@ impl DbtConfig {
             .number("DBT_THREADS", "how many nodes dbt builds at a time")
             .range(1, 256)
             .default(4);
+        let worker_memory = env
+            .number(
+                "DBT_WORKER_MEMORY_MIB",
+                "the worker is started anew when it has grown beyond this many MiB",
+            )
+            .range(128, 1_000_000)
+            .default(1_024);
         let deps = env
             .bool(
                 "DBT_DEPS",
@@ -149,6 +160,7 @@ impl DbtConfig {
             targets,
             follow_changes: scope == "changed",
             on_emulator: env.is_set("BIGQUERY_EMULATOR_HOST"),
+            worker_memory,
             deps,
             state_dir,
             target_path,
@@ -171,6 +183,7 @@ fn environment(env: &mut Env, threads: u16) -> Vec<(&'static str, String)> {
             "PROJECT_ID",
             "Google Cloud project, for dbt's profile; mergemind-local on an emulator",
         )
+        .check(|name| is_name(name, "-:."))
         .optional()
         .or_else(|| emulator.as_ref().map(|_| "mergemind-local".to_owned()))
         .or_else(|| env.system("GOOGLE_CLOUD_PROJECT").map(ToOwned::to_owned));
@@ -184,14 +197,18 @@ fn environment(env: &mut Env, threads: u16) -> Vec<(&'static str, String)> {
         ("BQ_DATASET_MODELED", "dataset that dbt builds", "mergemind"),
         ("BQ_LOCATION", "location of the datasets", "US"),
     ] {
-        all.push((name, env.string(name, description).default(default.into())));
+        let value = env.string(name, description).check(|name| is_name(name, "-_"));
+        all.push((name, value.default(default.into())));
     }
     all.push(("DBT_THREADS", threads.to_string()));
     all.push(("DBT_SEND_ANONYMOUS_USAGE_STATS", "false".into()));
     all
 }
 
-/// Absolute, because dbt changes its working directory.
-fn directory(path: &str) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.into())
+/// Names go into SQL between backticks.
+fn is_name(text: &str, also: &str) -> Result<(), String> {
+    match text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c)) {
+        true => Ok(()),
+        false => Err(format!("is '{text}'; it may hold letters, digits and {also} only")),
+    }
 }

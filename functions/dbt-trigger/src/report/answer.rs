@@ -68,6 +68,9 @@ impl Run {
             "counts": self.results.counts,
             "nodes": self.results.nodes,
         });
+        if let Some(version) = &self.project_version {
+            body["project_version"] = json!(version);
+        }
         if let Built::Changed(tables) = &self.built {
             body["changed_tables"] = json!(tables);
         }
@@ -129,6 +132,7 @@ mod tests {
             selection: Selection::default(),
             built: Built::All,
             started_at: OffsetDateTime::UNIX_EPOCH,
+            project_version: None,
         }
     }
 

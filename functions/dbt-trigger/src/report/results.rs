@@ -319,7 +319,7 @@ fn kind_and_name(unique_id: &str) -> (String, String) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use serde_json::json;
 
     use super::*;

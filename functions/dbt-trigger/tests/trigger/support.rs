@@ -172,10 +172,6 @@ impl Trigger {
         &self.address
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until the run has ended, and returns what is told about it then.
     pub fn wait_for_run(&self, run_id: &str) -> Value {
         eventually("the run ends", || {

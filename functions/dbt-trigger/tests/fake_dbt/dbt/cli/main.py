@@ -60,6 +60,8 @@ class dbtRunner:
 
     def parse(self, options, plan):
         record("parse")
+        # Held by the worker, as a large manifest would be.
+        dbtRunner.ballast = b"x" * (plan.get("ballast_mib", 0) << 20)
         time.sleep(plan.get("parse_seconds", 0))
         if "parse_error" in plan:
             raise RuntimeError(plan["parse_error"])
