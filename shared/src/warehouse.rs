@@ -9,10 +9,12 @@ mod commit;
 mod cursor;
 mod encode;
 mod error;
+mod lease;
 mod schema;
 mod settings;
 mod sql;
 mod stage;
+mod sweep;
 mod tables;
 mod value;
 
@@ -21,11 +23,13 @@ use google_cloud_bigquery::client::{BigQuery, Write};
 pub use google_cloud_bigquery::query::Row as ResultRow;
 use google_cloud_bigquery_v2::client::TableService;
 
-pub use commit::{Batch, CursorMove};
+pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key};
 pub use cursor::Cursor;
 pub use error::Error;
+pub use lease::{Acquired, Lease};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
+pub use sweep::{Sweep, Within};
 pub use value::{Row, Value, row_hash};
 
 /// Access to one dataset of raw tables.

@@ -5,7 +5,7 @@ mod tables;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mergemind_shared::warehouse::{Batch, Table, Warehouse};
+use mergemind_shared::warehouse::{Batch, Commit, Table, Warehouse};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -49,6 +49,7 @@ impl History {
         let mut batches = vec![Batch {
             table: &inner.runs,
             rows: vec![tables::run_row(entry, &inner.instance)],
+            whole: None,
         }];
         if let Some(run) = entry.ended() {
             batches.push(Batch {
@@ -59,14 +60,15 @@ impl History {
                     .iter()
                     .map(|node| tables::node_row(&run, node))
                     .collect(),
+                whole: None,
             });
         }
-        inner
-            .warehouse
-            .commit(batches, None)
-            .await
-            .map(|_| ())
-            .map_err(|e| e.to_string())
+        let commit = Commit {
+            batches,
+            ..Commit::default()
+        };
+        let written = inner.warehouse.commit(commit).await;
+        written.map(|_| ()).map_err(|e| e.to_string())
     }
 
     /// Marks runs that say that they are running, and can't be: their process was killed. `limit` is the

@@ -154,7 +154,7 @@ impl Records {
             history: history.map(|warehouse| History::new(warehouse, instance)),
             leases: warehouse
                 .zip(config.lease)
-                .map(|(warehouse, duration)| Leases::new(warehouse, instance, duration)),
+                .map(|(warehouse, duration)| Leases::new(warehouse, duration)),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The connector's settings.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mergemind_shared::Secret;
@@ -7,9 +8,13 @@ use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings as FunctionSettings;
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use crate::sync::Scope;
+use crate::streams::Streams;
+use crate::sync::discovery::Discovery;
+use crate::sync::{Options, Scope};
 
 /// Everything the connector is told.
 #[derive(Clone, Debug)]
@@ -28,12 +33,25 @@ pub struct Config {
     pub scopes: Vec<Scope>,
     /// Who runs dbt after a sync; `None`: nobody.
     pub dbt: Option<DbtTrigger>,
+    /// If the projects to sync are to be found, which ones.
+    pub discovery: Option<Discovery>,
+    /// What a sync is to do.
+    pub options: Options,
     /// Hours between scheduled syncs; passed on to dbt.
     pub interval_hours: f64,
-    /// After this time a sync stops at the next checkpoint; the next one goes on there.
-    pub deadline: Duration,
-    /// How far before the last sync's start the next one begins to look.
-    pub overlap: Duration,
+    /// After this time without a sign of life another process may sync.
+    pub lease: Duration,
+    /// How webhooks show that they come from GitLab.
+    pub webhook: WebhookSecrets,
+}
+
+/// What GitLab was told when a webhook was set up.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookSecrets {
+    /// The plain token.
+    pub token: Option<Secret>,
+    /// The signing token, `whsec_…`.
+    pub signing: Option<Secret>,
 }
 
 /// How to call dbt-trigger.
@@ -48,6 +66,9 @@ pub struct DbtTrigger {
     /// How long to wait for its answer; longer than dbt's own timeout.
     pub timeout: Duration,
 }
+
+/// Streams that everything else refers to.
+const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
 
 /// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time.
 const LEAST_OVERLAP: Duration = Duration::from_secs(120);
@@ -92,10 +113,11 @@ impl Config {
                 "full paths of single projects to sync; commas between",
             )
             .default(Vec::new());
-        if groups.is_empty() && projects.is_empty() {
+        let discovery = read_discovery(env);
+        if groups.is_empty() && projects.is_empty() && discovery.is_none() {
             env.problem(
                 "GITLAB_GROUPS",
-                "is not set, nor is GITLAB_PROJECTS; set one of them to full paths, such as my-company or my-company/my-project",
+                "is not set, nor is GITLAB_PROJECTS; set one of them to full paths, such as my-company or my-company/my-project, or AUTO_DISCOVER_PROJECTS to true",
             );
         }
         Self {
@@ -105,7 +127,9 @@ impl Config {
             gitlab_url,
             gitlab_token,
             scopes: scopes(env, groups, projects),
+            discovery,
             dbt: read_dbt(env),
+            options: read_options(env),
             interval_hours: env
                 .number(
                     "SYNC_INTERVAL_HOURS",
@@ -113,27 +137,196 @@ impl Config {
                 )
                 .range(0.25, 24.0 * 31.0)
                 .default(1.0),
-            deadline: env
+            lease: env
                 .duration(
-                    "SYNC_DEADLINE_SECONDS",
-                    "a sync stops cleanly after this time, and the next one goes on",
+                    "SYNC_LEASE_SECONDS",
+                    "how long after a killed sync another one may not begin",
                 )
-                .default(Duration::from_secs(50 * 60)),
-            overlap: env
-                .duration(
-                    "SYNC_OVERLAP_SECONDS",
-                    "how far before the last sync's start the next one looks again",
-                )
-                .check(|overlap| {
-                    if *overlap < LEAST_OVERLAP {
-                        return Err(
-                            "must be at least 2m: GitLab delays updates by up to a minute, and replicas lag".into(),
-                        );
-                    }
-                    Ok(())
-                })
-                .default(Duration::from_secs(5 * 60)),
+                .check(at_least(5))
+                .default(Duration::from_secs(120)),
+            webhook: read_webhook(env),
         }
+    }
+}
+
+fn at_least(seconds: u64) -> impl Fn(&Duration) -> Result<(), String> {
+    move |time| {
+        if time.as_secs() < seconds {
+            return Err(format!("must be at least {seconds} s"));
+        }
+        Ok(())
+    }
+}
+
+fn read_options(env: &mut Env) -> Options {
+    let hours = |env: &mut Env, name, description, default: f64| {
+        let hours = env.number(name, description).range(0.25, 24.0 * 366.0).default(default);
+        Duration::from_secs_f64(hours * 3600.0)
+    };
+    Options {
+        streams: read_streams(env),
+        start_date: read_start_date(env),
+        deadline: env
+            .duration(
+                "SYNC_DEADLINE_SECONDS",
+                "a sync stops cleanly after this time, and the next one goes on",
+            )
+            .default(Duration::from_secs(50 * 60)),
+        overlap: env
+            .duration(
+                "SYNC_OVERLAP_SECONDS",
+                "how far before the last sync's start the next one looks again",
+            )
+            .check(|overlap| {
+                if *overlap < LEAST_OVERLAP {
+                    return Err(
+                        "must be at least 2m: GitLab delays updates by up to a minute, and replicas lag".into(),
+                    );
+                }
+                Ok(())
+            })
+            .default(Duration::from_secs(5 * 60)),
+        max_records: env
+            .number(
+                "MAX_RECORDS_PER_SYNC",
+                "after so many rows a sync stops cleanly, and the next one goes on",
+            )
+            .range(1, u64::MAX)
+            .optional(),
+        reconcile_every: hours(
+            env,
+            "RECONCILE_INTERVAL_HOURS",
+            "how often rows that are gone in GitLab are looked for",
+            24.0,
+        ),
+        refresh_every: hours(
+            env,
+            "OPEN_MR_REFRESH_HOURS",
+            "how often open merge requests are read again, changed or not",
+            24.0,
+        ),
+        dimensions_every: hours(
+            env,
+            "DIMENSIONS_INTERVAL_HOURS",
+            "how often groups, labels and milestones are read whole",
+            24.0,
+        ),
+    }
+}
+
+/// The usual streams, with those that are switched on beside them, without those that are switched off.
+fn read_streams(env: &mut Env) -> BTreeSet<String> {
+    let streams = Streams::new();
+    let names = |usual: bool| {
+        let names: Vec<_> = streams
+            .all()
+            .filter(|stream| stream.usual == usual)
+            .map(|stream| stream.name())
+            .collect();
+        names.join(", ")
+    };
+    let on = env
+        .list(
+            "STREAMS",
+            &format!("streams to sync beside the usual ones: {}", names(false)),
+        )
+        .default(Vec::new());
+    let off = env
+        .list("STREAMS_OFF", "usual streams to leave out")
+        .default(Vec::new());
+    for (variable, wanted) in [("STREAMS", &on), ("STREAMS_OFF", &off)] {
+        for name in wanted.iter().filter(|name| streams.find(name).is_none()) {
+            let known = format!("usual ones are {}; others are {}", names(true), names(false));
+            env.problem(variable, format!("names {name}, which is no stream; {known}"));
+        }
+    }
+    for name in off.iter().filter(|name| NEEDED.contains(&name.as_str())) {
+        env.problem(
+            "STREAMS_OFF",
+            format!("names {name}, without which nothing else can be synced"),
+        );
+    }
+    let usual = streams
+        .all()
+        .filter(|stream| stream.usual)
+        .map(|stream| stream.name().to_owned());
+    usual.chain(on).filter(|name| !off.contains(name)).collect()
+}
+
+fn read_start_date(env: &mut Env) -> Option<OffsetDateTime> {
+    let text = env
+        .string(
+            "START_DATE",
+            "what was last updated before this day (2026-01-31) or time is left out",
+        )
+        .check(|text| {
+            parse_start(text).map(|_| ()).ok_or_else(|| {
+                format!("is '{text}'; it must be a day such as 2026-01-31 or a time such as 2026-01-31T12:00:00Z")
+            })
+        })
+        .optional()?;
+    parse_start(&text)
+}
+
+fn parse_start(text: &str) -> Option<OffsetDateTime> {
+    let whole = if text.len() == 10 {
+        format!("{text}T00:00:00Z")
+    } else {
+        text.to_owned()
+    };
+    OffsetDateTime::parse(&whole, &Rfc3339).ok()
+}
+
+fn read_discovery(env: &mut Env) -> Option<Discovery> {
+    let on = env
+        .bool(
+            "AUTO_DISCOVER_PROJECTS",
+            "sync the projects that the token's user is a member of",
+        )
+        .default(false);
+    let discovery = Discovery {
+        pattern: env
+            .string(
+                "PROJECT_NAME_PATTERN",
+                "of the discovered projects only those whose full path or name matches; * and ? stand for anything",
+            )
+            .optional(),
+        include_private: env
+            .bool("INCLUDE_PRIVATE_PROJECTS", "whether discovery takes private projects")
+            .default(true),
+        include_archived: env
+            .bool("INCLUDE_ARCHIVED", "whether discovery takes archived projects")
+            .default(false),
+        most: env
+            .number("MAX_PROJECTS_TO_SYNC", "how many projects discovery takes at most")
+            .range(1, 100_000)
+            .default(1000),
+    };
+    on.then_some(discovery)
+}
+
+fn read_webhook(env: &mut Env) -> WebhookSecrets {
+    WebhookSecrets {
+        token: env
+            .secret(
+                "GITLAB_WEBHOOK_TOKEN",
+                "the secret token of GitLab's webhooks; unset, none is accepted by it",
+            )
+            .optional(),
+        signing: env
+            .secret(
+                "GITLAB_WEBHOOK_SIGNING_TOKEN",
+                "the signing token of GitLab's webhooks, whsec_…",
+            )
+            .check(|secret| {
+                if !secret.expose().starts_with("whsec_") && secret.reference().is_none() {
+                    return Err(
+                        "must begin with whsec_; GitLab shows it when a webhook is given a signing token".into(),
+                    );
+                }
+                Ok(())
+            })
+            .optional(),
     }
 }
 

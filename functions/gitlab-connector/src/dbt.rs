@@ -3,65 +3,21 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use mergemind_shared::ApiError;
 use mergemind_shared::function::{Shutdown, TraceContext};
 use mergemind_shared::id_token::{IdTokens, SERVERLESS_AUTHORIZATION};
 use serde_json::{Value, json};
 
-use crate::config::{Config, DbtTrigger};
-use crate::streams::Streams;
-use crate::sync::Summary;
+use crate::config::DbtTrigger;
 
 /// Tries of a call that did not reach dbt-trigger.
 const ATTEMPTS: u32 = 4;
 
-/// Calls dbt-trigger and adds its answer to the sync's.
-///
-/// # Errors
-/// 502 `dbt_failed` if dbt failed or could not be called; the details hold the whole answer, since the
-/// sync itself is committed.
-pub async fn run_after(
-    config: &Config,
-    streams: &Streams,
-    summary: &Summary,
-    mut answer: Value,
-    trace: &TraceContext,
-    shutdown: &Shutdown,
-) -> Result<Value, ApiError> {
-    let Some(trigger) = &config.dbt else {
-        answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
-        return Ok(answer);
-    };
-    let order = json!({
-        "source": "gitlab-connector",
-        "action": "run_dbt",
-        "sync_info": {
-            "sync_id": summary.sync_id,
-            "sync_time": answer["started_at"],
-            "project_count": summary.rows("projects").0,
-            "interval_hours": config.interval_hours,
-            "changed_tables": summary.changed_tables(streams),
-        },
-    });
-    let (ok, said) = call(trigger, &order, trace, shutdown).await;
-    let message = said["message"]
-        .as_str()
-        .unwrap_or("dbt-trigger gave no reason")
-        .to_owned();
-    answer["dbt"] = said;
-    if ok {
-        return Ok(answer);
-    }
-    Err(ApiError::new(
-        StatusCode::BAD_GATEWAY,
-        "dbt_failed",
-        format!("the sync is committed, but dbt failed: {message}"),
-    )
-    .with_hint("mend what dbt names and call dbt-trigger, or wait for the next sync: no data is lost")
-    .with_details(answer))
+/// Calls dbt-trigger with what a sync did. Gives its answer, and whether it is a good one.
+pub async fn run(trigger: &DbtTrigger, sync_info: &Value, trace: &TraceContext, shutdown: &Shutdown) -> (bool, Value) {
+    let order = json!({"source": "gitlab-connector", "action": "run_dbt", "sync_info": sync_info});
+    call(trigger, &order, trace, shutdown).await
 }
 
-/// dbt-trigger's answer, and whether it is a good one.
 async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdown: &Shutdown) -> (bool, Value) {
     let failed = |message: String| {
         (

@@ -6,9 +6,9 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use mergemind_shared::ApiError;
 use mergemind_shared::function::{RequestBytes, Shutdown, TraceContext};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::sync::Syncer;
+use crate::sync::{Request, Syncer};
 
 /// All routes.
 pub fn routes(syncer: Syncer) -> Router {
@@ -24,7 +24,7 @@ async fn describe() -> Json<Value> {
     }))
 }
 
-/// `POST /`: one sync. The body may be empty or any JSON object, such as a scheduler's.
+/// `POST /`: one sync. The body may be empty, or narrow what is synced.
 async fn sync(
     State(syncer): State<Syncer>,
     Extension(shutdown): Extension<Shutdown>,
@@ -35,11 +35,16 @@ async fn sync(
     if let Some(tokens) = syncer.tokens() {
         tokens.check(&headers).await?;
     }
-    if !body.trim_ascii().is_empty() && !serde_json::from_slice::<Value>(&body).is_ok_and(|body| body.is_object()) {
-        return Err(ApiError::bad_request(
-            "invalid_json",
-            "the body is neither empty nor a JSON object",
-        ));
+    let mut body = object(&body)?;
+    let request = Request::take(&mut body)?;
+    syncer.sync(&request, shutdown, trace).await.map(Json)
+}
+
+/// A body that is empty or a JSON object.
+fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
     }
-    syncer.sync(shutdown, trace).await.map(Json)
+    serde_json::from_slice(body)
+        .map_err(|_| ApiError::bad_request("invalid_json", "the body is neither empty nor a JSON object"))
 }

@@ -1,24 +1,37 @@
-//! Rows and their cursor, in one transaction.
+//! Rows and their cursors, in one transaction.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::lease::Lease;
 use super::schema::Table;
-use super::sql::{self, CURSORS, Merge};
-use super::value::{Row, Value};
+use super::sql::{self, Merge, Names};
+use super::sweep::Sweep;
+use super::value::Row;
 use super::{Error, Warehouse};
 
 /// How often a transaction is tried that BigQuery rolls back because of a concurrent one.
 const ATTEMPTS: u32 = 6;
 
 /// Rows for one raw table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch<'a> {
     /// The table.
     pub table: &'a Table,
     /// Its rows; of several with one primary key the last counts.
     pub rows: Vec<Row>,
+    /// Of which parents these are all the rows.
+    pub whole: Option<Whole>,
+}
+
+/// Parents whose rows are all in a batch: what the table has of them beside is marked as deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The column that refers to the parent.
+    pub column: &'static str,
+    /// The parents' ids.
+    pub parents: Vec<i64>,
 }
 
 /// A cursor's step, which is only taken if it still is where it was.
@@ -36,42 +49,78 @@ pub struct CursorMove {
     pub at: Option<i64>,
 }
 
+/// A cursor that is set, whatever it was before, if the commit wrote any row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Takes the place of a stream.
+    pub stream: String,
+    /// The text.
+    pub cursor: String,
+}
+
+/// All that happens in one transaction, or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Commit<'a> {
+    /// Rows to upsert.
+    pub batches: Vec<Batch<'a>>,
+    /// Rows to mark as deleted; after the batches, in this order.
+    pub sweeps: Vec<Sweep<'a>>,
+    /// Steps of cursors.
+    pub cursor: Option<CursorMove>,
+    /// What to remember if anything was written.
+    pub mark: Option<Mark>,
+    /// The right to write, which must not have been lost meanwhile.
+    pub lease: Option<Lease>,
+}
+
+/// How many rows a commit inserted, changed or marked as deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// For each batch.
+    pub batches: Vec<u64>,
+    /// For each sweep.
+    pub sweeps: Vec<u64>,
+}
+
 impl Warehouse {
-    /// Upserts rows and moves their cursor: all of it happens, or nothing.
+    /// Upserts rows, marks what is gone, and moves cursors: all of it happens, or nothing.
     ///
-    /// A row whose values are those in the table already is not written. The result tells, for each
-    /// batch, how many rows were inserted or changed.
+    /// A row whose values are those in the table already is not written.
     ///
     /// # Errors
-    /// [`Error::CursorMoved`] if another sync was faster; otherwise whatever BigQuery says. Nothing was
-    /// written then, unless the connection broke during the commit itself, and then the cursor tells.
-    pub async fn commit(&self, batches: Vec<Batch<'_>>, cursor: Option<&CursorMove>) -> Result<Vec<u64>, Error> {
+    /// [`Error::CursorMoved`] if another sync was faster, [`Error::LeaseLost`] if another one has the
+    /// lease now; otherwise whatever BigQuery says. Nothing was written then, unless the connection broke
+    /// during the commit itself, and then the cursor tells.
+    pub async fn commit(&self, commit: Commit<'_>) -> Result<Written, Error> {
         let begun = Instant::now();
         let synced_at = unique_now();
-        let batches: Vec<Batch> = batches
-            .into_iter()
-            .map(|batch| Batch {
-                table: batch.table,
-                rows: last_of_each_key(batch.table, batch.rows),
-            })
-            .collect();
+        let batches: Vec<Batch> = commit.batches.into_iter().map(last_of_each_key).collect();
         let mut merges = Vec::new();
-        let mut places = Vec::new();
         for batch in &batches {
-            if batch.rows.is_empty() {
-                places.push(None);
-                continue;
-            }
-            let stage = self.stage(batch.table, &batch.rows, synced_at).await?;
-            places.push(Some(merges.len()));
+            let stage = if batch.rows.is_empty() {
+                None
+            } else {
+                Some(self.name_of(&self.stage(batch.table, &batch.rows, synced_at).await?))
+            };
             merges.push(Merge {
                 table: batch.table,
                 raw: self.name_of(batch.table.name),
-                stage: self.name_of(&stage),
+                stage,
                 rows: &batch.rows,
+                whole: batch.whole.as_ref(),
             });
         }
-        let script = sql::commit(&merges, &self.name_of(CURSORS), cursor, synced_at);
+        let script = sql::commit(
+            &merges,
+            &commit.sweeps,
+            &sql::Also {
+                cursor: commit.cursor.as_ref(),
+                mark: commit.mark.as_ref(),
+                lease: commit.lease.as_ref(),
+            },
+            synced_at,
+            &Names(&|table: &str| self.name_of(table)),
+        );
         let staged = begun.elapsed();
         let rows = self.run_transaction(&script).await?;
         tracing::debug!(
@@ -83,19 +132,22 @@ impl Warehouse {
         let row = rows
             .first()
             .ok_or_else(|| Error::Answer("a commit returned no counts".into()))?;
-        places
-            .into_iter()
-            .map(|place| match place {
-                None => Ok(0),
-                Some(index) => {
-                    let count: i64 = row.get(format!("n{index}").as_str())?;
-                    Ok(count.unsigned_abs())
-                }
-            })
-            .collect()
+        let count = |name: String| -> Result<u64, Error> {
+            let count: i64 = row.get(name.as_str())?;
+            Ok(count.unsigned_abs())
+        };
+        Ok(Written {
+            batches: (0..batches.len())
+                .map(|n| count(format!("n{n}")))
+                .collect::<Result<_, _>>()?,
+            sweeps: (0..commit.sweeps.len())
+                .map(|n| count(format!("s{n}")))
+                .collect::<Result<_, _>>()?,
+        })
     }
 
-    async fn run_transaction(&self, script: &str) -> Result<Vec<google_cloud_bigquery::query::Row>, Error> {
+    /// Runs a script that is a transaction, again if BigQuery rolled it back for the sake of another.
+    pub(super) async fn run_transaction(&self, script: &str) -> Result<Vec<google_cloud_bigquery::query::Row>, Error> {
         let mut attempt = 1;
         loop {
             match self.query(script).await {
@@ -111,24 +163,22 @@ impl Warehouse {
     }
 }
 
-/// BigQuery refuses a MERGE in which two source rows meet one target row.
-fn last_of_each_key(table: &Table, rows: Vec<Row>) -> Vec<Row> {
-    let Some(key) = table.position(table.primary_key) else {
-        return rows;
-    };
-    let mut places: HashMap<i64, usize> = HashMap::with_capacity(rows.len());
-    let mut kept: Vec<Row> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Value::Int(id) = row[key] else { continue };
-        match places.get(&id) {
+/// BigQuery refuses a MERGE in which two source rows meet one target row. A row without a whole key
+/// can't be told from others and is left out.
+pub fn last_of_each_key(batch: Batch<'_>) -> Batch<'_> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(batch.rows.len());
+    let mut kept: Vec<Row> = Vec::with_capacity(batch.rows.len());
+    for row in batch.rows {
+        let Some(key) = batch.table.key_of(&row) else { continue };
+        match places.get(&key) {
             Some(place) => kept[*place] = row,
             None => {
-                places.insert(id, kept.len());
+                places.insert(key, kept.len());
                 kept.push(row);
             }
         }
     }
-    kept
+    Batch { rows: kept, ..batch }
 }
 
 /// The current time in microseconds, but never the same twice in this process: it marks one commit.
@@ -145,6 +195,7 @@ fn unique_now() -> i64 {
 mod tests {
     use super::*;
     use crate::warehouse::schema::{Column, Kind};
+    use crate::warehouse::value::Value;
 
     #[test]
     fn of_rows_with_one_key_the_last_counts() {
@@ -156,15 +207,25 @@ mod tests {
         let table = Table {
             name: "t",
             description: "",
-            columns: vec![column("id", Kind::Int64), column("v", Kind::String)],
-            primary_key: "id",
+            columns: vec![
+                column("id", Kind::Int64),
+                column("name", Kind::String),
+                column("v", Kind::String),
+            ],
+            primary_key: &["id", "name"],
             version: None,
             partition_by: None,
             cluster_by: &[],
         };
-        let row = |id, v: &str| vec![Value::Int(id), Value::Text(v.into())];
-        let kept = last_of_each_key(&table, vec![row(1, "a"), row(2, "b"), row(1, "c")]);
-        assert_eq!(kept, vec![row(1, "c"), row(2, "b")]);
+        let row = |id, name: &str, v: &str| vec![Value::Int(id), Value::Text(name.into()), Value::Text(v.into())];
+        let nameless = vec![Value::Int(1), Value::Null, Value::Text("x".into())];
+        let rows = vec![row(1, "m", "a"), row(1, "n", "b"), nameless, row(1, "m", "c")];
+        let batch = Batch {
+            table: &table,
+            rows,
+            whole: None,
+        };
+        assert_eq!(last_of_each_key(batch).rows, vec![row(1, "m", "c"), row(1, "n", "b")]);
     }
 
     #[test]

@@ -160,7 +160,7 @@ mod tests {
                 column("text", Kind::String),
                 column("labels", Kind::StringArray),
             ],
-            primary_key: "id",
+            primary_key: &["id"],
             version: None,
             partition_by: None,
             cluster_by: &[],

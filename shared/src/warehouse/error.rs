@@ -16,6 +16,9 @@ pub enum Error {
     /// Another sync committed this cursor first; nothing of this commit was written.
     #[error("the cursor moved meanwhile: another sync has committed it, so this one wrote nothing")]
     CursorMoved,
+    /// The lease expired and another one took it; nothing of this commit was written.
+    #[error("another sync has taken over the lease, so this one wrote nothing")]
+    LeaseLost,
     /// BigQuery refused a statement, or could not be asked.
     #[error("BigQuery refused a statement: {0}")]
     Query(String),
@@ -60,6 +63,9 @@ impl From<QueryError> for Error {
         }
         if message.contains(super::sql::CURSOR_MOVED) {
             return Self::CursorMoved;
+        }
+        if message.contains(super::sql::LEASE_LOST) {
+            return Self::LeaseLost;
         }
         Self::Query(message)
     }

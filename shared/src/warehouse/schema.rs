@@ -1,5 +1,7 @@
 //! What a table looks like: the part of BigQuery's type system that raw tables use.
 
+use super::value::{Row, Value};
+
 /// BigQuery column types that raw tables use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -60,8 +62,8 @@ pub struct Table {
     pub name: &'static str,
     pub description: &'static str,
     pub columns: Vec<Column>,
-    /// One row per value of this column.
-    pub primary_key: &'static str,
+    /// One row per combination of these columns' values, none of which is NULL.
+    pub primary_key: &'static [&'static str],
     /// An older value of this column never overwrites a newer one.
     pub version: Option<&'static str>,
     /// An immutable TIMESTAMP, partitioned by month: merges then read only the months of their own rows.
@@ -92,6 +94,21 @@ impl Table {
     /// All columns, the table's own first.
     pub fn all_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().chain(SYSTEM_COLUMNS.iter())
+    }
+
+    /// What tells a row from all others, as text; `None` if a part of the key is NULL.
+    pub fn key_of(&self, row: &Row) -> Option<String> {
+        let mut key = String::new();
+        for name in self.primary_key {
+            match &row[self.position(name)?] {
+                Value::Int(id) => key.push_str(&id.to_string()),
+                // The length keeps ("ab", "c") and ("a", "bc") apart.
+                Value::Text(text) => key.push_str(&format!("{}:{text}", text.len())),
+                _ => return None,
+            }
+            key.push('/');
+        }
+        Some(key)
     }
 
     /// Position of a column among the table's own.

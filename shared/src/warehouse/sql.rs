@@ -1,14 +1,31 @@
 //! The statements, as text. Everything here is a pure function, so that a test can read it.
 
-use super::commit::CursorMove;
+use super::commit::{CursorMove, Mark, Whole};
+use super::lease::Lease;
 use super::schema::Table;
+use super::sweep::{Sweep, numbers};
 use super::value::{Row, Value};
 
 /// What the compare-and-set of a cursor says when it fails; recognised again in BigQuery's error.
 pub(super) const CURSOR_MOVED: &str = "mergemind: cursor moved";
 
+/// What a commit says whose lease another one has taken.
+pub(super) const LEASE_LOST: &str = "mergemind: lease lost";
+
 /// The table of cursors.
 pub(super) const CURSORS: &str = "_cursors";
+
+/// The table of leases.
+pub(super) const LEASES: &str = "_leases";
+
+/// How queries name a table.
+pub(super) struct Names<'a>(pub &'a dyn Fn(&str) -> String);
+
+impl Names<'_> {
+    pub fn of(&self, table: &str) -> String {
+        (self.0)(table)
+    }
+}
 
 /// A GoogleSQL string literal in single quotes.
 pub(super) fn literal(text: &str) -> String {
@@ -27,50 +44,143 @@ pub(super) fn literal(text: &str) -> String {
     out
 }
 
-/// One stage table and the raw table that it is merged into.
+/// Rows for one raw table, and the stage table that holds them.
 pub(super) struct Merge<'a> {
     pub table: &'a Table,
     pub raw: String,
-    pub stage: String,
+    /// `None` if there are no rows.
+    pub stage: Option<String>,
     /// The rows that are in the stage; they tell which partitions to look at.
     pub rows: &'a [Row],
+    pub whole: Option<&'a Whole>,
 }
 
-/// The script that merges stages, advances the cursor, drops the stages, and counts what was written.
+/// What a transaction holds beside rows.
+#[derive(Default)]
+pub(super) struct Also<'a> {
+    pub cursor: Option<&'a CursorMove>,
+    pub mark: Option<&'a Mark>,
+    pub lease: Option<&'a Lease>,
+}
+
+/// The script that merges stages, marks what is gone, advances the cursor, drops the stages, and counts
+/// what was written.
 ///
 /// `synced_at` (microseconds) marks the rows of exactly this commit.
-pub(super) fn commit(merges: &[Merge], cursors: &str, cursor: Option<&CursorMove>, synced_at: i64) -> String {
+pub(super) fn commit(merges: &[Merge], sweeps: &[Sweep], also: &Also, synced_at: i64, names: &Names) -> String {
+    let cursors = names.of(CURSORS);
     let mut script = String::from("BEGIN TRANSACTION;\n");
-    if let Some(cursor) = cursor {
-        script.push_str(&expect_cursor(cursors, cursor));
+    if let Some(lease) = also.lease {
+        script.push_str(&expect_lease(&names.of(LEASES), lease));
+    }
+    if let Some(cursor) = also.cursor {
+        script.push_str(&expect_cursor(&cursors, cursor));
     }
     for merge in merges {
-        script.push_str(&merge_statement(merge));
+        if let Some(stage) = &merge.stage {
+            script.push_str(&merge_statement(merge, stage));
+        }
+        if let Some(whole) = merge.whole.filter(|whole| !whole.parents.is_empty()) {
+            script.push_str(&mark_the_rest(merge, whole, synced_at));
+        }
     }
-    if let Some(cursor) = cursor {
-        script.push_str(&set_cursor(cursors, cursor, synced_at));
+    for sweep in sweeps {
+        script.push_str(&format!(
+            "UPDATE {} SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE {};\n",
+            names.of(sweep.table.name),
+            sweep.condition(names)
+        ));
+    }
+    let counts = counts(merges, sweeps, synced_at, names);
+    if let Some(mark) = also.mark.filter(|_| !counts.is_empty()) {
+        script.push_str(&set_mark(&cursors, mark, &counts, synced_at));
+    }
+    if let Some(cursor) = also.cursor {
+        script.push_str(&set_cursor(&cursors, cursor, synced_at));
     }
     script.push_str("COMMIT TRANSACTION;\n");
-    for merge in merges {
-        script.push_str(&format!("DROP TABLE {};\n", merge.stage));
+    for stage in merges.iter().filter_map(|merge| merge.stage.as_ref()) {
+        script.push_str(&format!("DROP TABLE {stage};\n"));
     }
-    let counts: Vec<String> = merges
-        .iter()
-        .enumerate()
-        .map(|(index, merge)| {
-            format!(
-                "(SELECT COUNT(*) FROM {} WHERE _synced_at = TIMESTAMP_MICROS({synced_at}){}) AS n{index}",
-                merge.raw,
-                months(merge, "")
-            )
-        })
-        .collect();
     if counts.is_empty() {
-        script.push_str("SELECT 0 AS n0");
+        script.push_str("SELECT 0 AS nothing");
     } else {
-        script.push_str(&format!("SELECT {}", counts.join(", ")));
+        let named: Vec<String> = counts.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
+        script.push_str(&format!("SELECT {}", named.join(", ")));
     }
     script
+}
+
+/// For each batch `n0` …, for each sweep `s0` …: a query for the number of rows that this commit wrote.
+fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> Vec<(String, String)> {
+    let of_merges = merges.iter().enumerate().map(|(index, merge)| {
+        let parents = merge.whole.filter(|whole| !whole.parents.is_empty());
+        let narrow = match parents {
+            Some(whole) => format!(" AND {} IN ({})", whole.column, numbers(&whole.parents)),
+            None => months(merge, ""),
+        };
+        let sql = format!(
+            "(SELECT COUNT(*) FROM {} WHERE _synced_at = TIMESTAMP_MICROS({synced_at}){narrow})",
+            merge.raw
+        );
+        (format!("n{index}"), sql)
+    });
+    let of_sweeps = sweeps.iter().enumerate().map(|(index, sweep)| {
+        let sql = format!(
+            "(SELECT COUNT(*) FROM {} WHERE _deleted AND _synced_at = TIMESTAMP_MICROS({synced_at}))",
+            names.of(sweep.table.name)
+        );
+        (format!("s{index}"), sql)
+    });
+    of_merges.chain(of_sweeps).collect()
+}
+
+/// Rows of the parents that are not in the stage are gone in GitLab.
+fn mark_the_rest(merge: &Merge, whole: &Whole, synced_at: i64) -> String {
+    let not_staged = match &merge.stage {
+        None => String::new(),
+        Some(stage) => {
+            let keys: Vec<String> = merge
+                .table
+                .primary_key
+                .iter()
+                .map(|key| format!("S.{key} = T.{key}"))
+                .collect();
+            format!(" AND NOT EXISTS (SELECT 1 FROM {stage} S WHERE {})", keys.join(" AND "))
+        }
+    };
+    format!(
+        "UPDATE {} T SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE NOT T._deleted AND T.{} IN ({}){not_staged};\n",
+        merge.raw,
+        whole.column,
+        numbers(&whole.parents)
+    )
+}
+
+/// Fails the transaction if another one has taken the lease.
+fn expect_lease(leases: &str, lease: &Lease) -> String {
+    format!(
+        "SELECT IF(COUNT(*) = 1, 1, ERROR('{LEASE_LOST}')) FROM {leases} WHERE name = {} AND holder = {};\n",
+        literal(&lease.name),
+        literal(&lease.holder)
+    )
+}
+
+/// Remembers something if any of the counts is above zero.
+fn set_mark(cursors: &str, mark: &Mark, counts: &[(String, String)], synced_at: i64) -> String {
+    let sum = counts
+        .iter()
+        .map(|(_, sql)| sql.as_str())
+        .collect::<Vec<_>>()
+        .join(" + ");
+    let cursor = literal(&mark.cursor);
+    format!(
+        "MERGE {cursors} T USING (SELECT {} AS stream, '' AS scope FROM (SELECT {sum} AS n) WHERE n > 0) S\n\
+         ON T.stream = S.stream AND T.scope = S.scope\n\
+         WHEN MATCHED THEN UPDATE SET cursor = {cursor}, committed_at = TIMESTAMP_MICROS({synced_at})\n\
+         WHEN NOT MATCHED THEN INSERT (stream, scope, cursor, cursor_at, committed_at) VALUES (S.stream, S.scope, {cursor}, NULL, TIMESTAMP_MICROS({synced_at}));\n",
+        literal(&mark.stream)
+    )
 }
 
 /// Fails the transaction unless the cursor is where this sync left it.
@@ -101,9 +211,13 @@ fn set_cursor(cursors: &str, cursor: &CursorMove, synced_at: i64) -> String {
     )
 }
 
-fn merge_statement(merge: &Merge) -> String {
+fn merge_statement(merge: &Merge, stage: &str) -> String {
     let table = merge.table;
-    let key = table.primary_key;
+    let keys: Vec<String> = table
+        .primary_key
+        .iter()
+        .map(|key| format!("T.{key} = S.{key}"))
+        .collect();
     let names: Vec<&str> = table.all_columns().map(|column| column.name).collect();
     let not_older = table
         .version
@@ -111,16 +225,16 @@ fn merge_statement(merge: &Merge) -> String {
         .unwrap_or_default();
     let updates: Vec<String> = names
         .iter()
-        .filter(|name| **name != key)
+        .filter(|name| !table.primary_key.contains(*name))
         .map(|name| format!("{name} = S.{name}"))
         .collect();
     let values: Vec<String> = names.iter().map(|name| format!("S.{name}")).collect();
     format!(
-        "MERGE {} T USING {} S\nON T.{key} = S.{key}{}\n\
+        "MERGE {} T USING {stage} S\nON {}{}\n\
          WHEN MATCHED AND (T._row_hash != S._row_hash OR T._deleted){not_older} THEN UPDATE SET {}\n\
          WHEN NOT MATCHED THEN INSERT ({}) VALUES ({});\n",
         merge.raw,
-        merge.stage,
+        keys.join(" AND "),
         months(merge, "T."),
         updates.join(", "),
         names.join(", "),
@@ -182,7 +296,7 @@ mod tests {
                     description: "",
                 },
             ],
-            primary_key: "id",
+            primary_key: &["id"],
             version: Some("updated_at"),
             partition_by: Some("created_at"),
             cluster_by: &["id"],
@@ -190,12 +304,14 @@ mod tests {
     }
 
     fn merge(table: &Table, rows: &[Row]) -> String {
-        merge_statement(&Merge {
+        let merge = Merge {
             table,
             raw: "`r`".into(),
-            stage: "`s`".into(),
+            stage: Some("`s`".into()),
             rows,
-        })
+            whole: None,
+        };
+        merge_statement(&merge, "`s`")
     }
 
     #[test]
@@ -213,5 +329,36 @@ mod tests {
     fn a_row_without_a_partition_is_looked_for_everywhere() {
         let row = vec![Value::Int(1), Value::Time(5), Value::Null];
         assert!(!merge(&table(), &[row]).contains("BETWEEN"));
+    }
+
+    #[test]
+    fn what_a_parent_no_longer_has_is_marked() {
+        let table = table();
+        let whole = Whole {
+            column: "parent_id",
+            parents: vec![7, 8],
+        };
+        let row = vec![Value::Int(1), Value::Time(5), Value::Time(5)];
+        let rows = [row];
+        let mut merge = Merge {
+            table: &table,
+            raw: "`r`".into(),
+            stage: Some("`s`".into()),
+            rows: &rows,
+            whole: Some(&whole),
+        };
+        let names = Names(&|name| format!("`{name}`"));
+        let script = |merge: &Merge| commit(std::slice::from_ref(merge), &[], &Also::default(), 9, &names);
+        let sql = script(&merge);
+        assert!(
+            sql.contains("T.parent_id IN (7, 8) AND NOT EXISTS (SELECT 1 FROM `s` S WHERE S.id = T.id)"),
+            "{sql}"
+        );
+        (merge.stage, merge.rows) = (None, &[]);
+        let sql = script(&merge);
+        assert!(
+            sql.contains("T.parent_id IN (7, 8);") && !sql.contains("MERGE"),
+            "{sql}"
+        );
     }
 }

@@ -8,11 +8,10 @@ use google_cloud_bigquery_v2::model::{
 };
 use google_cloud_gax::options::RequestOptionsBuilder;
 
-use super::cursor;
 use super::error::NO_CREDENTIALS;
 use super::schema::{Column, Table};
-use super::sql::{self, CURSORS};
-use super::{Error, Warehouse};
+use super::sql::{self, CURSORS, LEASES};
+use super::{Error, Warehouse, cursor, lease};
 
 /// How long the first question to BigQuery may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
@@ -39,6 +38,9 @@ impl Warehouse {
         let exists = |table: &str| existing.iter().any(|(name, _)| name == table);
         if !exists(CURSORS) {
             self.create(self.described(CURSORS, cursor::COLUMNS.iter())).await?;
+        }
+        if !exists(LEASES) {
+            self.create(self.described(LEASES, lease::COLUMNS.iter())).await?;
         }
         for table in tables {
             let name = self.name_of(table.name);

@@ -5,20 +5,43 @@ use std::collections::BTreeMap;
 use local_stack::{Gitlab, Warehouse};
 use serde_json::{Map, Value, json};
 
-/// The raw tables.
-pub const TABLES: [&str; 5] = ["projects", "users", "merge_requests", "mr_notes", "pipelines"];
+/// The raw tables that are always synced.
+pub const TABLES: [&str; 13] = [
+    "groups",
+    "projects",
+    "users",
+    "labels",
+    "milestones",
+    "merge_requests",
+    "mr_approvals",
+    "mr_reviewers",
+    "mr_assignees",
+    "mr_labels",
+    "mr_notes",
+    "pipelines",
+    "issues",
+];
+
+/// Columns that make up a table's key.
+fn key_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "mr_approvals" | "mr_reviewers" | "mr_assignees" => &["merge_request_id", "user_id"],
+        "mr_labels" => &["merge_request_id", "label_id"],
+        _ => &["id"],
+    }
+}
 
 /// Panics with the first differences, if there are any.
 pub fn assert_equal_to_gitlab(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &str) {
     for table in TABLES {
-        let expected = by_id(gitlab.rows(table).expect("GitLab's rows"));
-        let actual = by_id(warehouse_rows(warehouse, dataset, table));
+        let expected = by_key(key_of(table), gitlab.rows(table).expect("GitLab's rows"));
+        let actual = by_key(key_of(table), warehouse_rows(warehouse, dataset, table));
         assert!(
             !expected.is_empty(),
             "GitLab has no {table}: the test would prove nothing"
         );
-        let missing: Vec<_> = expected.keys().filter(|id| !actual.contains_key(id)).take(5).collect();
-        let extra: Vec<_> = actual.keys().filter(|id| !expected.contains_key(id)).take(5).collect();
+        let missing: Vec<_> = expected.keys().filter(|id| !actual.contains_key(*id)).take(5).collect();
+        let extra: Vec<_> = actual.keys().filter(|id| !expected.contains_key(*id)).take(5).collect();
         assert!(
             missing.is_empty() && extra.is_empty(),
             "{table}: missing {missing:?}, too many {extra:?}"
@@ -29,13 +52,16 @@ pub fn assert_equal_to_gitlab(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &
     }
 }
 
-fn by_id(rows: Vec<Value>) -> BTreeMap<i64, Value> {
+fn by_key(key: &[&str], rows: Vec<Value>) -> BTreeMap<String, Value> {
     let count = rows.len();
-    let map: BTreeMap<i64, Value> = rows
-        .into_iter()
-        .map(|row| (row["id"].as_i64().expect("an id"), row))
-        .collect();
-    assert_eq!(map.len(), count, "an id stands twice");
+    let text = |row: &Value| {
+        key.iter()
+            .map(|name| row[name].to_string())
+            .collect::<Vec<_>>()
+            .join("/")
+    };
+    let map: BTreeMap<String, Value> = rows.into_iter().map(|row| (text(&row), row)).collect();
+    assert_eq!(map.len(), count, "a key stands twice");
     map
 }
 

@@ -48,6 +48,11 @@ pub fn print_cursor(at: Instant) -> String {
     format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}.{nanos:09} UTC")
 }
 
+/// `2026-07-28 08:49:47 UTC`: how GitLab's webhooks print instants.
+pub fn print_hook(at: Instant) -> String {
+    print(at).replacen('T', " ", 1).replace('Z', " UTC")
+}
+
 /// `Tue, 28 Jul 2026 08:49:47 GMT`, for HTTP headers.
 pub fn print_http(at: Instant) -> String {
     let Civil { year, month, day } = civil(at);

@@ -6,5 +6,7 @@ pub mod graphql;
 pub mod instant;
 pub mod journal;
 pub mod random;
+pub mod rest;
 pub mod server;
 pub mod truth;
+pub mod webhooks;

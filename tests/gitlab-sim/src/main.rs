@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use gitlab_sim::data::Version;
 use gitlab_sim::generate::Sizes;
 use gitlab_sim::instant::{self, HOUR};
 use gitlab_sim::journal::Journal;
@@ -27,6 +28,9 @@ struct Arguments {
     /// Merge requests that the token may see; some hidden ones come on top
     #[arg(long, default_value_t = 2000)]
     merge_requests: u32,
+    /// The version of GitLab to play: 15.0 lacks the newer fields of the GraphQL schema
+    #[arg(long, value_enum, default_value_t = Schema::New)]
+    schema: Schema,
     /// How far back the data goes
     #[arg(long, default_value_t = 18)]
     months: u32,
@@ -50,7 +54,16 @@ struct Arguments {
 #[derive(Clone, Copy, ValueEnum)]
 enum Edition {
     Ee,
+    #[value(alias = "foss")]
     Ce,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Schema {
+    #[value(name = "15.0")]
+    Old,
+    #[value(name = "19.2")]
+    New,
 }
 
 #[tokio::main]
@@ -78,9 +91,13 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         enterprise: matches!(arguments.edition, Edition::Ee),
         anchor: arguments.anchor.unwrap_or(now - now.rem_euclid(HOUR)),
     };
-    let (journal, world) = match &arguments.journal {
+    let (journal, mut world) = match &arguments.journal {
         Some(path) => Journal::open(path, &sizes)?,
         None => Journal::none(&sizes),
+    };
+    world.version = match arguments.schema {
+        Schema::Old => Version::Old,
+        Schema::New => Version::New,
     };
     let listener = tokio::net::TcpListener::bind((arguments.host, arguments.port))
         .await

@@ -1,6 +1,10 @@
 //! The rows that a warehouse should hold after a sync: the columns of the connector's raw tables, written
 //! down a second time and from GitLab's side, so that a test compares two independent opinions.
 
+mod chosen;
+mod planning;
+mod scope;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -10,6 +14,9 @@ use crate::data::{
     merge_request_url, note_url,
 };
 use crate::instant::{Instant, print, print_date};
+use crate::rest;
+
+pub use scope::rows_in_group;
 
 /// The rows of one raw table that the token may see; `None` if there is no such table.
 pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Value>> {
@@ -37,28 +44,68 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             .filter(|row| here(row.project))
             .map(pipeline_row)
             .collect(),
-        "users" => {
-            let mut ids: BTreeSet<u64> = BTreeSet::new();
-            for row in visible() {
-                ids.extend(row.author.into_iter().chain(row.merge_user));
-                ids.extend(row.assignees.iter().chain(&row.approved_by));
-                ids.extend(row.reviewers.iter().map(|reviewer| reviewer.user));
-                ids.extend(notes(world, row).filter_map(|note| note.author));
-            }
-            ids.extend(
-                world
-                    .pipelines
-                    .iter()
-                    .filter(|row| here(row.project))
-                    .filter_map(|row| row.user),
-            );
-            ids.into_iter()
-                .filter_map(|id| world.users.get(id))
-                .map(user_row)
-                .collect()
-        }
-        _ => return None,
+        "users" => users(world, &here),
+        "mr_approvals" | "mr_assignees" | "mr_labels" | "mr_reviewers" => visible()
+            .flat_map(|row| planning::relations(world, table, row))
+            .collect(),
+        "issues" => world
+            .issues
+            .iter()
+            .filter(|row| here(row.project))
+            .map(|row| planning::issue_row(world, row))
+            .collect(),
+        "issue_notes" => world
+            .issues
+            .iter()
+            .filter(|row| here(row.project))
+            .flat_map(|row| chosen::issue_note_rows(world, row))
+            .collect(),
+        "mr_diff_files" => visible().flat_map(chosen::diff_rows).collect(),
+        "groups" => world
+            .groups
+            .iter()
+            .filter(|_| project.is_none())
+            .map(planning::group_row)
+            .collect(),
+        "labels" => world
+            .labels
+            .iter()
+            .filter(|row| project.is_none() || row.owner.project() == project)
+            .map(planning::label_row)
+            .collect(),
+        "milestones" => world
+            .milestones
+            .iter()
+            .filter(|row| project.is_none() || row.owner.project() == project)
+            .map(|row| planning::milestone_row(world, row))
+            .collect(),
+        _ => return rest::rows(world, table, project),
     })
+}
+
+/// Those whom merge requests, their notes, issues and pipelines of the wanted projects refer to.
+fn users(world: &World, here: &dyn Fn(u64) -> bool) -> Vec<Value> {
+    let mut ids: BTreeSet<u64> = BTreeSet::new();
+    for row in world
+        .merge_requests
+        .iter()
+        .filter(|row| !row.hidden && here(row.project))
+    {
+        ids.extend(row.author.into_iter().chain(row.merge_user));
+        ids.extend(row.assignees.iter().chain(&row.approved_by));
+        ids.extend(row.reviewers.iter().map(|reviewer| reviewer.user));
+        ids.extend(notes(world, row).filter_map(|note| note.author));
+    }
+    for row in world.issues.iter().filter(|row| here(row.project)) {
+        ids.insert(row.author);
+        ids.extend(&row.assignees);
+    }
+    let pipelines = world.pipelines.iter().filter(|row| here(row.project));
+    ids.extend(pipelines.filter_map(|row| row.user));
+    ids.into_iter()
+        .filter_map(|id| world.users.get(id))
+        .map(user_row)
+        .collect()
 }
 
 fn notes<'a>(world: &'a World, row: &'a MergeRequest) -> impl Iterator<Item = &'a Note> {
@@ -96,13 +143,7 @@ fn user_row(row: &User) -> Value {
 fn merge_request_row(world: &World, row: &MergeRequest) -> Value {
     let milestone = row.milestone.and_then(|id| world.milestones.get(id));
     let head = row.head_pipeline.and_then(|id| world.pipelines.get(id));
-    let mut labels: Vec<&str> = row
-        .labels
-        .iter()
-        .filter_map(|id| world.labels.get(*id))
-        .map(|label| label.title.as_str())
-        .collect();
-    labels.sort_unstable();
+    let labels = planning::titles(world, &row.labels);
     let left = row.approvals_required.saturating_sub(row.approved_by.len() as u32);
     let mut json = json!({
         "id": row.id, "iid": row.iid, "project_id": row.project, "title": row.title.read(),

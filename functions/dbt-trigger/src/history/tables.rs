@@ -1,7 +1,6 @@
 //! The two tables, and a run as their rows.
 
 use mergemind_shared::warehouse::{Column, Kind, Row, Table, Value};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::report::{Built, Node, Run};
@@ -24,7 +23,6 @@ pub fn runs() -> Table {
         name: RUNS,
         description: "One row for each run of dbt, written when it begins and when it ends.",
         columns: vec![
-            column("id", Kind::Int64, "A number made of run_id."),
             column(
                 "run_id",
                 Kind::String,
@@ -70,7 +68,7 @@ pub fn runs() -> Table {
             ),
             column("instance", Kind::String, "The process of dbt-trigger."),
         ],
-        primary_key: "id",
+        primary_key: &["run_id"],
         version: None,
         partition_by: Some("queued_at"),
         cluster_by: &[],
@@ -83,7 +81,6 @@ pub fn nodes() -> Table {
         name: "_dbt_run_nodes",
         description: "One row for each node of each run of dbt.",
         columns: vec![
-            column("id", Kind::Int64, "A number made of run_id and node."),
             column("run_id", Kind::String, "The run."),
             column("node", Kind::String, "dbt's unique id."),
             column("name", Kind::String, "Its short name."),
@@ -102,7 +99,7 @@ pub fn nodes() -> Table {
                 "Of what did not go well: the file with its SQL.",
             ),
         ],
-        primary_key: "id",
+        primary_key: &["run_id", "node"],
         version: None,
         partition_by: Some("run_started_at"),
         cluster_by: &[],
@@ -126,7 +123,6 @@ pub fn run_row(entry: &Entry, instance: &str) -> Row {
     };
     let ended_at = run.map(|run| run.started_at + run.elapsed);
     vec![
-        Value::Int(id(&[&entry.run_id])),
         Value::Text(entry.run_id.clone()),
         Value::Text(run.map_or("running", Run::status).into()),
         Value::Text(entry.action.name().into()),
@@ -159,7 +155,6 @@ pub fn run_row(entry: &Entry, instance: &str) -> Row {
 pub fn node_row(run: &Run, node: &Node) -> Row {
     let int = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
     vec![
-        Value::Int(id(&[&run.run_id, &node.node])),
         Value::Text(run.run_id.clone()),
         Value::Text(node.node.clone()),
         Value::Text(node.name.clone()),
@@ -186,20 +181,6 @@ fn time(at: Option<OffsetDateTime>) -> Value {
     })
 }
 
-/// A key of the kind that the warehouse's tables have; the same for the same parts.
-fn id(parts: &[&str]) -> i64 {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
-    let digest = hash.finalize();
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |number: i64, byte| (number << 8) | i64::from(*byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,12 +199,6 @@ mod tests {
         let node = results.nodes.remove(0);
         assert_eq!(node_row(&run, &node).len(), nodes().columns.len());
         entry.end(std::sync::Arc::new(run));
-        assert_eq!(run_row(&entry, "i")[2], Value::Text("stopped".into()));
-    }
-
-    #[test]
-    fn ids_tell_runs_and_nodes_apart() {
-        assert_eq!(id(&["a", "b"]), id(&["a", "b"]));
-        assert_ne!(id(&["a", "b"]), id(&["ab"]));
+        assert_eq!(run_row(&entry, "i")[1], Value::Text("stopped".into()));
     }
 }

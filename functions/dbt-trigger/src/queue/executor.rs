@@ -126,7 +126,7 @@ impl Executor {
         };
         match taken {
             Ok(Some(lease)) => {
-                if let (true, Some(history)) = (lease.was_abandoned, history)
+                if let (true, Some(history)) = (lease.others_may_have_died, history)
                     && let Err(problem) = history.mark_lost(None).await
                 {
                     tracing::warn!("the history can't be mended: {problem}");

@@ -54,7 +54,7 @@ fn judge_graphql(mut answer: Value) -> Verdict {
         };
     };
     if said.contains("complexity") {
-        return Verdict::Failed(Error::TooMuch(said));
+        return Verdict::Failed(Error::TooComplex(said));
     }
     if said.contains("Timeout on") {
         return Verdict::Slow(said);
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn too_complex_asks_for_a_smaller_page() {
         let body = r#"{"errors":[{"message":"Query has complexity of 252, which exceeds max complexity of 250"}]}"#;
-        assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooMuch(_))));
+        assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooComplex(_))));
         let timed_out = r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#;
         assert!(matches!(verdict(503, timed_out), Verdict::Slow(_)));
     }

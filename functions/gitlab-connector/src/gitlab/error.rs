@@ -12,7 +12,10 @@ pub enum Error {
     /// The group or project does not exist, or the token may not see it; GitLab does not tell which.
     #[error("GitLab knows no {0} that this token may read")]
     ScopeNotFound(String),
-    /// The query was too much for GitLab: a smaller page may do.
+    /// GitLab scores the query too high: the same query never passes, a smaller page may do.
+    #[error("GitLab refuses so complex a query: {0}")]
+    TooComplex(String),
+    /// The query took GitLab too long: a smaller page may do.
     #[error("GitLab could not answer so much at once: {0}")]
     TooMuch(String),
     /// GitLab can't be reached, or keeps failing.
@@ -29,7 +32,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) => "gitlab_unauthorized",
             Self::ScopeNotFound(_) => "scope_not_found",
-            Self::TooMuch(_) => "gitlab_too_complex",
+            Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) => "gitlab_unavailable",
             Self::Unexpected(_) => "gitlab_unexpected",
         }
@@ -44,7 +47,9 @@ impl Error {
             Self::ScopeNotFound(_) => {
                 "check the full path in GITLAB_GROUPS or GITLAB_PROJECTS, and that the token's user is a member"
             }
-            Self::TooMuch(_) | Self::Unavailable(_) => "nothing is lost: the next sync goes on where this one stopped",
+            Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) => {
+                "nothing is lost: the next sync goes on where this one stopped"
+            }
             Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
         }
     }

@@ -7,4 +7,4 @@ mod probe;
 
 pub use client::Client;
 pub use error::Error;
-pub use probe::{Instance, probe};
+pub use probe::{Changed, Instance, probe};

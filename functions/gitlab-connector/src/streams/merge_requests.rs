@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, Int64Array, String, StringArray, Timestamp};
 
-use super::{Shape, Stream, field, key};
+use super::stream::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -14,11 +14,12 @@ pub fn stream() -> Stream {
             version: Some("updated_at"),
             partition_by: Some("created_at"),
             cluster_by: &["project_id", "id"],
+            node_type: Some("MergeRequest"),
             selection: &[
-                "id", "iid", "projectId", "project { id fullPath }", "sourceProjectId", "title", "description",
-                "state", "draft", "author { id }", "assignees { nodes { id } }", "reviewers { nodes { id } }",
+                "id", "iid", "projectId", "project { fullPath }", "sourceProjectId", "title", "description",
+                "state", "draft", "author { id }", "assignees { nodes { id } }", "reviewers { nodes { id mergeRequestInteraction { reviewState } } }",
                 "approvedBy { nodes { id } }", "approved", "approvalsLeft", "approvalsRequired",
-                "labels { nodes { title } }", "milestone { id title }", "mergeUser { id }", "mergeCommitSha",
+                "labels { nodes { id title } }", "milestone { id title }", "mergeUser { id }", "mergeCommitSha",
                 "diffHeadSha", "diffStatsSummary { additions deletions fileCount }", "commitCount",
                 "headPipeline { id status }", "userNotesCount", "userDiscussionsCount", "resolvableDiscussionsCount",
                 "resolvedDiscussionsCount", "upvotes", "downvotes", "sourceBranch", "targetBranch", "conflicts",
@@ -32,6 +33,7 @@ pub fn stream() -> Stream {
                 "approved_by_ids",
                 "merge_user_id",
             ],
+            ..Shape::default()
         },
         vec![
             field("id", Int64, "GitLab's id.", key),

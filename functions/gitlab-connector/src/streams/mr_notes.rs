@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::{Shape, Stream, field, key};
+use super::stream::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -15,16 +15,19 @@ pub fn stream() -> Stream {
             version: Some("updated_at"),
             partition_by: Some("created_at"),
             cluster_by: &["merge_request_id", "id"],
+            parent: Some("merge_request_id"),
+            node_type: Some("Note"),
             selection: &[
                 "id", "author { id }", "body", "system", "systemNoteIconName", "internal", "resolvable", "resolved",
                 "resolvedAt", "createdAt", "updatedAt", "url",
             ],
             users: &["author_id"],
+            ..Shape::default()
         },
         vec![
             field("id", Int64, "GitLab's id.", key),
-            field("project_id", Int64, "The merge request's project.", |n| n.int("_projectId")),
-            field("merge_request_id", Int64, "The merge request.", |n| n.id("_mergeRequestId")),
+            field("project_id", Int64, "The merge request's project.", |n| n.id("_parent.projectId")),
+            field("merge_request_id", Int64, "The merge request.", |n| n.id("_parent.id")),
             field("author_id", Int64, "Who wrote it; NULL if the account is gone.", |n| n.id("author.id")),
             field("body", String, "Text, in Markdown.", |n| n.text("body")),
             field("system", Bool, "Whether GitLab wrote it.", |n| n.bool("system")),

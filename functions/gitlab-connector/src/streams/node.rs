@@ -29,8 +29,17 @@ impl<'a> Node<'a> {
         path.split('.').fold(self.0, |json, name| &json[name])
     }
 
+    /// An error that names a missing part of the key.
+    pub fn lacks(&self, column: &str) -> Malformed {
+        self.malformed(column, "there, and without it a row can't be told from others")
+    }
+
     fn malformed(&self, path: &str, wanted: &'static str) -> Malformed {
-        let id = self.0["id"].as_str().unwrap_or("a row without an id").to_owned();
+        let id = match &self.0["id"] {
+            Json::String(id) => id.clone(),
+            Json::Number(id) => id.to_string(),
+            _ => "a row without an id".to_owned(),
+        };
         Malformed {
             path: path.to_owned(),
             id,
@@ -53,14 +62,24 @@ impl<'a> Node<'a> {
     /// A row's own id, which must be there.
     pub fn key(&self) -> Result<Value, Malformed> {
         match self.id("id")? {
-            Value::Null => Err(self.malformed("id", "a global id")),
+            Value::Null => Err(self.malformed("id", "an id")),
             id => Ok(id),
         }
     }
 
-    /// The number at the end of a global id such as `gid://gitlab/User/7`.
+    /// The number at the end of a global id such as `gid://gitlab/User/7`, or the number that REST gives.
     pub fn id(&self, path: &str) -> Result<Value, Malformed> {
-        self.read(path, "a global id", |json| number_of(json.as_str()?).map(Value::Int))
+        self.read(path, "an id", |json| {
+            json.as_i64().or_else(|| number_of(json.as_str()?)).map(Value::Int)
+        })
+    }
+
+    /// A number that is an id, or the number at the end of one.
+    pub fn number(&self, path: &str) -> Option<i64> {
+        match self.id(path) {
+            Ok(Value::Int(id)) => Some(id),
+            _ => None,
+        }
     }
 
     /// The numbers of the ids of a connection's nodes, ascending.

@@ -3,7 +3,7 @@
 use mergemind_shared::warehouse::Kind::{Float64, Int64, String, Timestamp};
 use mergemind_shared::warehouse::Value;
 
-use super::{Shape, Stream, field, key};
+use super::stream::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -15,16 +15,18 @@ pub fn stream() -> Stream {
             version: Some("updated_at"),
             partition_by: Some("created_at"),
             cluster_by: &["project_id", "id"],
+            node_type: Some("Pipeline"),
             selection: &[
                 "id", "iid", "ref", "sha", "source", "status", "user { id }", "createdAt", "updatedAt", "startedAt",
                 "finishedAt", "committedAt", "duration", "queuedDuration", "coverage",
             ],
             users: &["user_id"],
+            ..Shape::default()
         },
         vec![
             field("id", Int64, "GitLab's id.", key),
             field("iid", Int64, "Number within the project.", |n| n.int("iid")),
-            field("project_id", Int64, "The project it ran in.", |n| n.id("_projectId")),
+            field("project_id", Int64, "The project it ran in.", |n| n.id("_parent.id")),
             field("ref", String, "Branch or tag, or refs/merge-requests/<iid>/head, merge or train.", |n| n.text("ref")),
             field("sha", String, "Commit.", |n| n.text("sha")),
             field("source", String, "What started it, such as push, schedule or merge_request_event.", |n| n.word("source")),

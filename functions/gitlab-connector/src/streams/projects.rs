@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::{Shape, Stream, field, key};
+use super::stream::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -11,15 +11,14 @@ pub fn stream() -> Stream {
         Shape {
             name: "projects",
             description: "GitLab's projects.",
-            version: None,
-            partition_by: None,
             cluster_by: &["id"],
+            node_type: Some("Project"),
             selection: &[
                 "id", "name", "path", "fullPath", "nameWithNamespace", "description", "webUrl", "createdAt",
                 "updatedAt", "lastActivityAt", "archived", "visibility", "starCount", "forksCount",
                 "openIssuesCount", "mergeRequestsEnabled", "repository { rootRef empty }",
             ],
-            users: &[],
+            ..Shape::default()
         },
         vec![
             field("id", Int64, "GitLab's id; it stays when the project is renamed or moved.", key),

@@ -20,7 +20,7 @@ pub fn table() -> Table {
             column("reason", String, "What was wrong with the row."),
             column("row", String, "The row as GitLab sent it, as JSON."),
         ],
-        primary_key: "id",
+        primary_key: &["id"],
         version: None,
         partition_by: None,
         cluster_by: &[],

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, String, Timestamp};
 
-use super::{Shape, Stream, field, key};
+use super::stream::{Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -11,20 +11,19 @@ pub fn stream() -> Stream {
         Shape {
             name: "users",
             description: "GitLab's users, as far as other rows refer to them.",
-            version: None,
-            partition_by: None,
             cluster_by: &["id"],
+            node_type: Some("UserCore"),
             selection: &[
                 "id", "username", "name", "publicEmail", "state", "bot", "webUrl", "createdAt", "lastActivityOn",
             ],
-            users: &[],
+            ..Shape::default()
         },
         vec![
             field("id", Int64, "GitLab's id.", key),
             field("username", String, "Name with which people are mentioned.", |n| n.text("username")),
             field("name", String, "Full name.", |n| n.text("name")),
             field("public_email", String, "E-mail address, if the user shows one.", |n| n.text("publicEmail")),
-            field("state", String, "active, blocked, deactivated …", |n| n.word("state")),
+            field("state", String, "Such as active, blocked or deactivated.", |n| n.word("state")),
             field("bot", Bool, "Whether this is an access token or another machine.", |n| n.bool("bot")),
             field("web_url", String, "Address of the profile.", |n| n.text("webUrl")),
             field("created_at", Timestamp, "When the account was made; NULL where the token may not see it.", |n| n.time("createdAt")),

@@ -1,84 +1,235 @@
 //! What all parts of one sync share.
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mergemind_shared::function::Shutdown;
-use mergemind_shared::warehouse::CursorMove;
+use mergemind_shared::warehouse::{Commit, CursorMove, Lease, Mark};
 
+use super::options::Options;
 use super::rows::Rows;
-use super::summary::Tally;
-use super::{Error, Inner};
-use crate::gitlab::{self, Instance};
+use super::sink::Sink;
+use super::summary::{Problem, Tally};
+use super::{Error, Scope};
+use crate::gitlab::{self, Client, Instance};
+use crate::streams::{Stream, Streams};
 
 /// GitLab serves no larger page.
-const LARGEST_PAGE: u32 = 100;
+pub const LARGEST_PAGE: u32 = 100;
+
+/// Takes the place of a stream in the table of cursors: whether dbt has to run.
+pub const DBT: &str = "dbt";
+/// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
+pub const DBT_OWED: &str = "owed ";
 
 /// One sync.
 pub struct Context<'a> {
-    pub inner: &'a Inner,
+    pub sync_id: String,
+    pub options: &'a Options,
+    pub client: &'a Client,
+    pub streams: &'a Streams,
+    pub sink: &'a dyn Sink,
     pub instance: Instance,
     pub shutdown: Shutdown,
     pub deadline: Instant,
+    /// The right to write; none where nobody else can.
+    pub lease: Option<Lease>,
     /// Users fetched in this sync.
     pub known_users: Mutex<HashSet<i64>>,
+    /// Full paths of projects, by id, as far as this sync has met them.
+    pub paths: Mutex<BTreeMap<i64, String>>,
+    /// The projects of each scope, by id, once they have been asked for.
+    pub projects: Mutex<HashMap<String, BTreeMap<i64, String>>>,
+    /// Lists without any change, as a first question showed: by stream and scope.
+    pub unchanged: Mutex<HashSet<(&'static str, String)>>,
     pub tally: Mutex<Tally>,
-    pub merge_request_page: PageSize,
-    pub project_page: PageSize,
+    /// Whether this sync has noted already that dbt has to run.
+    owed: AtomicBool,
+    /// What went wrong without stopping a scope.
+    pub warnings: Mutex<Vec<Problem>>,
+    pub pages: HashMap<&'static str, PageSize>,
 }
 
-impl Context<'_> {
-    /// Whether to stop at the next checkpoint.
-    pub fn must_stop(&self) -> bool {
-        self.shutdown.requested() || Instant::now() >= self.deadline
+impl<'a> Context<'a> {
+    /// A sync that has not done anything yet.
+    pub fn new(
+        options: &'a Options,
+        client: &'a Client,
+        streams: &'a Streams,
+        sink: &'a dyn Sink,
+        instance: Instance,
+        shutdown: Shutdown,
+    ) -> Self {
+        // With notes inside, 85 merge requests come to about 240 of the 250 that GitLab allows a query.
+        let pages = [
+            ("merge_requests", if options.on("mr_notes") { 85 } else { 100 }),
+            ("issues", LARGEST_PAGE),
+            ("projects", LARGEST_PAGE),
+        ];
+        Self {
+            sync_id: uuid::Uuid::new_v4().to_string(),
+            options,
+            client,
+            streams,
+            sink,
+            instance,
+            shutdown,
+            deadline: Instant::now() + options.deadline,
+            lease: None,
+            known_users: Mutex::default(),
+            paths: Mutex::default(),
+            projects: Mutex::default(),
+            unchanged: Mutex::default(),
+            tally: Mutex::default(),
+            owed: AtomicBool::new(false),
+            warnings: Mutex::default(),
+            pages: pages.map(|(list, size)| (list, PageSize::new(size))).into(),
+        }
     }
 
-    /// Writes a page and moves its cursor, in one transaction.
-    pub async fn commit(&self, rows: Rows, cursor: CursorMove) -> Result<(), Error> {
-        let batches = rows.into_batches(&self.inner.streams);
-        let read: Vec<(&'static str, usize)> = batches
-            .iter()
-            .map(|batch| (batch.table.name, batch.rows.len()))
-            .collect();
-        let written = self.inner.warehouse.commit(batches, Some(&cursor)).await?;
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((table, read), written) in read.into_iter().zip(written) {
+    /// Whether to stop at the next checkpoint.
+    pub fn must_stop(&self) -> bool {
+        self.shutdown.requested()
+            || Instant::now() >= self.deadline
+            || self
+                .options
+                .max_records
+                .is_some_and(|most| lock(&self.tally).read() >= most)
+    }
+
+    /// Whether a stream is synced.
+    pub fn on(&self, stream: &str) -> bool {
+        self.options.on(stream)
+    }
+
+    /// The fields to ask of a stream's nodes: those that this GitLab has.
+    pub fn selection(&self, stream: &Stream) -> String {
+        stream.selection(|field| self.instance.has(stream.node_type, field))
+    }
+
+    /// How many rows of a list to ask for at once.
+    pub fn page(&self, list: &'static str) -> &PageSize {
+        &self.pages[list]
+    }
+
+    /// Notes a project's path, for questions about what is in it.
+    pub fn learn_path(&self, id: i64, path: &str) {
+        lock(&self.paths).insert(id, path.to_owned());
+    }
+
+    /// Keeps something that went wrong without stopping the scope.
+    pub fn warn(&self, scope: &Scope, what: &str, error: &Error) {
+        let problem = Problem::new(scope, what, error);
+        tracing::warn!(scope = %scope, what, "{error}");
+        lock(&self.warnings).push(problem);
+    }
+
+    /// What the table of cursors says while dbt has not run after this sync.
+    pub fn owed(&self) -> String {
+        format!("{DBT_OWED}{}", self.sync_id)
+    }
+
+    /// Writes a step and moves its cursor, in one transaction.
+    pub async fn commit(&self, rows: Rows<'a>, cursor: Option<CursorMove>) -> Result<(), Error> {
+        let (batches, sweeps) = rows.into_batches(self.streams);
+        let read: Vec<(&'static str, usize)> = batches.iter().map(|b| (b.table.name, b.rows.len())).collect();
+        let swept: Vec<&'static str> = sweeps.iter().map(|sweep| sweep.table.name).collect();
+        let commit = Commit {
+            batches,
+            sweeps,
+            cursor,
+            mark: (!self.owed.load(Ordering::Relaxed)).then(|| Mark {
+                stream: DBT.into(),
+                cursor: self.owed(),
+            }),
+            lease: self.lease.clone(),
+        };
+        let written = self.sink.commit(commit).await?;
+        let mut tally = lock(&self.tally);
+        for ((table, read), written) in read.into_iter().zip(written.batches) {
             tally.add(table, read as u64, written);
+        }
+        for (table, written) in swept.into_iter().zip(written.sweeps) {
+            tally.add(table, 0, written);
+        }
+        if tally.written() > 0 {
+            self.owed.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-/// How many rows to ask for at once: halved when GitLab finds it too much, and grown again slowly.
-pub struct PageSize(AtomicU32);
+/// The content of a mutex, whatever happened to its last holder.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many rows to ask for at once: less when GitLab finds it too much, and grown again slowly.
+pub struct PageSize {
+    size: AtomicU32,
+    /// GitLab's score of a query does not change, so a size that was too complex once is not tried again.
+    ceiling: AtomicU32,
+}
 
 impl PageSize {
-    /// Begins with `size`.
+    /// Begins with `size`, which is also the most.
     pub fn new(size: u32) -> Self {
-        Self(AtomicU32::new(size.clamp(1, LARGEST_PAGE)))
+        let size = size.clamp(1, LARGEST_PAGE);
+        Self {
+            size: AtomicU32::new(size),
+            ceiling: AtomicU32::new(size),
+        }
     }
 
     /// The size to ask for now.
     pub fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+        self.size.load(Ordering::Relaxed)
     }
 
     /// After an error: whether a smaller page is worth a try.
     pub fn shrink(&self, error: &gitlab::Error) -> bool {
-        let size = self.get();
-        if size == 1 || !matches!(error, gitlab::Error::TooMuch(_)) {
+        let from = self.get();
+        let to = match error {
+            gitlab::Error::TooComplex(_) => from * 4 / 5,
+            gitlab::Error::TooMuch(_) => from / 2,
+            _ => return false,
+        };
+        if to == 0 {
             return false;
         }
-        tracing::warn!(from = size, to = size / 2, "{error}; asking for less");
-        self.0.store(size / 2, Ordering::Relaxed);
+        tracing::warn!(from, to, "{error}; asking for less");
+        self.size.store(to, Ordering::Relaxed);
+        if matches!(error, gitlab::Error::TooComplex(_)) {
+            self.ceiling.store(to, Ordering::Relaxed);
+        }
         true
     }
 
     /// After a good page.
     pub fn grow(&self) {
         let size = self.get();
-        self.0.store((size + size / 4 + 1).min(LARGEST_PAGE), Ordering::Relaxed);
+        let ceiling = self.ceiling.load(Ordering::Relaxed);
+        self.size.store((size + size / 4 + 1).min(ceiling), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_halves_when_slow_and_grows_again_but_not_beyond_what_is_too_complex() {
+        let page = PageSize::new(100);
+        assert!(page.shrink(&gitlab::Error::TooComplex("252".into())));
+        assert_eq!(page.get(), 80);
+        assert!(page.shrink(&gitlab::Error::TooMuch("timeout".into())));
+        assert_eq!(page.get(), 40);
+        (0..10).for_each(|_| page.grow());
+        assert_eq!(page.get(), 80);
+        while page.shrink(&gitlab::Error::TooMuch("timeout".into())) {}
+        assert_eq!(page.get(), 1);
+        assert!(!page.shrink(&gitlab::Error::Unavailable("down".into())));
     }
 }

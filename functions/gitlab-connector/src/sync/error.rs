@@ -30,7 +30,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::GitLab(error) => error.into(),
-            Error::Warehouse(error @ warehouse::Error::CursorMoved) => {
+            Error::Warehouse(error @ (warehouse::Error::CursorMoved | warehouse::Error::LeaseLost)) => {
                 Self::new(StatusCode::CONFLICT, "sync_running", error.to_string())
                     .with_hint("nothing is lost: the other sync goes on; keep one instance of this function")
             }

@@ -1,4 +1,4 @@
-//! The way past merge requests that the token may not see.
+//! The way past rows of a list that the token may not see.
 //!
 //! When a whole page is hidden, GitLab says that there is more but gives no cursor to go on from. Then
 //! time leads on: windows that are small enough to fit a page show all that is visible in them, and once
@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Scope;
 use super::context::Context;
-use super::merge_requests::{Page, Window, fetch};
+use super::lists::{List, Page, Which, Window, fetch};
 use super::position::Pass;
 use crate::gitlab;
 
@@ -24,25 +24,27 @@ const BEGINNING: OffsetDateTime = datetime!(2000-01-01 0:00 UTC);
 /// up to which everything was read.
 pub async fn pass_by(
     context: &Context<'_>,
+    list: &'static List,
+    which: Which,
     scope: &Scope,
     stuck: &Window,
     pass: &Pass,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
-    tracing::info!(%scope, "a page of merge requests is hidden from this token; going on by time");
+    tracing::info!(%scope, list = list.stream, "a page is hidden from this token; going on by time");
     let mut nodes = Vec::new();
-    let mut from = place_of(stuck.after.as_deref())
-        .or(stuck.updated_after)
+    let mut from = place_of(which, stuck.after.as_deref())
+        .or(stuck.from)
         .unwrap_or(BEGINNING);
     let mut span = FIRST;
     loop {
         // Bounds are inclusive: what lies on one is read twice, and nothing is skipped.
         let mut until = Ord::min(from + span, Ord::max(pass.started_at, from + SMALLEST));
-        if take_window(context, scope, from, until, &mut nodes).await? {
+        if take_window(context, list, which, scope, from, until, &mut nodes).await? {
             span *= 8;
         } else {
             while until - from > SMALLEST {
                 let middle = from + (until - from) / 2;
-                if take_window(context, scope, from, middle, &mut nodes).await? {
+                if take_window(context, list, which, scope, from, middle, &mut nodes).await? {
                     from = middle;
                 } else {
                     until = middle;
@@ -52,10 +54,10 @@ pub async fn pass_by(
         }
         from = until;
         let ordinary = Window {
-            updated_after: Some(from),
+            from: Some(from),
             ..Window::default()
         };
-        let mut page = fetch(context, scope, &ordinary).await?;
+        let mut page = fetch(context, list, which, scope, &ordinary).await?;
         if !page.is_dead_end() {
             nodes.append(&mut page.nodes);
             return Ok((Page { nodes, ..page }, Some(from)));
@@ -66,6 +68,8 @@ pub async fn pass_by(
 /// Takes all that is visible in a window, if it fits one page.
 async fn take_window(
     context: &Context<'_>,
+    list: &'static List,
+    which: Which,
     scope: &Scope,
     from: OffsetDateTime,
     until: OffsetDateTime,
@@ -73,10 +77,10 @@ async fn take_window(
 ) -> Result<bool, gitlab::Error> {
     let window = Window {
         after: None,
-        updated_after: Some(from),
-        updated_before: Some(until),
+        from: Some(from),
+        until: Some(until),
     };
-    let page = fetch(context, scope, &window).await?;
+    let page = fetch(context, list, which, scope, &window).await?;
     if page.has_next {
         return Ok(false);
     }
@@ -86,10 +90,15 @@ async fn take_window(
 
 /// The instant in a cursor. GitLab's cursors are base64 of the sort columns' JSON; where that is not so,
 /// the pass begins anew from its lower bound, which costs requests and loses nothing.
-fn place_of(cursor: Option<&str>) -> Option<OffsetDateTime> {
+fn place_of(which: Which, cursor: Option<&str>) -> Option<OffsetDateTime> {
+    let column = if which == Which::Updated {
+        "updated_at"
+    } else {
+        "created_at"
+    };
     let json = decode_base64(cursor?)?;
     let columns: Json = serde_json::from_slice(&json).ok()?;
-    let text = columns["updated_at"].as_str()?;
+    let text = columns[column].as_str()?;
     let rfc = text.replacen(' ', "T", 1).replace(" UTC", "Z");
     OffsetDateTime::parse(&rfc, &time::format_description::well_known::Rfc3339).ok()
 }
@@ -112,7 +121,10 @@ mod tests {
     fn a_cursor_tells_its_place() {
         // {"updated_at":"2026-07-28 08:49:47.270123000 UTC","id":"9"}
         let cursor = "eyJ1cGRhdGVkX2F0IjoiMjAyNi0wNy0yOCAwODo0OTo0Ny4yNzAxMjMwMDAgVVRDIiwiaWQiOiI5In0=";
-        assert_eq!(place_of(Some(cursor)), Some(datetime!(2026-07-28 08:49:47.270123 UTC)));
-        assert_eq!(place_of(Some("opaque")), None);
+        assert_eq!(
+            place_of(Which::Updated, Some(cursor)),
+            Some(datetime!(2026-07-28 08:49:47.270123 UTC))
+        );
+        assert_eq!(place_of(Which::Updated, Some("opaque")), None);
     }
 }

@@ -1,25 +1,32 @@
-//! A sync: for each scope two passes over GitLab, page by page, each page committed with its cursor.
-//!
-//! 1. `projects`: the projects of the scope, and with them the pipelines that changed.
-//! 2. `merge_requests`: the merge requests that changed, with their notes.
+//! A sync: for each scope some passes over GitLab, page by page, each page committed with its cursor; see
+//! `passes` for what they are.
 //!
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
 mod by_iids;
 mod context;
+mod dimensions;
+pub mod discovery;
 mod engine;
 mod error;
 mod hidden;
-mod merge_requests;
+mod lists;
 mod notes;
+mod options;
+mod passes;
+mod pipelines;
 mod position;
 mod projects;
+mod reconcile;
+mod request;
 mod rows;
+mod sink;
 mod summary;
 mod users;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mergemind_shared::ApiError;
 use mergemind_shared::auth::Tokens;
@@ -33,7 +40,8 @@ use crate::gitlab;
 use crate::streams::Streams;
 
 pub use error::Error;
-pub use summary::Summary;
+pub use options::Options;
+pub use request::Request;
 
 /// A group with all that is below it, or one project: what a cursor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +79,23 @@ struct Inner {
     client: gitlab::Client,
     warehouse: Warehouse,
     streams: Streams,
-    /// Held while a sync runs in this process. Two processes are kept apart by their cursors' moves.
+    /// Held while a sync runs in this process. Two processes are kept apart by a lease, and if that should
+    /// be lost, by their cursors' moves.
     running: Mutex<()>,
+    /// When the last one began.
+    began: std::sync::Mutex<Instant>,
     /// Raw tables are looked after once in a process.
     tables_ready: OnceCell<()>,
+}
+
+impl Inner {
+    fn began(&self) {
+        *context::lock(&self.began) = Instant::now();
+    }
+
+    fn running_for(&self) -> Duration {
+        context::lock(&self.began).elapsed()
+    }
 }
 
 impl Syncer {
@@ -94,6 +115,7 @@ impl Syncer {
             warehouse,
             streams: Streams::new(),
             running: Mutex::default(),
+            began: std::sync::Mutex::new(Instant::now()),
             tables_ready: OnceCell::new(),
         })))
     }
@@ -103,11 +125,16 @@ impl Syncer {
         self.0.config.tokens.as_ref()
     }
 
-    /// Syncs every scope and then has dbt run.
+    /// What it was told.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Syncs what is asked for and then has dbt run.
     ///
     /// # Errors
-    /// 409 while another sync runs here; otherwise what stopped the sync. Pages committed before stay.
-    pub async fn sync(&self, shutdown: Shutdown, trace: TraceContext) -> Result<Value, ApiError> {
-        engine::sync(&self.0, shutdown, trace).await
+    /// 409 while another sync runs; otherwise what stopped the sync. Pages committed before stay.
+    pub async fn sync(&self, request: &Request, shutdown: Shutdown, trace: TraceContext) -> Result<Value, ApiError> {
+        engine::sync(&self.0, request, shutdown, trace).await
     }
 }

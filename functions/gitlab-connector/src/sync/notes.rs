@@ -1,7 +1,8 @@
-//! The notes of merge requests: of a whole page of them in few requests.
+//! The notes of merge requests and issues. The first ones come with each row; of rows with more, all are
+//! read in few requests.
 //!
-//! Naming merge requests by their numbers makes the page free in GitLab's score of a query, so one
-//! request can ask for the notes of 100 merge requests of one project, and of several projects at once.
+//! Naming rows by their numbers makes the page free in GitLab's score of a query, so one request can ask
+//! for the notes of 100 rows of one project, and of several projects at once.
 
 use std::collections::BTreeMap;
 
@@ -9,134 +10,159 @@ use futures::future::try_join_all;
 use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
+use super::lists::{List, nodes_of, path_of};
 use super::rows::Rows;
 use crate::gitlab;
+use crate::streams::Node;
 
 /// Projects in one request: each adds about 45 to the query's score, of which 250 are allowed.
 const PROJECTS_AT_ONCE: usize = 4;
-/// Merge requests of one project in one request.
-const MERGE_REQUESTS_AT_ONCE: usize = 50;
+/// Rows of one project in one request.
+const ROWS_AT_ONCE: usize = 50;
 
-/// Merge requests of one project whose notes are wanted, by number.
+/// A row of which not all notes are known.
+pub struct Unfinished {
+    project: String,
+    iid: String,
+}
+
+/// Rows of one project whose notes are wanted, by number.
 type Wanted = (String, Vec<String>);
 
-/// A merge request with more than one page of notes.
+/// A row with more notes after a page.
 struct More {
     project: String,
     iid: String,
     after: String,
 }
 
-/// Adds all notes of these merge requests, given as GitLab sent them.
-pub async fn add(context: &Context<'_>, merge_requests: &[Json], rows: &mut Rows) -> Result<(), gitlab::Error> {
-    let mut by_project: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for node in merge_requests {
-        if let (Some(path), Some(iid)) = (node["project"]["fullPath"].as_str(), node["iid"].as_str()) {
-            by_project.entry(path).or_default().push(iid.to_owned());
-        }
-    }
-    let wanted: Vec<Wanted> = by_project
-        .into_iter()
-        .flat_map(|(path, iids)| {
-            let chunks: Vec<Wanted> = iids
-                .chunks(MERGE_REQUESTS_AT_ONCE)
-                .map(|iids| (path.to_owned(), iids.to_vec()))
-                .collect();
-            chunks
-        })
-        .collect();
-    let mut more = Vec::new();
-    let pages = try_join_all(
-        wanted
-            .chunks(PROJECTS_AT_ONCE)
-            .map(|chunk| first_pages(context, chunk.to_vec())),
-    )
-    .await?;
-    for (project, merge_request) in pages.into_iter().flatten() {
-        more.extend(take(context, &project, merge_request, rows));
-    }
-    while !more.is_empty() {
-        let pages = try_join_all(more.chunks(PROJECTS_AT_ONCE).map(|chunk| next_pages(context, chunk))).await?;
-        more.clear();
-        for (project, merge_request) in pages.into_iter().flatten() {
-            more.extend(take(context, &project, merge_request, rows));
-        }
-    }
-    Ok(())
+/// The notes that a node is asked for.
+pub fn selection(context: &Context<'_>, list: &'static List, arguments: &str) -> String {
+    let note = context.selection(context.streams.named(list.notes));
+    format!("notes({arguments}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {note} }} }}")
 }
 
-/// Maps a merge request's notes, and tells whether there are more.
-fn take(context: &Context<'_>, project: &str, mut merge_request: Json, rows: &mut Rows) -> Option<More> {
-    let mut notes = merge_request["notes"].take();
-    for note in notes["nodes"].as_array_mut().into_iter().flatten() {
-        let Some(note_fields) = note.as_object_mut() else {
-            continue;
-        };
-        note_fields.insert("_projectId".into(), merge_request["projectId"].clone());
-        note_fields.insert("_mergeRequestId".into(), merge_request["id"].clone());
-        rows.map(&context.inner.streams.mr_notes, note);
+/// Maps the notes that came with a node. If there are more, tells of which row.
+pub fn take<'a>(context: &Context<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) -> Option<Unfinished> {
+    let project = path_of(context, &node);
+    let more = take_page(context, list, project.as_deref().unwrap_or_default(), &mut node, rows)?;
+    if project.is_none() {
+        tracing::warn!(
+            list = list.stream,
+            "a row does not tell its project, so only its first notes are read"
+        );
     }
-    let info = &notes["pageInfo"];
-    let after = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
-    Some(More {
-        project: project.to_owned(),
-        iid: merge_request["iid"].as_str()?.to_owned(),
-        after: after.to_owned(),
+    Some(Unfinished {
+        project: project?,
+        iid: more.iid,
     })
 }
 
-fn selection(context: &Context<'_>, arguments: &str) -> String {
-    let note = context.inner.streams.mr_notes.selection(|_| true);
-    format!("id iid projectId notes({arguments}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {note} }} }}")
+/// Adds all notes of these rows.
+pub async fn finish<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    unfinished: Vec<Unfinished>,
+    rows: &mut Rows<'a>,
+) -> Result<(), gitlab::Error> {
+    let mut by_project: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in unfinished {
+        by_project.entry(row.project).or_default().push(row.iid);
+    }
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for (path, iids) in &by_project {
+        wanted.extend(iids.chunks(ROWS_AT_ONCE).map(|iids| (path.clone(), iids.to_vec())));
+    }
+    let firsts = wanted
+        .chunks(PROJECTS_AT_ONCE)
+        .map(|chunk| first_pages(context, list, chunk.to_vec()));
+    let mut pages = try_join_all(firsts).await?;
+    loop {
+        let mut more = Vec::new();
+        for (project, mut node) in pages.into_iter().flatten() {
+            more.extend(take_page(context, list, &project, &mut node, rows));
+        }
+        if more.is_empty() {
+            return Ok(());
+        }
+        pages = try_join_all(
+            more.chunks(PROJECTS_AT_ONCE)
+                .map(|chunk| next_pages(context, list, chunk)),
+        )
+        .await?;
+    }
 }
 
-/// The first page of notes of each merge request. Too much at once, the request is cut in two.
-async fn first_pages(context: &Context<'_>, wanted: Vec<Wanted>) -> Result<Vec<(String, Json)>, gitlab::Error> {
+/// Maps a row's notes, and tells whether there are more.
+fn take_page<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    project: &str,
+    node: &mut Json,
+    rows: &mut Rows<'a>,
+) -> Option<More> {
+    let stream = context.streams.named(list.notes);
+    let id = Node::new(node).number("id")?;
+    let mut notes = node["notes"].take();
+    let parent = json!({"id": node["id"], "projectId": node["projectId"]});
+    for mut note in nodes_of(&mut notes) {
+        note["_parent"] = parent.clone();
+        rows.map(stream, &note);
+    }
+    let info = &notes["pageInfo"];
+    if info["hasNextPage"] != true {
+        if info.is_object() {
+            rows.whole(stream, id);
+        }
+        return None;
+    }
+    Some(More {
+        project: project.to_owned(),
+        iid: node["iid"].as_str()?.to_owned(),
+        after: info["endCursor"].as_str()?.to_owned(),
+    })
+}
+
+/// The first page of notes of each row. Too much at once, the request is cut in two.
+async fn first_pages(
+    context: &Context<'_>,
+    list: &'static List,
+    wanted: Vec<Wanted>,
+) -> Result<Vec<(String, Json)>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let node = selection(context, "first: 100");
+    let notes = selection(context, list, "first: 100");
     for (index, (path, iids)) in wanted.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $i{index}: [String!], "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ mergeRequests(iids: $i{index}) {{ nodes {{ {node} }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ {}(iids: $i{index}) {{ nodes {{ id iid projectId {notes} }} }} }} ",
+            list.field
         ));
         variables.insert(format!("p{index}"), json!(path));
         variables.insert(format!("i{index}"), json!(iids));
     }
     let query = format!("query Notes({parameters}) {{ {fields} }}");
-    match context
-        .inner
-        .client
-        .ask("mr_notes", &query, Json::Object(variables))
-        .await
-    {
+    match context.client.ask(list.notes, &query, Json::Object(variables)).await {
         Ok(mut reply) => Ok(wanted
             .into_iter()
             .enumerate()
             .flat_map(|(index, (path, _))| {
-                let nodes = reply.data[format!("a{index}")]["mergeRequests"]["nodes"].take();
-                let nodes = if let Json::Array(nodes) = nodes {
-                    nodes
-                } else {
-                    Vec::new()
-                };
-                nodes
-                    .into_iter()
-                    .filter(|node| !node.is_null())
-                    .map(move |node| (path.clone(), node))
-                    .collect::<Vec<_>>()
+                let nodes = nodes_of(&mut reply.data[format!("a{index}")][list.field]);
+                nodes.into_iter().map(move |node| (path.clone(), node))
             })
             .collect()),
-        Err(gitlab::Error::TooMuch(_)) if wanted.iter().map(|(_, iids)| iids.len()).sum::<usize>() > 1 => {
+        Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_))
+            if wanted.iter().map(|(_, iids)| iids.len()).sum::<usize>() > 1 =>
+        {
             let (left, right) = halves(wanted);
-            let mut pages = Box::pin(first_pages(context, left)).await?;
-            pages.extend(Box::pin(first_pages(context, right)).await?);
+            let mut pages = Box::pin(first_pages(context, list, left)).await?;
+            pages.extend(Box::pin(first_pages(context, list, right)).await?);
             Ok(pages)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Two parts of about the same size, neither empty if there are two merge requests or more.
+/// Two parts of about the same size, neither empty if there are two rows or more.
 fn halves(mut wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
     if wanted.len() > 1 {
         let right = wanted.split_off(wanted.len() / 2);
@@ -147,35 +173,30 @@ fn halves(mut wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
     (vec![(path.clone(), iids)], vec![(path, right)])
 }
 
-async fn next_pages(context: &Context<'_>, more: &[More]) -> Result<Vec<(String, Json)>, gitlab::Error> {
+async fn next_pages(
+    context: &Context<'_>,
+    list: &'static List,
+    more: &[More],
+) -> Result<Vec<(String, Json)>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     for (index, More { project, iid, after }) in more.iter().enumerate() {
-        let node = selection(context, &format!("first: 100, after: $c{index}"));
+        let notes = selection(context, list, &format!("first: 100, after: $c{index}"));
         parameters.push_str(&format!("$p{index}: ID!, $i{index}: String!, $c{index}: String, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ mergeRequest(iid: $i{index}) {{ {node} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ {}(iid: $i{index}) {{ id iid projectId {notes} }} }} ",
+            list.single
         ));
         variables.insert(format!("p{index}"), json!(project));
         variables.insert(format!("i{index}"), json!(iid));
         variables.insert(format!("c{index}"), json!(after));
     }
     let query = format!("query MoreNotes({parameters}) {{ {fields} }}");
-    let mut reply = context
-        .inner
-        .client
-        .ask("mr_notes", &query, Json::Object(variables))
-        .await?;
-    Ok(more
-        .iter()
-        .enumerate()
-        .map(|(index, more)| {
-            (
-                more.project.clone(),
-                reply.data[format!("a{index}")]["mergeRequest"].take(),
-            )
-        })
-        .filter(|(_, merge_request)| !merge_request.is_null())
-        .collect())
+    let mut reply = context.client.ask(list.notes, &query, Json::Object(variables)).await?;
+    let found = more.iter().enumerate().map(|(index, more)| {
+        let node = reply.data[format!("a{index}")][list.single].take();
+        (more.project.clone(), node)
+    });
+    Ok(found.filter(|(_, node)| !node.is_null()).collect())
 }
 
 #[cfg(test)]
@@ -183,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn halving_ends_with_single_merge_requests() {
+    fn halving_ends_with_single_rows() {
         let wanted = vec![("a".to_owned(), vec!["1".to_owned(), "2".into(), "3".into()])];
         let (left, right) = halves(wanted);
         assert_eq!((left[0].1.len(), right[0].1.len()), (1, 2));

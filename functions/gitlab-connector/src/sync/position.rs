@@ -15,6 +15,12 @@ pub struct Position {
     /// Everything that changed before is in the warehouse; `None` before the first pass has ended.
     #[serde(with = "time::serde::rfc3339::option", default)]
     pub updated_after: Option<OffsetDateTime>,
+    /// The pages of the list of projects, as they were when it was last read.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pages: Vec<KnownPage>,
+    /// Lists that could not be read in the last pass, to be tried in the next.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub later: Vec<Pending>,
     /// The pass under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pass: Option<Pass>,
@@ -39,18 +45,58 @@ pub struct Pass {
     /// Whether the list itself has been read to its end.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub listed: bool,
-    /// Lists below the list that have more pages.
+    /// Lists below the list that are still to be read, or have more pages.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub pending: Vec<Pending>,
+    /// Such lists that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub failed: Vec<Pending>,
+    /// The pages read so far.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pages: Vec<KnownPage>,
+    /// Projects that came into the scope with a past, to be read from their beginning.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub backfill: Vec<Backfill>,
+    /// Which part of a pass with several is under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<String>,
 }
 
-/// A project's pipelines, of which a first page has been read.
+/// A page of a list: where it began, and what was on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownPage {
+    /// GitLab's cursor before it; `None` for the first.
+    pub after: Option<String>,
+    /// Hash of the ids on it.
+    pub hash: u32,
+}
+
+/// A project's list, of which pages are still to be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// The project's full path.
     pub path: String,
     /// GitLab's cursor after the last committed page.
-    pub after: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+    /// Whether to read it from its beginning.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub all: bool,
+    /// Of a list of descending ids: all above this one have been read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub below: Option<i64>,
+}
+
+/// A project that came into the scope with a past.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// The project's full path.
+    pub path: String,
+    /// The list that is being read.
+    pub stream: String,
+    /// GitLab's cursor after the last committed page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
 }
 
 impl Position {
@@ -75,21 +121,27 @@ impl Position {
             after: None,
             read_until: None,
             listed: false,
-            pending: Vec::new(),
+            pending: self.later.clone(),
+            failed: Vec::new(),
+            pages: Vec::new(),
+            backfill: Vec::new(),
+            part: None,
         })
     }
 
     /// The position when `pass` has got further: at its end only the time remains.
-    pub fn advanced(&self, pass: Pass, overlap: Duration) -> Self {
-        if !pass.listed || !pass.pending.is_empty() {
+    pub fn advanced(&self, mut pass: Pass, overlap: Duration) -> Self {
+        if !pass.listed || !pass.pending.is_empty() || !pass.backfill.is_empty() {
             return Self {
-                updated_after: self.updated_after,
                 pass: Some(pass),
+                ..self.clone()
             };
         }
         let until = pass.started_at - overlap;
         Self {
             updated_after: Some(self.updated_after.map_or(until, |before| before.max(until))),
+            pages: std::mem::take(&mut pass.pages),
+            later: std::mem::take(&mut pass.failed),
             pass: None,
         }
     }
@@ -103,18 +155,13 @@ mod tests {
 
     #[test]
     fn a_finished_pass_looks_back_from_its_start() {
-        let pass = Pass {
-            started_at: datetime!(2026-01-01 10:00 UTC),
-            after: Some("x".into()),
-            read_until: None,
-            listed: true,
-            pending: vec![],
-        };
+        let mut pass = Position::default().pass_from(datetime!(2026-01-01 10:00 UTC));
+        (pass.after, pass.listed) = (Some("x".into()), true);
         let next = Position::default().advanced(pass.clone(), Duration::from_secs(300));
         assert_eq!(next.to_cursor(), r#"{"updated_after":"2026-01-01T09:55:00Z"}"#);
         let later = Position {
             updated_after: Some(datetime!(2026-01-02 0:00 UTC)),
-            pass: None,
+            ..Position::default()
         };
         assert_eq!(
             later.advanced(pass, Duration::from_secs(300)).updated_after,
@@ -124,19 +171,31 @@ mod tests {
 
     #[test]
     fn an_unfinished_pass_survives_its_cursor() {
-        let pending = vec![Pending {
+        let mut pass = Position::default().pass_from(datetime!(2026-01-01 10:00 UTC));
+        pass.listed = true;
+        pass.pending.push(Pending {
             path: "a/b".into(),
-            after: "c".into(),
-        }];
-        let pass = Pass {
-            started_at: datetime!(2026-01-01 10:00 UTC),
-            after: None,
-            read_until: None,
-            listed: true,
-            pending,
-        };
+            after: Some("c".into()),
+            all: false,
+            below: None,
+        });
         let position = Position::default().advanced(pass.clone(), Duration::from_secs(300));
         assert_eq!(Position::parse(Some(&position.to_cursor())).pass, Some(pass));
         assert_eq!(Position::parse(Some("not JSON")), Position::default());
+    }
+
+    #[test]
+    fn what_failed_is_tried_in_the_next_pass() {
+        let mut pass = Position::default().pass_from(datetime!(2026-01-01 10:00 UTC));
+        pass.listed = true;
+        pass.failed.push(Pending {
+            path: "a/b".into(),
+            after: None,
+            all: false,
+            below: None,
+        });
+        let position = Position::default().advanced(pass, Duration::ZERO);
+        let next = position.pass_from(datetime!(2026-01-01 11:00 UTC));
+        assert_eq!(next.pending.len(), 1);
     }
 }

@@ -1,177 +1,270 @@
-//! The pass over projects and, in the same requests, over the pipelines that changed in each of them.
+//! The pass over projects. Each project's row is read in every sync, with one question whether it has
+//! pipelines that changed; those pipelines are read next.
+//!
+//! The list's pages stay where they are from one sync to the next, so several are asked for in one
+//! request, and what does not fit together is read again from there, page by page. A page with other
+//! projects than last time may hold one that came into the scope with a past: it is read from its beginning.
 
-use futures::future::try_join_all;
 use serde_json::{Map, Value as Json, json};
 use time::format_description::well_known::Rfc3339;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::context::Context;
-use super::engine::Step;
-use super::merge_requests::nodes_of;
-use super::position::{Pass, Pending, Position};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of, take};
+use super::passes::Step;
+use super::position::{Backfill, KnownPage, Pass, Pending, Position};
 use super::rows::Rows;
-use super::{Error, Scope, by_iids, users};
+use super::{Error, Scope, pipelines, users};
 use crate::gitlab;
+use crate::streams::Node;
 
-/// Projects whose further pipelines are asked for in one request: each costs 49 of GitLab's 250.
-const PENDING_AT_ONCE: usize = 4;
-/// Such requests for one checkpoint.
-const PENDING_REQUESTS: usize = 4;
+/// Pages in one request: each costs about 60 of GitLab's 250.
+const PAGES_AT_ONCE: usize = 4;
 
-/// Reads the next page of projects, or the next pages of pipelines.
-pub async fn step(context: &Context<'_>, scope: &Scope, position: &Position) -> Result<Step, Error> {
+/// A page of the list.
+struct Page {
+    nodes: Vec<Json>,
+    after: Option<String>,
+    end: Option<String>,
+    has_next: bool,
+}
+
+/// Reads the next pages of projects, or of pipelines, or of a project that is new to the scope.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
     let mut pass = position.pass_from(context.instance.at);
-    let updated_after = position.updated_after.and_then(|at| at.format(&Rfc3339).ok());
     let mut rows = Rows::default();
-    let pipelines = if pass.pending.is_empty() {
-        next_projects(context, scope, &mut pass, updated_after.as_deref(), &mut rows).await?
+    if !pass.pending.is_empty() {
+        pipelines::next(context, scope, position, &mut pass, &mut rows).await?;
+    } else if !pass.listed {
+        next_projects(context, scope, position, &mut pass, &mut rows).await?;
     } else {
-        next_pipelines(context, &mut pass, updated_after.as_deref()).await?
-    };
-    for pipeline in &pipelines {
-        rows.map(&context.inner.streams.pipelines, pipeline);
-    }
-    // In a first pass the merge requests are all read afterwards.
-    if position.updated_after.is_some() {
-        by_iids::add_of_pipelines(context, &pipelines, &mut rows).await?;
+        next_of_a_new_project(context, &mut pass, &mut rows).await?;
     }
     users::add(context, &mut rows).await?;
     Ok(Step {
         rows,
-        next: position.advanced(pass, context.inner.config.overlap),
+        next: position.advanced(pass, context.options.overlap),
     })
 }
 
-/// A page of projects, and the first page of each one's changed pipelines.
-async fn next_projects(
+async fn next_projects<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    position: &Position,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    for page in next_pages(context, scope, position, pass).await? {
+        let known = KnownPage {
+            hash: hash_of(&page.nodes),
+            after: page.after,
+        };
+        if position.updated_after.is_some() && !position.pages.contains(&known) {
+            find_new(context, position, &page.nodes, pass).await?;
+        }
+        pass.pages.push(known);
+        // Without a cursor there is no way on, and asking again would never end.
+        pass.listed = !page.has_next || page.end.is_none();
+        pass.after = page.end;
+        for project in page.nodes {
+            rows.map(context.streams.named("projects"), &project);
+            let (Some(id), Some(path)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) else {
+                continue;
+            };
+            context.learn_path(id, path);
+            let moved = project["pipelines"]["nodes"]
+                .as_array()
+                .is_some_and(|nodes| !nodes.is_empty());
+            if moved && !pass.pending.iter().any(|pending| pending.path == path) {
+                pass.pending.push(pending(path, false));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Projects that the warehouse does not have although they are older than the last sync.
+async fn find_new(context: &Context<'_>, position: &Position, nodes: &[Json], pass: &mut Pass) -> Result<(), Error> {
+    let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
+    let known = context.sink.known("projects", &ids).await?;
+    for node in nodes {
+        let new = Node::new(node).number("id").is_some_and(|id| !known.contains(&id));
+        let created = node["createdAt"]
+            .as_str()
+            .and_then(|at| time::OffsetDateTime::parse(at, &Rfc3339).ok());
+        let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
+        let Some(path) = node["fullPath"].as_str().filter(|_| new && old) else {
+            continue;
+        };
+        tracing::info!(
+            project = path,
+            "a project came into the scope; reading it from its beginning"
+        );
+        if context.on("pipelines") {
+            pass.pending.push(pending(path, true));
+        }
+        for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| context.on(list.stream)) {
+            pass.backfill.push(Backfill {
+                path: path.to_owned(),
+                stream: list.stream.to_owned(),
+                after: None,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One page of a list of the first project that is to be read from its beginning.
+async fn next_of_a_new_project<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let Some(mut now) = (!pass.backfill.is_empty()).then(|| pass.backfill.remove(0)) else {
+        return Ok(());
+    };
+    let list: &'static List = if now.stream == ISSUES.stream {
+        &ISSUES
+    } else {
+        &MERGE_REQUESTS
+    };
+    let window = Window {
+        after: now.after.clone(),
+        from: context.options.start_date,
+        until: None,
+    };
+    let page = match fetch(
+        context,
+        list,
+        Which::Updated,
+        &Scope::Project(now.path.clone()),
+        &window,
+    )
+    .await
+    {
+        Ok(page) => page,
+        // It has moved on meanwhile.
+        Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    take(context, list, page.nodes, rows).await?;
+    if let Some(end) = page.end.filter(|_| page.has_next) {
+        now.after = Some(end);
+        pass.backfill.insert(0, now);
+    }
+    Ok(())
+}
+
+fn pending(path: &str, all: bool) -> Pending {
+    Pending {
+        path: path.to_owned(),
+        after: None,
+        all,
+        below: None,
+    }
+}
+
+/// Reads as many pages as are known to follow each other, and returns those that do.
+async fn next_pages(
     context: &Context<'_>,
     scope: &Scope,
-    pass: &mut Pass,
-    updated_after: Option<&str>,
-    rows: &mut Rows,
-) -> Result<Vec<Json>, gitlab::Error> {
-    let query = projects_query(context, scope);
-    let mut found = loop {
-        let first = context.project_page.get();
-        let variables = match scope {
-            Scope::Group(path) => {
-                json!({"path": path, "first": first, "after": pass.after, "updatedAfter": updated_after})
-            }
-            Scope::Project(path) => json!({"path": path, "updatedAfter": updated_after}),
+    position: &Position,
+    pass: &Pass,
+) -> Result<Vec<Page>, gitlab::Error> {
+    let mut at_once = PAGES_AT_ONCE;
+    loop {
+        let place = position.pages.iter().position(|page| page.after == pass.after);
+        let mut starts: Vec<Option<String>> = match place {
+            Some(place) => position.pages[place..]
+                .iter()
+                .take(at_once)
+                .map(|page| page.after.clone())
+                .collect(),
+            None => vec![pass.after.clone()],
         };
-        match context.inner.client.ask("projects", &query, variables).await {
-            Ok(mut reply) => break reply.data["scope"].take(),
-            Err(error) if context.project_page.shrink(&error) => {}
+        if matches!(scope, Scope::Project(_)) {
+            starts.truncate(1);
+        }
+        match ask(context, scope, position, &starts).await {
+            Ok(mut pages) => {
+                context.page("projects").grow();
+                let follow = pages
+                    .windows(2)
+                    .take_while(|pair| pair[0].has_next && pair[0].end == pair[1].after);
+                let whole = follow.count() + 1;
+                pages.truncate(whole);
+                return Ok(pages);
+            }
+            Err(gitlab::Error::TooComplex(_) | gitlab::Error::TooMuch(_)) if starts.len() > 1 => {
+                at_once = starts.len() / 2
+            }
+            Err(error) if context.page("projects").shrink(&error) => {}
             Err(error) => return Err(error),
         }
-    };
+    }
+}
+
+async fn ask(
+    context: &Context<'_>,
+    scope: &Scope,
+    position: &Position,
+    starts: &[Option<String>],
+) -> Result<Vec<Page>, gitlab::Error> {
+    let mut node = context.selection(context.streams.named("projects"));
+    let since = position.updated_after.or(context.options.start_date);
+    let mut variables = Map::new();
+    variables.insert("path".into(), json!(scope.path()));
+    let mut declared = "$path: ID!".to_owned();
+    if context.on("pipelines") {
+        node.push_str(" pipelines(updatedAfter: $since, first: 1) { nodes { id } }");
+        declared.push_str(", $since: Time");
+        variables.insert("since".into(), json!(since.and_then(|at| at.format(&Rfc3339).ok())));
+    }
+    if let Scope::Project(_) = scope {
+        let query = format!("query Project({declared}) {{ scope: project(fullPath: $path) {{ {node} }} }}");
+        let mut reply = context.client.ask("projects", &query, Json::Object(variables)).await?;
+        let project = reply.data["scope"].take();
+        if project.is_null() {
+            return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
+        }
+        return Ok(vec![Page {
+            nodes: vec![project],
+            after: None,
+            end: None,
+            has_next: false,
+        }]);
+    }
+    variables.insert("first".into(), json!(context.page("projects").get()));
+    let mut fields = String::new();
+    for (index, after) in starts.iter().enumerate() {
+        declared.push_str(&format!(", $c{index}: String"));
+        variables.insert(format!("c{index}"), json!(after));
+        fields.push_str(&format!(
+            "p{index}: projects(includeSubgroups: true, includeArchived: true, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} "
+        ));
+    }
+    let query =
+        format!("query Projects({declared}, $first: Int!) {{ scope: group(fullPath: $path) {{ id {fields} }} }}");
+    let mut reply = context.client.ask("projects", &query, Json::Object(variables)).await?;
+    let mut found = reply.data["scope"].take();
     if found.is_null() {
         return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
     }
-    context.project_page.grow();
-    let projects = match scope {
-        Scope::Project(_) => {
-            pass.listed = true;
-            vec![found]
-        }
-        Scope::Group(_) => {
-            let mut connection = found["projects"].take();
-            let info = connection["pageInfo"].take();
-            // Without a cursor there is no way on, and asking again would never end.
-            pass.listed = info["hasNextPage"] != true || info["endCursor"].is_null();
-            if let Some(end) = info["endCursor"].as_str() {
-                pass.after = Some(end.to_owned());
-            }
-            nodes_of(&mut connection)
+    let page = |(index, after): (usize, &Option<String>)| {
+        let mut connection = found[format!("p{index}")].take();
+        let info = connection["pageInfo"].take();
+        Page {
+            nodes: nodes_of(&mut connection),
+            after: after.clone(),
+            end: info["endCursor"].as_str().map(ToOwned::to_owned),
+            has_next: info["hasNextPage"] == true,
         }
     };
-    let mut pipelines = Vec::new();
-    for mut project in projects {
-        rows.map(&context.inner.streams.projects, &project);
-        pipelines.extend(take_pipelines(&mut project, &mut pass.pending));
-    }
-    Ok(pipelines)
+    Ok(starts.iter().enumerate().map(page).collect())
 }
 
-/// The next page of pipelines of some projects that have more.
-async fn next_pipelines(
-    context: &Context<'_>,
-    pass: &mut Pass,
-    updated_after: Option<&str>,
-) -> Result<Vec<Json>, gitlab::Error> {
-    let now: Vec<Pending> = pass
-        .pending
-        .drain(..pass.pending.len().min(PENDING_AT_ONCE * PENDING_REQUESTS))
-        .collect();
-    let pipelines = pipelines_selection(context, "$first", ", after: $c");
-    let replies = try_join_all(now.chunks(PENDING_AT_ONCE).map(|chunk| {
-        let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-        for (index, Pending { path, after }) in chunk.iter().enumerate() {
-            let pipelines = pipelines.replace("$c", &format!("$c{index}"));
-            parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
-            fields.push_str(&format!(
-                "a{index}: project(fullPath: $p{index}) {{ id fullPath {pipelines} }} "
-            ));
-            variables.insert(format!("p{index}"), json!(path));
-            variables.insert(format!("c{index}"), json!(after));
-        }
-        variables.insert("first".into(), json!(100));
-        variables.insert("updatedAfter".into(), json!(updated_after));
-        let query = format!("query Pipelines({parameters}$first: Int!, $updatedAfter: Time) {{ {fields} }}");
-        async move {
-            context
-                .inner
-                .client
-                .ask("pipelines", &query, Json::Object(variables))
-                .await
-        }
-    }))
-    .await?;
-    let mut found = Vec::new();
-    for mut reply in replies {
-        for project in reply.data.as_object_mut().into_iter().flat_map(Map::values_mut) {
-            found.extend(take_pipelines(project, &mut pass.pending));
-        }
+/// Hash of the projects on a page, whatever else about them changes.
+fn hash_of(nodes: &[Json]) -> u32 {
+    let mut hash = Xxh3::new();
+    for node in nodes {
+        hash.update(node["id"].as_str().unwrap_or_default().as_bytes());
+        hash.update(b" ");
     }
-    Ok(found)
-}
-
-/// A project's pipelines, marked with the project they belong to; notes where there are more.
-fn take_pipelines(project: &mut Json, pending: &mut Vec<Pending>) -> Vec<Json> {
-    let mut connection = project["pipelines"].take();
-    let path = project["fullPath"].as_str().unwrap_or_default().to_owned();
-    let info = connection["pageInfo"].take();
-    if let Some(end) = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true) {
-        pending.push(Pending {
-            path: path.clone(),
-            after: end.to_owned(),
-        });
-    }
-    let mut pipelines = nodes_of(&mut connection);
-    for pipeline in pipelines.iter_mut().filter_map(Json::as_object_mut) {
-        pipeline.insert("_projectId".into(), project["id"].clone());
-        pipeline.insert("_path".into(), json!(path));
-    }
-    pipelines
-}
-
-fn pipelines_selection(context: &Context<'_>, first: &str, after: &str) -> String {
-    let pipeline = context.inner.streams.pipelines.selection(|_| true);
-    format!(
-        "pipelines(updatedAfter: $updatedAfter, first: {first}{after}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }}"
-    )
-}
-
-fn projects_query(context: &Context<'_>, scope: &Scope) -> String {
-    let project = context.inner.streams.projects.selection(|_| true);
-    let node = format!("{project} {}", pipelines_selection(context, "100", ""));
-    match scope {
-        Scope::Project(_) => {
-            format!("query Project($path: ID!, $updatedAfter: Time) {{ scope: project(fullPath: $path) {{ {node} }} }}")
-        }
-        Scope::Group(_) => format!(
-            "query Projects($path: ID!, $first: Int!, $after: String, $updatedAfter: Time) {{ scope: group(fullPath: $path) {{ \
-             id projects(includeSubgroups: true, includeArchived: true, first: $first, after: $after) {{ \
-             pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
-        ),
-    }
+    (hash.digest() >> 32) as u32
 }

@@ -1,98 +1,154 @@
-//! The rows of one page, by table.
+//! The rows of one step, by table, until they are committed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mergemind_shared::warehouse::{Batch, Row};
+use mergemind_shared::warehouse::{Batch, Row, Sweep, Whole};
 use serde_json::Value as Json;
 
 use crate::streams::{Stream, Streams, rejected};
 
-/// Rows that will be committed together.
+/// Rows that will be committed together, and what is to be marked as deleted with them.
 #[derive(Default)]
-pub struct Rows {
-    pub projects: Vec<Row>,
-    pub users: Vec<Row>,
-    pub merge_requests: Vec<Row>,
-    pub mr_notes: Vec<Row>,
-    pub pipelines: Vec<Row>,
-    pub rejected: Vec<Row>,
+pub struct Rows<'a> {
+    tables: BTreeMap<&'static str, Vec<Row>>,
+    /// By table: parents of which all rows are here.
+    whole: BTreeMap<&'static str, BTreeSet<i64>>,
+    /// By table: parents of which a row was rejected. What the table has of them is left alone.
+    spoiled: BTreeMap<&'static str, BTreeSet<i64>>,
+    rejected: Vec<Row>,
+    /// What is gone.
+    pub sweeps: Vec<Sweep<'a>>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// Maps `node` to a row of `stream`; a node that can't be mapped is kept among the rejected.
     pub fn map(&mut self, stream: &Stream, node: &Json) {
         match stream.row(node) {
-            Ok(row) => self.of(stream.name()).push(row),
+            Ok(row) => self.tables.entry(stream.name()).or_default().push(row),
             Err(reason) => {
                 let reason = reason.to_string();
                 tracing::warn!(stream = stream.name(), "a row is kept in _rejected: {reason}");
                 self.rejected.push(rejected::row(stream.name(), &reason, node));
+                if let Some(parent) = crate::streams::Node::new(node).number("_parent.id") {
+                    self.spoiled.entry(stream.name()).or_default().insert(parent);
+                }
             }
         }
     }
 
-    /// Adds the rows of a later page.
-    pub fn append(&mut self, mut later: Self) {
-        self.projects.append(&mut later.projects);
-        self.users.append(&mut later.users);
-        self.merge_requests.append(&mut later.merge_requests);
-        self.mr_notes.append(&mut later.mr_notes);
-        self.pipelines.append(&mut later.pipelines);
-        self.rejected.append(&mut later.rejected);
+    /// States that all rows of `stream` that belong to `parent` are here.
+    pub fn whole(&mut self, stream: &Stream, parent: i64) {
+        self.whole.entry(stream.name()).or_default().insert(parent);
+    }
+
+    /// Adds the rows of a later step. Where it holds all rows of a parent, earlier ones no longer count.
+    pub fn append(&mut self, later: Self, streams: &Streams) {
+        for (table, parents) in &later.whole {
+            let stream = streams.named(table);
+            if let Some(rows) = self.tables.get_mut(table) {
+                rows.retain(|row| stream.parent_of(row).is_none_or(|parent| !parents.contains(&parent)));
+            }
+        }
+        for (table, mut rows) in later.tables {
+            self.tables.entry(table).or_default().append(&mut rows);
+        }
+        for (table, mut parents) in later.whole {
+            self.whole.entry(table).or_default().append(&mut parents);
+        }
+        for (table, mut parents) in later.spoiled {
+            self.spoiled.entry(table).or_default().append(&mut parents);
+        }
+        self.rejected.extend(later.rejected);
+        self.sweeps.extend(later.sweeps);
     }
 
     /// How many rows these are.
     pub fn len(&self) -> usize {
-        self.projects.len()
-            + self.users.len()
-            + self.merge_requests.len()
-            + self.mr_notes.len()
-            + self.pipelines.len()
-            + self.rejected.len()
-    }
-
-    fn of(&mut self, stream: &str) -> &mut Vec<Row> {
-        match stream {
-            "projects" => &mut self.projects,
-            "users" => &mut self.users,
-            "merge_requests" => &mut self.merge_requests,
-            "mr_notes" => &mut self.mr_notes,
-            _ => &mut self.pipelines,
-        }
+        self.tables.values().map(Vec::len).sum::<usize>() + self.rejected.len()
     }
 
     /// The users that these rows refer to.
     pub fn user_ids(&self, streams: &Streams) -> HashSet<i64> {
-        let merge_requests = self
-            .merge_requests
+        self.tables
             .iter()
-            .flat_map(|row| streams.merge_requests.users_of(row));
-        let notes = self.mr_notes.iter().flat_map(|row| streams.mr_notes.users_of(row));
-        let pipelines = self.pipelines.iter().flat_map(|row| streams.pipelines.users_of(row));
-        merge_requests.chain(notes).chain(pipelines).collect()
+            .flat_map(|(table, rows)| {
+                let stream = streams.named(table);
+                rows.iter().flat_map(|row| stream.users_of(row))
+            })
+            .collect()
     }
 
-    /// The batches for the warehouse: what others refer to comes first.
-    pub fn into_batches(self, streams: &Streams) -> Vec<Batch<'_>> {
-        let batch = |stream: &'static str, rows| (stream, rows);
-        [
-            batch("projects", self.projects),
-            batch("users", self.users),
-            batch("merge_requests", self.merge_requests),
-            batch("mr_notes", self.mr_notes),
-            batch("pipelines", self.pipelines),
-        ]
-        .into_iter()
-        .zip(streams.all())
-        .map(|((_, rows), stream)| Batch {
-            table: &stream.table,
-            rows,
-        })
-        .chain([Batch {
-            table: &streams.rejected,
-            rows: self.rejected,
-        }])
-        .filter(|batch| !batch.rows.is_empty())
-        .collect()
+    /// The batches for the warehouse, and the sweeps.
+    pub fn into_batches(mut self, streams: &'a Streams) -> (Vec<Batch<'a>>, Vec<Sweep<'a>>) {
+        let mut batches = Vec::new();
+        for stream in streams.all() {
+            let rows = self.tables.remove(stream.name()).unwrap_or_default();
+            let spoiled = self.spoiled.remove(stream.name()).unwrap_or_default();
+            let parents = self.whole.remove(stream.name()).unwrap_or_default();
+            let parents: Vec<i64> = parents.difference(&spoiled).copied().collect();
+            let whole = stream
+                .parent
+                .filter(|_| !parents.is_empty())
+                .map(|column| Whole { column, parents });
+            if !rows.is_empty() || whole.is_some() {
+                batches.push(Batch {
+                    table: &stream.table,
+                    rows,
+                    whole,
+                });
+            }
+        }
+        if !self.rejected.is_empty() {
+            batches.push(Batch {
+                table: &streams.rejected,
+                rows: self.rejected,
+                whole: None,
+            });
+        }
+        (batches, self.sweeps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_later_whole_replaces_what_came_before() {
+        let streams = Streams::new();
+        let labels = streams.named("mr_labels");
+        let label = |id: i64| json!({"id": format!("gid://gitlab/ProjectLabel/{id}"), "title": "x", "_parent": {"id": "gid://gitlab/MergeRequest/7", "projectId": 1}});
+        let mut rows = Rows::default();
+        rows.map(labels, &label(1));
+        rows.whole(labels, 7);
+        let mut later = Rows::default();
+        later.map(labels, &label(2));
+        later.whole(labels, 7);
+        rows.append(later, &streams);
+        let (batches, _) = rows.into_batches(&streams);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(
+            batches[0].rows.len(),
+            1,
+            "the label that was taken off does not come back"
+        );
+    }
+
+    #[test]
+    fn a_rejected_row_does_not_delete_what_is_stored() {
+        let streams = Streams::new();
+        let notes = streams.named("mr_notes");
+        let parent = json!({"id": "gid://gitlab/MergeRequest/7", "projectId": 1});
+        let mut rows = Rows::default();
+        rows.map(
+            notes,
+            &json!({"id": "gid://gitlab/Note/1", "system": "perhaps", "_parent": parent}),
+        );
+        rows.whole(notes, 7);
+        let (batches, _) = rows.into_batches(&streams);
+        assert_eq!(batches.len(), 1);
+        assert_eq!(batches[0].table.name, "_rejected");
     }
 }

@@ -22,6 +22,21 @@ impl Tally {
         *writes += written;
     }
 
+    /// Rows read so far, of all tables.
+    pub fn read(&self) -> u64 {
+        self.0.values().map(|(read, _)| read).sum()
+    }
+
+    /// Rows of a table that were inserted, changed, or marked as deleted.
+    pub fn written_to(&self, table: &str) -> u64 {
+        self.of(table).1
+    }
+
+    /// The same of all tables.
+    pub fn written(&self) -> u64 {
+        self.0.values().map(|(_, written)| written).sum()
+    }
+
     fn of(&self, table: &str) -> (u64, u64) {
         self.0.get(table).copied().unwrap_or_default()
     }
@@ -45,13 +60,14 @@ pub struct CursorStep {
 pub struct Problem {
     code: &'static str,
     scope: String,
+    what: String,
     message: String,
     hint: &'static str,
 }
 
 impl Problem {
-    /// From an error that concerns only `scope`.
-    pub fn new(scope: &Scope, error: &Error) -> Self {
+    /// From an error that stopped only `what` in `scope`.
+    pub fn new(scope: &Scope, what: &str, error: &Error) -> Self {
         let (code, hint) = match error {
             Error::GitLab(error) => (error.code(), error.hint()),
             Error::Warehouse(_) => ("warehouse", "the next sync goes on where this one stopped"),
@@ -59,6 +75,7 @@ impl Problem {
         Self {
             code,
             scope: scope.to_string(),
+            what: what.to_owned(),
             message: error.to_string(),
             hint,
         }
@@ -74,18 +91,27 @@ pub struct Summary {
     pub base_url: String,
     pub instance: Instance,
     pub complete: bool,
+    /// If dbt has to run, what the table of cursors says of it.
+    pub owed: Option<String>,
+    /// Projects that were met.
+    pub project_count: usize,
     pub tally: Tally,
     pub requests: BTreeMap<&'static str, u64>,
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
-    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
 }
 
 impl Summary {
-    /// Tables with rows that were inserted or changed.
+    /// Tables with rows that were inserted, changed, or marked as deleted.
     pub fn changed_tables(&self, streams: &Streams) -> Vec<&'static str> {
         let names = streams.all().map(Stream::name);
-        names.into_iter().filter(|name| self.tally.of(name).1 > 0).collect()
+        names.filter(|name| self.tally.written_to(name) > 0).collect()
+    }
+
+    /// Rows of all tables that were inserted, changed, or marked as deleted.
+    pub fn written(&self) -> u64 {
+        self.tally.written()
     }
 
     /// Rows of a table that were read and written.
@@ -97,7 +123,7 @@ impl Summary {
     pub fn to_json(&self, streams: &Streams) -> Value {
         let per_stream: Vec<Value> = streams
             .all()
-            .iter()
+            .filter(|stream| stream.usual || self.tally.of(stream.name()).0 > 0)
             .map(|stream| {
                 let (rows, written) = self.tally.of(stream.name());
                 let requests = self.requests.get(stream.name()).copied().unwrap_or_default();
@@ -109,7 +135,7 @@ impl Summary {
                 entry
             })
             .collect();
-        let whole = self.complete && self.problems.is_empty();
+        let whole = self.complete && self.warnings.is_empty();
         json!({
             "status": if whole { "success" } else { "partial" },
             "complete": self.complete,
@@ -124,7 +150,7 @@ impl Summary {
             },
             "streams": per_stream,
             "rejected": self.tally.of("_rejected").0,
-            "problems": self.problems,
+            "warnings": self.warnings,
         })
     }
 }

@@ -1,10 +1,8 @@
 //! The users that a page refers to.
 
-use std::sync::PoisonError;
-
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, lock};
 use super::rows::Rows;
 use crate::gitlab;
 use crate::streams::gid;
@@ -12,34 +10,30 @@ use crate::streams::gid;
 const PAGE: usize = 100;
 
 /// Adds the rows of users that this sync has not fetched yet. Users whom GitLab does not show are left out.
-pub async fn add(context: &Context<'_>, rows: &mut Rows) -> Result<(), gitlab::Error> {
-    let streams = &context.inner.streams;
-    let wanted = rows.user_ids(streams);
+pub async fn add<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
+    let wanted = rows.user_ids(context.streams);
     let mut unknown: Vec<i64> = {
-        let known = context.known_users.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock(&context.known_users);
         wanted.into_iter().filter(|id| !known.contains(id)).collect()
     };
     unknown.sort_unstable();
+    let users = context.streams.named("users");
     let query = format!(
         "query Users($ids: [ID!]) {{ users(ids: $ids, first: {PAGE}) {{ nodes {{ {} }} }} }}",
-        streams.users.selection(|_| true)
+        context.selection(users)
     );
     for ids in unknown.chunks(PAGE) {
         let gids: Vec<String> = ids.iter().map(|id| gid("User", *id)).collect();
-        let reply = context.inner.client.ask("users", &query, json!({"ids": gids})).await?;
+        let reply = context.client.ask("users", &query, json!({"ids": gids})).await?;
         for node in reply.data["users"]["nodes"]
             .as_array()
             .into_iter()
             .flatten()
             .filter(|node| !node.is_null())
         {
-            rows.map(&streams.users, node);
+            rows.map(users, node);
         }
-        context
-            .known_users
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(ids);
+        lock(&context.known_users).extend(ids);
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ fn an_unknown_project_stops_nobody_else() {
     let connector = world.connector(&[("GITLAB_PROJECTS", "nobody/nothing")]);
     let (status, answer) = connector.sync().expect("an answer");
     assert_eq!((status, &answer["status"]), (200, &json!("partial")), "{answer:#}");
-    let problem = &answer["problems"][0];
+    let problem = &answer["warnings"][0];
     assert_eq!(problem["code"], "scope_not_found");
     assert_eq!(problem["scope"], "project:nobody/nothing");
     assert!(written(&answer, "merge_requests") > 0);

@@ -3,13 +3,37 @@
 use super::Done;
 use super::pipelines::started;
 use super::scene::{Scene, is_open};
-use crate::data::{Text, system_notes, words};
-use crate::generate::sha;
+use crate::data::{Head, LabelStep, Owner, Text, system_notes, words};
+use crate::generate::{labels_for, sha};
 
 const DRAFT: &str = "Draft: ";
 
 pub fn title(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
+    let author = retitle(scene, id);
+    Ok(scene.done(id, "got a new title", author))
+}
+
+/// Two merge requests get a new title at the same instant.
+pub fn tie(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let first = scene.pick("an open merge request", is_open)?;
+    let others = scene.world.merge_requests.iter().rev();
+    let second = others
+        .filter(|row| row.id != first && !row.hidden && is_open(scene.world, row))
+        .find(|row| !scene.world.project_of(row).archived)
+        .map(|row| row.id)
+        .ok_or("a tie needs two open merge requests: there are none")?;
+    retitle(scene, second);
+    let author = retitle(scene, first);
+    Ok(scene.done(
+        first,
+        "got a new title, and so did another one in the same instant",
+        author,
+    ))
+}
+
+/// Gives it another title; tells who did it.
+fn retitle(scene: &mut Scene<'_>, id: u64) -> Option<u64> {
     let row = scene.row(id);
     let (author, draft, old) = (row.author, row.draft, row.title.read().into_owned());
     let title = loop {
@@ -21,7 +45,7 @@ pub fn title(scene: &mut Scene<'_>) -> Result<Done, String> {
     };
     scene.save(id, |row| row.title = Text::plain(title.as_str()));
     scene.system_note(id, author, "pencil-square", system_notes::changed_title(&old, &title));
-    Ok(scene.done(id, "got a new title", author))
+    author
 }
 
 pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
@@ -47,17 +71,41 @@ pub fn toggle_draft(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, what, author))
 }
 
-/// Labels leave no note, only GitLab's resource events, which nobody reads here.
+/// Labels leave no note, only GitLab's resource events.
 pub fn set_labels(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
-    let label = some_label(scene)?;
+    let label = some_label(scene, id)?;
     toggle(scene, id, label);
     Ok(scene.done(id, "got other labels", None))
 }
 
+/// Takes one label off.
+pub fn unlabel(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let id = scene.pick("an open merge request with a label", |world, row| {
+        is_open(world, row) && !row.labels.is_empty()
+    })?;
+    let label = *scene
+        .random
+        .pick(&scene.world.merge_requests.get(id).expect("picked just now").labels);
+    toggle(scene, id, label);
+    Ok(scene.done(id, "lost a label", None))
+}
+
 pub fn bulk(scene: &mut Scene<'_>) -> Result<Done, String> {
     let project = scene.named_project()?;
-    let label = some_label(scene)?;
+    let world = &*scene.world;
+    // One that can be put on anything: the first group is above them all.
+    let top = world.groups.iter().next().map(|group| Owner::Group(group.id));
+    let labels: Vec<u64> = world
+        .labels
+        .iter()
+        .filter(|label| Some(label.owner) == top)
+        .map(|label| label.id)
+        .collect();
+    if labels.is_empty() {
+        return Err("a bulk edit needs labels: there are none".to_owned());
+    }
+    let label = *scene.random.pick(&labels);
     let world = &*scene.world;
     let chosen: Vec<u64> = world
         .merge_requests
@@ -74,10 +122,10 @@ pub fn bulk(scene: &mut Scene<'_>) -> Result<Done, String> {
     for id in &chosen {
         toggle(scene, *id, label);
     }
-    Ok(Done {
-        description: format!("{} merge requests got other labels at once", chosen.len()),
-        merge_request: None,
-    })
+    Ok(Done::beside_rows(format!(
+        "{} merge requests got other labels at once",
+        chosen.len()
+    )))
 }
 
 pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {
@@ -86,10 +134,15 @@ pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {
     })?;
     let head = sha(&mut scene.random);
     let (commits, lines) = (1 + scene.random.below(3) as u32, 1 + scene.random.below(60) as u32);
-    let author = scene.row(id).author;
+    let (author, at) = (scene.row(id).author, scene.at);
     scene.save_quietly(id, |row| {
         row.sha = Some(head);
         row.commit_count += commits;
+        row.heads.push(Head {
+            commits: row.commit_count,
+            sha: head,
+            at,
+        });
         row.size.additions += lines;
         row.size.files = row.size.files.max(1);
     });
@@ -99,8 +152,9 @@ pub fn push(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, "got new commits", author))
 }
 
-fn some_label(scene: &mut Scene<'_>) -> Result<u64, String> {
-    let labels: Vec<u64> = scene.world.labels.iter().map(|label| label.id).collect();
+/// A label that can be put on the merge request.
+fn some_label(scene: &mut Scene<'_>, id: u64) -> Result<u64, String> {
+    let labels = labels_for(scene.world, scene.world.project_of(scene.row(id)));
     if labels.is_empty() {
         return Err("there are no labels".to_owned());
     }
@@ -109,6 +163,11 @@ fn some_label(scene: &mut Scene<'_>) -> Result<u64, String> {
 
 /// Puts a label on, or takes it off.
 fn toggle(scene: &mut Scene<'_>, id: u64, label: u64) {
+    let step = match scene.row(id).labels.binary_search(&label) {
+        Ok(_) => LabelStep::TakenOff,
+        Err(_) => LabelStep::PutOn,
+    };
+    scene.world.note_label(id, label, step, scene.at);
     scene.save_quietly(id, |row| match row.labels.binary_search(&label) {
         Ok(place) => {
             row.labels.remove(place);

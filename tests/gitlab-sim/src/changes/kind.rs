@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::scene::Scene;
-use super::{Done, edits, lifecycle, pipelines, review, settings, talk};
+use super::{Done, edits, issues, lifecycle, pipelines, planning, projects, review, settings, talk};
 
 /// A kind of change. "Quiet" ones leave the merge request's `updated_at` alone, as GitLab does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,10 +42,53 @@ pub enum Kind {
     RenameUser,
     /// One more or fewer approval is required in a project. Quiet.
     ChangeApprovalRules,
+    /// Moves the project's count of open issues, as `close_issue` and `delete_issue` do.
+    OpenIssue,
+    EditIssue,
+    CommentIssue,
+    CloseIssue,
+    /// GitLab leaves no tombstone.
+    DeleteIssue,
+    /// In `group`, called `name`.
+    CreateProject,
+    /// Its name and path, and with them every address in it. Moves the project's `updated_at` alone.
+    RenameProject,
+    /// To `group`, or to another group of the same tree. Moves the project's `updated_at` alone.
+    TransferProject,
+    /// Out of the first group's tree.
+    TransferProjectOut,
+    /// Into the first group's tree.
+    TransferProjectIn,
+    /// With everything in it; the newest one if none is named. GitLab leaves no tombstone.
+    DeleteProject,
+    /// Its name and path, and with them every address below. No `updated_at` moves.
+    RenameGroup,
+    /// In `project` or `group`.
+    CreateLabel,
+    /// Quiet for all that carries it.
+    RenameLabel,
+    /// Quiet for all that carries it.
+    DeleteLabel,
+    /// In `project` or `group`.
+    CreateMilestone,
+    /// Quiet for all that is planned for it.
+    CloseMilestone,
+    /// Takes one label off.
+    Unlabel,
+    /// Takes one assignee off.
+    Unassign,
+    /// Takes one reviewer off.
+    UnrequestReview,
+    /// Quiet.
+    DeletePipeline,
+    /// Two merge requests change in the same instant.
+    Tie,
+    /// A comment so soon after an update that `updated_at` stays. Quiet.
+    ThrottledTouch,
 }
 
 impl Kind {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 48] = [
         Self::OpenMergeRequest,
         Self::Merge,
         Self::Close,
@@ -71,6 +114,29 @@ impl Kind {
         Self::FailPipeline,
         Self::RenameUser,
         Self::ChangeApprovalRules,
+        Self::OpenIssue,
+        Self::EditIssue,
+        Self::CommentIssue,
+        Self::CloseIssue,
+        Self::DeleteIssue,
+        Self::CreateProject,
+        Self::RenameProject,
+        Self::TransferProject,
+        Self::TransferProjectOut,
+        Self::TransferProjectIn,
+        Self::DeleteProject,
+        Self::RenameGroup,
+        Self::CreateLabel,
+        Self::RenameLabel,
+        Self::DeleteLabel,
+        Self::CreateMilestone,
+        Self::CloseMilestone,
+        Self::Unlabel,
+        Self::Unassign,
+        Self::UnrequestReview,
+        Self::DeletePipeline,
+        Self::Tie,
+        Self::ThrottledTouch,
     ];
 }
 
@@ -101,5 +167,28 @@ pub fn make(scene: &mut Scene<'_>) -> Result<Done, String> {
         Kind::FailPipeline => pipelines::end(scene, "FAILED"),
         Kind::RenameUser => settings::rename_user(scene),
         Kind::ChangeApprovalRules => settings::approval_rules(scene),
+        Kind::OpenIssue => issues::open(scene),
+        Kind::EditIssue => issues::edit(scene),
+        Kind::CommentIssue => issues::comment(scene),
+        Kind::CloseIssue => issues::close(scene),
+        Kind::DeleteIssue => issues::delete(scene),
+        Kind::CreateProject => projects::create(scene),
+        Kind::RenameProject => projects::rename(scene),
+        Kind::TransferProject => projects::transfer(scene),
+        Kind::TransferProjectOut => projects::transfer_out(scene),
+        Kind::TransferProjectIn => projects::transfer_in(scene),
+        Kind::DeleteProject => projects::delete(scene),
+        Kind::RenameGroup => projects::rename_group(scene),
+        Kind::CreateLabel => planning::create_label(scene),
+        Kind::RenameLabel => planning::rename_label(scene),
+        Kind::DeleteLabel => planning::delete_label(scene),
+        Kind::CreateMilestone => planning::create_milestone(scene),
+        Kind::CloseMilestone => planning::close_milestone(scene),
+        Kind::Unlabel => edits::unlabel(scene),
+        Kind::Unassign => review::unassign(scene),
+        Kind::UnrequestReview => review::unrequest(scene),
+        Kind::DeletePipeline => pipelines::delete(scene),
+        Kind::Tie => edits::tie(scene),
+        Kind::ThrottledTouch => talk::throttled(scene),
     }
 }

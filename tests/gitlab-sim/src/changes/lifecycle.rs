@@ -33,7 +33,7 @@ pub fn open(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene
         .world
         .add_merge_request(|id, iid| MergeRequest { id, iid, ..row }, project);
-    scene.moved.merge_requests.insert(id);
+    scene.opened(id);
     if !reviewers.is_empty() {
         let body = system_notes::requested_review(scene.world, &reviewers);
         scene.system_note(id, Some(author), "user", body);
@@ -94,6 +94,7 @@ pub fn reopen(scene: &mut Scene<'_>) -> Result<Done, String> {
 pub fn delete(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("a merge request", |_, _| true)?;
     let done = scene.done(id, "was deleted", None);
+    scene.remember(id);
     scene.moved.merge_requests.insert(id);
     let notes = scene.row(id).notes.clone();
     scene.moved.mr_notes.extend(notes);

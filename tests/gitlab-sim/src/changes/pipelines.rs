@@ -52,6 +52,25 @@ pub fn started(scene: &mut Scene<'_>, id: u64) {
     });
 }
 
+/// Deletes the head pipeline of a merge request, which then has none.
+pub fn delete(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let id = scene.pick("an open merge request with a head pipeline", |world, row| {
+        is_open(world, row) && row.head_pipeline.is_some()
+    })?;
+    let pipeline = scene.row(id).head_pipeline.expect("picked for it");
+    let sharing: Vec<u64> = scene
+        .world
+        .merge_requests
+        .iter()
+        .filter(|row| row.head_pipeline == Some(pipeline) && !row.hidden)
+        .map(|row| row.id)
+        .collect();
+    scene.world.remove_pipeline(pipeline);
+    scene.moved.pipelines.insert(pipeline);
+    scene.moved.merge_requests.extend(sharing);
+    Ok(scene.done(id, "lost its pipeline", None))
+}
+
 /// Ends the running head pipeline of a merge request. Where none is running, the last one is retried and ends at once:
 /// a retry keeps the pipeline's id.
 pub fn end(scene: &mut Scene<'_>, status: &'static str) -> Result<Done, String> {

@@ -59,6 +59,28 @@ pub fn assign(scene: &mut Scene<'_>) -> Result<Done, String> {
     Ok(scene.done(id, "got one more assignee", author))
 }
 
+pub fn unassign(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let id = scene.pick("an open merge request with an assignee", |world, row| {
+        is_open(world, row) && !row.assignees.is_empty()
+    })?;
+    let (author, user) = (scene.row(id).author, scene.row(id).assignees[0]);
+    scene.save_quietly(id, |row| row.assignees.retain(|other| *other != user));
+    let body = system_notes::unassigned(scene.world, &[user]);
+    scene.system_note(id, author, "user", body);
+    Ok(scene.done(id, "lost an assignee", author))
+}
+
+pub fn unrequest(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let id = scene.pick("an open merge request with a reviewer", |world, row| {
+        is_open(world, row) && !row.reviewers.is_empty()
+    })?;
+    let (author, user) = (scene.row(id).author, scene.row(id).reviewers[0].user);
+    scene.save_quietly(id, |row| row.reviewers.retain(|other| other.user != user));
+    let body = system_notes::removed_review_request(scene.world, &[user]);
+    scene.system_note(id, author, "user", body);
+    Ok(scene.done(id, "had a review request withdrawn", author))
+}
+
 fn set_state(scene: &mut Scene<'_>, id: u64, user: u64, state: &'static str) {
     scene.save_quietly(id, |row| {
         for reviewer in row.reviewers.iter_mut().filter(|reviewer| reviewer.user == user) {

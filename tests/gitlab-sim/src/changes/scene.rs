@@ -1,27 +1,15 @@
 //! One change while it is made: its world, its dice, and a list of the rows that moved.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::{Change, Done, Named};
-use crate::data::{MergeRequest, Note, State, Text, World, system_notes};
+use super::moved::{Moved, Relations, Snapshot};
+use super::{About, Change, Done, Named};
+use crate::data::{Group, MergeRequest, Note, Noteable, Project, State, Text, World, system_notes};
 use crate::instant::Instant;
 use crate::random::Random;
 
 /// Only so many of the newest fitting merge requests are picked from: work goes on where it went on lately.
-const RECENT: usize = 40;
-
-/// Ids of rows that are new, gone or different, by raw table. A user whom a row refers to for the first time is not
-/// listed.
-#[derive(Debug, Default, Serialize)]
-pub struct Moved {
-    pub projects: BTreeSet<u64>,
-    pub users: BTreeSet<u64>,
-    pub merge_requests: BTreeSet<u64>,
-    pub mr_notes: BTreeSet<u64>,
-    pub pipelines: BTreeSet<u64>,
-}
+pub const RECENT: usize = 40;
 
 pub struct Scene<'w> {
     pub world: &'w mut World,
@@ -29,6 +17,9 @@ pub struct Scene<'w> {
     pub at: Instant,
     pub random: Random,
     pub moved: Moved,
+    opened: Option<u64>,
+    /// The merge requests that were touched, as they were before.
+    before: BTreeMap<u64, MergeRequest>,
 }
 
 impl<'w> Scene<'w> {
@@ -40,14 +31,20 @@ impl<'w> Scene<'w> {
             at,
             random,
             moved: Moved::default(),
+            opened: None,
+            before: BTreeMap::new(),
         }
     }
 
-    /// Counts the change and hands out the rows that moved.
-    pub fn finish(self) -> Moved {
+    /// Counts the change and hands out the rows that moved, and the touched merge requests as they were before.
+    pub fn finish(mut self) -> (Moved, BTreeMap<u64, MergeRequest>) {
+        for (id, before) in &self.before {
+            let after = Relations::of(self.world.merge_requests.get(*id));
+            self.moved.compare(*id, &Relations::of(Some(before)), &after);
+        }
         self.world.changes += 1;
         self.world.newest = self.world.newest.max(self.at);
-        self.moved
+        (self.moved, self.before)
     }
 
     /// The project that the change names, if it names one.
@@ -82,13 +79,49 @@ impl<'w> Scene<'w> {
             .take(RECENT)
             .collect();
         if fitting.is_empty() {
-            let scope = match (&self.change.project, self.change.iid) {
-                (Some(path), Some(iid)) => format!(" as {path}!{iid}"),
-                (Some(path), None) => format!(" in {path}"),
-                (None, Some(iid)) => format!(" with the number {iid}"),
-                (None, None) => String::new(),
-            };
-            return Err(format!("this change needs {wanted}: there is none{scope}"));
+            return Err(format!("this change needs {wanted}: there is none{}", self.scope('!')));
+        }
+        Ok(*self.random.pick(&fitting))
+    }
+
+    /// What the change names, for an error: ` as acme/shop!7`. `sign` is that of merge requests or issues.
+    pub fn scope(&self, sign: char) -> String {
+        match (&self.change.project, self.change.iid) {
+            (Some(path), Some(iid)) => format!(" as {path}{sign}{iid}"),
+            (Some(path), None) => format!(" in {path}"),
+            (None, Some(iid)) => format!(" with the number {iid}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The project that the change names, or one of those that fit. `what` needs it.
+    pub fn pick_project(&mut self, what: &str, fits: impl Fn(&Project) -> bool) -> Result<u64, String> {
+        let named = self.named_project()?;
+        let projects = self.world.projects.iter();
+        let fitting: Vec<u64> = projects
+            .filter(|project| named.is_none_or(|named| named == project.id) && fits(project))
+            .map(|project| project.id)
+            .collect();
+        if fitting.is_empty() {
+            return Err(format!(
+                "{what} needs a fitting project: there is none{}",
+                self.scope('!')
+            ));
+        }
+        Ok(*self.random.pick(&fitting))
+    }
+
+    /// The group that the change names, or one of those that fit.
+    pub fn pick_group(&mut self, fits: impl Fn(&Group) -> bool) -> Result<u64, String> {
+        let named = self.change.group.as_deref();
+        let groups = self.world.groups.iter();
+        let fitting: Vec<u64> = groups
+            .filter(|group| named.is_none_or(|path| group.full_path.eq_ignore_ascii_case(path)) && fits(group))
+            .map(|group| group.id)
+            .collect();
+        if fitting.is_empty() {
+            let scope = named.map(|path| format!(" as {path}")).unwrap_or_default();
+            return Err(format!("this change needs a fitting group: there is none{scope}"));
         }
         Ok(*self.random.pick(&fitting))
     }
@@ -100,22 +133,55 @@ impl<'w> Scene<'w> {
             .expect("a picked merge request stays until the end of the change")
     }
 
+    /// Remembers a merge request as it is before it is changed for the first time; one that the change opened is new.
+    pub fn remember(&mut self, id: u64) {
+        if self.opened != Some(id)
+            && !self.before.contains_key(&id)
+            && let Some(row) = self.world.merge_requests.get(id)
+        {
+            self.before.insert(id, row.clone());
+        }
+    }
+
+    /// Lists a merge request that the change opened.
+    pub fn opened(&mut self, id: u64) {
+        self.opened = Some(id);
+        self.moved.merge_requests.insert(id);
+        let after = Relations::of(self.world.merge_requests.get(id));
+        self.moved.compare(id, &Relations::default(), &after);
+    }
+
+    /// Makes a change that shows in many rows, such as another path in all addresses, and finds out which.
+    pub fn sweep(&mut self, change: impl FnOnce(&mut World)) {
+        let before = Snapshot::of(self.world);
+        change(self.world);
+        self.moved.sweep(&before, &Snapshot::of(self.world));
+    }
+
     /// Changes columns of a merge request, which moves `updated_at`.
     pub fn save(&mut self, id: u64, edit: impl FnOnce(&mut MergeRequest)) {
+        self.remember(id);
         self.world.save(id, self.at, edit);
         self.moved.merge_requests.insert(id);
     }
 
     /// Changes a merge request without moving `updated_at`.
     pub fn save_quietly(&mut self, id: u64, edit: impl FnOnce(&mut MergeRequest)) {
+        self.remember(id);
         self.world.save_quietly(id, edit);
         self.moved.merge_requests.insert(id);
     }
 
     /// Adds a note, which touches its merge request.
     pub fn note(&mut self, note: Note) {
-        let (merge_request, counts) = (note.merge_request, note.icon.is_none());
+        let (on, counts) = (note.on, note.icon.is_none());
+        if let Noteable::MergeRequest(id) = on {
+            self.remember(id);
+        }
         let id = self.world.add_note(|id| Note { id, ..note });
+        let Noteable::MergeRequest(merge_request) = on else {
+            return;
+        };
         self.moved.mr_notes.insert(id);
         if counts {
             self.moved.merge_requests.insert(merge_request);
@@ -128,11 +194,12 @@ impl<'w> Scene<'w> {
             author,
             icon: Some(icon),
             body: Text::plain(body.into()),
-            ..system_notes::blank(id, self.at)
+            ..system_notes::blank(Noteable::MergeRequest(id), self.at)
         });
     }
 
     pub fn touch(&mut self, id: u64) {
+        self.remember(id);
         if self.world.touch(id, self.at) {
             self.moved.merge_requests.insert(id);
         }
@@ -141,6 +208,10 @@ impl<'w> Scene<'w> {
     /// One of GitLab's "events" happened, which moves the project's last activity, once an hour at most.
     pub fn record_activity(&mut self, id: u64) {
         let project = self.row(id).project;
+        self.record_activity_in(project);
+    }
+
+    pub fn record_activity_in(&mut self, project: u64) {
         let last = |world: &World| world.projects.get(project).map(|row| row.last_activity_at);
         let before = last(self.world);
         self.world.record_activity(project, self.at);
@@ -167,15 +238,18 @@ impl<'w> Scene<'w> {
     /// Tells of a change of one merge request: `acme/shop!7 "Fix it" was merged by Ann`.
     pub fn done(&self, id: u64, what: &str, by: Option<u64>) -> Done {
         let named = self.named(id);
-        let by = by
-            .and_then(|user| self.world.users.get(user))
-            .map(|user| format!(" by {}", user.name))
-            .unwrap_or_default();
+        let who = self.by(by);
         let title = self.row(id).title.read().into_owned();
         Done {
-            description: format!("{}!{} \"{title}\" {what}{by}", named.project, named.iid),
-            merge_request: Some(named),
+            description: format!("{}!{} \"{title}\" {what}{who}", named.project, named.iid),
+            about: About::MergeRequest(named),
+            by,
         }
+    }
+
+    pub fn by(&self, user: Option<u64>) -> String {
+        let user = user.and_then(|user| self.world.users.get(user));
+        user.map(|user| format!(" by {}", user.name)).unwrap_or_default()
     }
 
     fn named(&self, id: u64) -> Named {

@@ -11,10 +11,7 @@ pub fn rename_user(scene: &mut Scene<'_>) -> Result<Done, String> {
     user.name = format!("{old} II");
     let description = format!("{old} is now called {}", user.name);
     scene.moved.users.insert(id);
-    Ok(Done {
-        description,
-        merge_request: None,
-    })
+    Ok(Done::beside_rows(description))
 }
 
 /// Approval rules belong to the project, so its merge requests do not notice.
@@ -51,8 +48,5 @@ pub fn approval_rules(scene: &mut Scene<'_>) -> Result<Done, String> {
             scene.moved.merge_requests.insert(row);
         }
     }
-    Ok(Done {
-        description: format!("{path} now requires {required} approvals"),
-        merge_request: None,
-    })
+    Ok(Done::beside_rows(format!("{path} now requires {required} approvals")))
 }

@@ -2,7 +2,8 @@
 
 use super::Done;
 use super::scene::{Scene, is_open};
-use crate::data::{MergeRequest, Note, Text, World, system_notes};
+use crate::data::{MergeRequest, Note, Noteable, Text, World, system_notes};
+use crate::instant::MINUTE;
 
 pub fn comment(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("an open merge request", is_open)?;
@@ -12,10 +13,27 @@ pub fn comment(scene: &mut Scene<'_>) -> Result<Done, String> {
         author: Some(author),
         body,
         resolvable,
-        ..system_notes::blank(id, scene.at)
+        ..system_notes::blank(Noteable::MergeRequest(id), scene.at)
     });
     scene.record_activity(id);
     Ok(scene.done(id, "was commented on", Some(author)))
+}
+
+/// A comment less than a minute after the last update: GitLab then leaves `updated_at` alone, so a client that only
+/// looks for newer ones misses it.
+pub fn throttled(scene: &mut Scene<'_>) -> Result<Done, String> {
+    let at = scene.at;
+    let id = scene.pick("an open merge request updated within the last minute", |world, row| {
+        is_open(world, row) && at - row.updated_at < MINUTE
+    })?;
+    let author = scene.somebody_but(&[])?;
+    let body = Text::Comment(scene.random.draw() as u32);
+    scene.note(Note {
+        author: Some(author),
+        body,
+        ..system_notes::blank(Noteable::MergeRequest(id), at)
+    });
+    Ok(scene.done(id, "was commented on without being marked as updated", Some(author)))
 }
 
 pub fn edit(scene: &mut Scene<'_>) -> Result<Done, String> {

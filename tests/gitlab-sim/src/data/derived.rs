@@ -1,7 +1,7 @@
 //! What GitLab computes when it is asked, rather than keeps.
 
 use super::words;
-use super::{BASE_URL, MergeRequest, Note, State, World, hex};
+use super::{MergeRequest, State, World, hex};
 use crate::random::Random;
 
 /// GitLab's `DetailedMergeStatus`: the first reason against merging, in GitLab's order of checks.
@@ -74,16 +74,6 @@ pub fn diff_stats(row: &MergeRequest) -> Vec<(String, u32, u32)> {
             (words::path(row.id, index), additions, deletions)
         })
         .collect()
-}
-
-pub fn merge_request_url(world: &World, row: &MergeRequest) -> String {
-    let path = world.project_of(row).full_path();
-    format!("{BASE_URL}/{path}/-/merge_requests/{}", row.iid)
-}
-
-pub fn note_url(world: &World, note: &Note) -> Option<String> {
-    let row = world.merge_requests.get(note.merge_request)?;
-    Some(format!("{}#note_{}", merge_request_url(world, row), note.id))
 }
 
 impl MergeRequest {

@@ -1,6 +1,6 @@
 //! The only ways in which rows change. They keep the indices and GitLab's counters right.
 
-use super::{Discussions, MergeRequest, Note, Pipeline, Project, World};
+use super::{Discussions, MergeRequest, Note, Noteable, Pipeline, Project, World};
 use crate::instant::{HOUR, Instant, MINUTE};
 
 impl World {
@@ -29,8 +29,10 @@ impl World {
     }
 
     /// Takes a merge request out, with its notes. GitLab leaves no tombstone, and its pipelines stay.
-    pub fn remove_merge_request(&mut self, id: u64) -> Option<MergeRequest> {
-        let row = self.merge_requests.remove(id)?;
+    pub fn remove_merge_request(&mut self, id: u64) {
+        let Some(row) = self.merge_requests.remove(id) else {
+            return;
+        };
         if let Some(home) = self.projects.get_mut(row.project) {
             home.by_iid.remove(&row.iid);
             home.by_updated.remove(&(row.updated_at, id));
@@ -39,7 +41,7 @@ impl World {
         for note in &row.notes {
             self.notes.remove(*note);
         }
-        Some(row)
+        self.removed.push(row);
     }
 
     /// Changes columns of a merge request, which always moves `updated_at`.
@@ -68,21 +70,24 @@ impl World {
         due
     }
 
-    /// Adds a note to its merge request; does not touch the merge request.
+    /// Adds a note to what it is about, without touching that.
     pub fn add_note(&mut self, make: impl FnOnce(u64) -> Note) -> u64 {
         let id = self.notes.add(make);
         let note = self.notes.get(id).expect("just added");
-        let (merge_request, created_at) = (note.merge_request, note.created_at);
-        if let Some(row) = self.merge_requests.get_mut(merge_request) {
-            let notes = &self.notes;
-            let place = row.notes.partition_point(|other| {
-                notes
+        let (on, created_at) = (note.on, note.created_at);
+        let others = self.notes_of(on).map(std::mem::take);
+        if let Some(mut others) = others {
+            let place = others.partition_point(|other| {
+                self.notes
                     .get(*other)
                     .is_some_and(|other| (other.created_at, other.id) < (created_at, id))
             });
-            row.notes.insert(place, id);
+            others.insert(place, id);
+            if let Some(notes) = self.notes_of(on) {
+                *notes = others;
+            }
         }
-        self.recount(merge_request);
+        self.recount(on);
         self.newest = self.newest.max(created_at);
         id
     }
@@ -90,18 +95,33 @@ impl World {
     /// Takes a note out. The counters go down and nothing else moves, as in GitLab.
     pub fn remove_note(&mut self, id: u64) -> Option<Note> {
         let note = self.notes.remove(id)?;
-        self.save_quietly(note.merge_request, |row| row.notes.retain(|other| *other != id));
-        self.recount(note.merge_request);
+        if let Some(notes) = self.notes_of(note.on) {
+            notes.retain(|other| *other != id);
+        }
+        self.recount(note.on);
         Some(note)
     }
 
-    /// Changes a note and what is counted of it; does not touch the merge request.
+    /// Changes a note and what is counted of it, without touching what it is about.
     pub fn edit_note(&mut self, id: u64, change: impl FnOnce(&mut Note)) {
         if let Some(note) = self.notes.get_mut(id) {
             change(note);
-            let merge_request = note.merge_request;
-            self.recount(merge_request);
+            let on = note.on;
+            self.recount(on);
         }
+    }
+
+    /// Takes a pipeline out. Where it was the head pipeline, there is none then; no `updated_at` moves.
+    pub fn remove_pipeline(&mut self, id: u64) -> Option<Pipeline> {
+        let row = self.pipelines.remove(id)?;
+        if let Some(home) = self.projects.get_mut(row.project) {
+            home.pipelines.remove(&id);
+        }
+        for row in self.merge_requests.iter_mut() {
+            row.pipelines.retain(|other| *other != id);
+            row.head_pipeline = row.head_pipeline.filter(|other| *other != id);
+        }
+        Some(row)
     }
 
     /// Adds a pipeline and gives it the next number in its project.
@@ -154,26 +174,37 @@ impl World {
         counts
     }
 
-    fn recount(&mut self, id: u64) {
-        if let Some(row) = self.merge_requests.get(id) {
-            let counts = self.count_discussions(row);
-            self.save_quietly(id, |row| row.discussions = counts);
+    fn recount(&mut self, on: Noteable) {
+        match on {
+            Noteable::Issue(id) => self.count_issue_notes(id),
+            Noteable::MergeRequest(id) => {
+                if let Some(row) = self.merge_requests.get(id) {
+                    let counts = self.count_discussions(row);
+                    self.save_quietly(id, |row| row.discussions = counts);
+                }
+            }
         }
     }
 
     /// Links generated notes, which come in order of time: one pass instead of one search for each.
     pub fn attach_notes(&mut self, notes: impl Iterator<Item = Note>) {
         for mut note in notes {
-            let merge_request = note.merge_request;
+            let on = note.on;
             let id = self.notes.add(|id| {
                 note.id = id;
                 note
             });
-            self.save_quietly(merge_request, |row| row.notes.push(id));
+            if let Some(notes) = self.notes_of(on) {
+                notes.push(id);
+            }
         }
         let ids: Vec<u64> = self.merge_requests.iter().map(|row| row.id).collect();
         for id in ids {
-            self.recount(id);
+            self.recount(Noteable::MergeRequest(id));
+        }
+        let ids: Vec<u64> = self.issues.iter().map(|row| row.id).collect();
+        for id in ids {
+            self.recount(Noteable::Issue(id));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The orders of GitLab's merge request lists.
+//! The orders of GitLab's lists.
 
 use std::cmp::Ordering;
 
-use super::MergeRequest;
+use super::Listed;
 use crate::instant::Instant;
 
 /// The column that an order goes by; the id always breaks ties.
@@ -13,6 +13,7 @@ pub enum Column {
     Merged,
     Closed,
     Title,
+    Due,
     /// The id alone. `PRIORITY_…` sorts map here too: nothing ranks labels in this simulator.
     Id,
 }
@@ -24,7 +25,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// Reads a value of GitLab's `MergeRequestSort`.
+    /// Reads a value of GitLab's `MergeRequestSort`, `IssueSort` or `MilestoneSort`.
     pub fn named(name: &str) -> Option<Self> {
         let (column, direction) = name.rsplit_once('_')?;
         let column = match column {
@@ -33,6 +34,7 @@ impl Order {
             "MERGED_AT" => Column::Merged,
             "CLOSED_AT" => Column::Closed,
             "TITLE" => Column::Title,
+            "DUE_DATE" => Column::Due,
             "PRIORITY" => Column::Id,
             _ => return None,
         };
@@ -64,20 +66,13 @@ impl Order {
             Column::Merged => "merged_at",
             Column::Closed => "latest_closed_at",
             Column::Title => "title",
+            Column::Due => "due_date",
             Column::Id => return None,
         })
     }
 
-    pub fn key(self, row: &MergeRequest) -> (SortKey, u64) {
-        let key = match self.column {
-            Column::Created => SortKey::Time(Some(row.created_at)),
-            Column::Updated => SortKey::Time(Some(row.updated_at)),
-            Column::Merged => SortKey::Time(row.merged_at),
-            Column::Closed => SortKey::Time(row.closed_at),
-            Column::Title => SortKey::Text(row.title.read().to_lowercase()),
-            Column::Id => SortKey::Time(None),
-        };
-        (key, row.id)
+    pub fn key(self, row: &impl Listed) -> (SortKey, u64) {
+        (row.column(self.column), row.id())
     }
 
     /// Which of two places comes first. Rows without a value come last in both directions, as in GitLab.

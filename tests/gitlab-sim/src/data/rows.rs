@@ -8,14 +8,7 @@ use crate::instant::Instant;
 /// A Git object name, printed as 40 hexadecimal digits.
 pub type Sha = [u8; 20];
 
-#[derive(Debug)]
-pub struct Group {
-    pub id: u64,
-    pub name: String,
-    pub full_path: String,
-}
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct User {
     pub id: u64,
     pub username: String,
@@ -30,24 +23,7 @@ pub struct User {
     pub last_activity_on: Option<Instant>,
 }
 
-#[derive(Debug)]
-pub struct Label {
-    pub id: u64,
-    pub title: String,
-    pub color: &'static str,
-    pub description: Option<&'static str>,
-}
-
-#[derive(Debug)]
-pub struct Milestone {
-    pub id: u64,
-    pub iid: u64,
-    pub title: String,
-    pub active: bool,
-    pub due_date: Instant,
-}
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Project {
     pub id: u64,
     pub name: String,
@@ -73,6 +49,16 @@ pub struct Project {
     pub by_updated: BTreeSet<(Instant, u64)>,
     pub by_created: BTreeSet<(Instant, u64)>,
     pub pipelines: BTreeSet<u64>,
+    pub issues: Indices,
+}
+
+/// The same indices for a project's issues, and the number that the next one gets.
+#[derive(Clone, Debug, Default)]
+pub struct Indices {
+    pub last_iid: u32,
+    pub by_iid: BTreeMap<u32, u64>,
+    pub by_updated: BTreeSet<(Instant, u64)>,
+    pub by_created: BTreeSet<(Instant, u64)>,
 }
 
 impl Project {
@@ -118,6 +104,15 @@ pub struct Size {
     pub files: u32,
 }
 
+/// The end of a push.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Commits in the merge request after it.
+    pub commits: u32,
+    pub sha: Sha,
+    pub at: Instant,
+}
+
 /// Counters that GitLab keeps about a merge request's notes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Discussions {
@@ -127,7 +122,7 @@ pub struct Discussions {
     pub resolved: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MergeRequest {
     pub id: u64,
     pub iid: u32,
@@ -152,6 +147,8 @@ pub struct MergeRequest {
     pub merge_commit_sha: Option<Sha>,
     pub size: Size,
     pub commit_count: u32,
+    /// Where each push ended, oldest first.
+    pub heads: Vec<Head>,
     pub discussions: Discussions,
     pub upvotes: u32,
     pub downvotes: u32,
@@ -177,10 +174,17 @@ pub struct MergeRequest {
     pub pipelines: Vec<u64>,
 }
 
-#[derive(Debug)]
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noteable {
+    MergeRequest(u64),
+    Issue(u64),
+}
+
+#[derive(Clone, Debug)]
 pub struct Note {
     pub id: u64,
-    pub merge_request: u64,
+    pub on: Noteable,
     pub author: Option<u64>,
     pub body: Text,
     /// The icon of a system note; None for a person's comment.
@@ -194,7 +198,7 @@ pub struct Note {
     pub updated_at: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pipeline {
     pub id: u64,
     pub iid: u32,

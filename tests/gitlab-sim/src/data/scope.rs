@@ -10,14 +10,15 @@ pub fn projects_below<'a>(
     archived: bool,
 ) -> impl Iterator<Item = &'a Project> {
     world.projects.iter().filter(move |project| {
-        let inside = project.namespace == group_path
-            || subgroups
-                && project
-                    .namespace
-                    .strip_prefix(group_path)
-                    .is_some_and(|rest| rest.starts_with('/'));
+        let inside = project.namespace == group_path || subgroups && is_below(&project.namespace, group_path);
         inside && (archived || !project.archived)
     })
+}
+
+/// Whether the group at `path` is the one at `group_path` or lies below it.
+pub fn is_below(path: &str, group_path: &str) -> bool {
+    path.strip_prefix(group_path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Narrows by ids and by a search in name and path, as GitLab's project lists do; None means no narrowing.

@@ -1,4 +1,4 @@
-//! Selecting merge requests in an order, from a place in that order on.
+//! Selecting merge requests or issues in an order, from a place in that order on.
 //!
 //! The orders by creation and by update walk indices, so a page costs its own length however many rows there are;
 //! the rare orders sort what matches.
@@ -7,15 +7,15 @@ use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::Bound::{self, Excluded, Included};
 
 use super::order::{Column, Order, SortKey};
-use super::{MergeRequest, Project, State, World};
+use super::{Issue, MergeRequest, Project, State, Table, World};
 use crate::instant::Instant;
 
 type Key = (Instant, u64);
 /// Rows of the world (`'w`), chosen by a filter that lives shorter (`'f`).
-type Rows<'w, 'f> = Box<dyn Iterator<Item = &'w MergeRequest> + 'f>;
+type Rows<'w, 'f, T> = Box<dyn Iterator<Item = &'w T> + 'f>;
 type Keys<'a> = Box<dyn Iterator<Item = Key> + 'a>;
 
-/// What a merge request must be like. Both ends of a span are included, as GitLab documents.
+/// What a row must be like. Both ends of a span are included, as GitLab documents.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub iids: Option<Vec<u32>>,
@@ -23,6 +23,7 @@ pub struct Filter {
     pub updated: Span,
     pub created: Span,
     pub merged: Span,
+    pub source_branches: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,36 +41,125 @@ impl Span {
     }
 }
 
-impl Filter {
-    fn holds(&self, row: &MergeRequest) -> bool {
-        self.iids.as_ref().is_none_or(|iids| iids.contains(&row.iid))
-            && self.state.is_none_or(|state| row.state == state)
-            && self.updated.holds(Some(row.updated_at))
-            && self.created.holds(Some(row.created_at))
-            && self.merged.holds(row.merged_at)
+/// What is kept in projects and listed in orders.
+pub trait Listed {
+    fn table(world: &World) -> &Table<Self>
+    where
+        Self: Sized;
+    fn id_of(project: &Project, iid: u32) -> Option<u64>;
+    fn by_updated(project: &Project) -> &BTreeSet<Key>;
+    fn by_created(project: &Project) -> &BTreeSet<Key>;
+    fn id(&self) -> u64;
+    fn matches(&self, filter: &Filter) -> bool;
+    /// The value of the column that an order goes by.
+    fn column(&self, column: Column) -> SortKey;
+}
+
+impl Listed for MergeRequest {
+    fn table(world: &World) -> &Table<Self> {
+        &world.merge_requests
+    }
+
+    fn id_of(project: &Project, iid: u32) -> Option<u64> {
+        project.by_iid.get(&iid).copied()
+    }
+
+    fn by_updated(project: &Project) -> &BTreeSet<Key> {
+        &project.by_updated
+    }
+
+    fn by_created(project: &Project) -> &BTreeSet<Key> {
+        &project.by_created
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn matches(&self, filter: &Filter) -> bool {
+        filter.iids.as_ref().is_none_or(|iids| iids.contains(&self.iid))
+            && filter.state.is_none_or(|state| self.state == state)
+            && filter.updated.holds(Some(self.updated_at))
+            && filter.created.holds(Some(self.created_at))
+            && filter.merged.holds(self.merged_at)
+            && filter
+                .source_branches
+                .as_ref()
+                .is_none_or(|branches| branches.iter().any(|branch| **branch == *self.source_branch))
+    }
+
+    fn column(&self, column: Column) -> SortKey {
+        match column {
+            Column::Created => SortKey::Time(Some(self.created_at)),
+            Column::Updated => SortKey::Time(Some(self.updated_at)),
+            Column::Merged => SortKey::Time(self.merged_at),
+            Column::Closed => SortKey::Time(self.closed_at),
+            Column::Title => SortKey::Text(self.title.read().to_lowercase()),
+            Column::Due | Column::Id => SortKey::Time(None),
+        }
     }
 }
 
-/// The merge requests of `projects` that match, in order, strictly after `from`. Hidden ones are among them: GitLab
-/// cuts the page first and takes them out afterwards.
-pub fn merge_requests<'w: 'f, 'f>(
+impl Listed for Issue {
+    fn table(world: &World) -> &Table<Self> {
+        &world.issues
+    }
+
+    fn id_of(project: &Project, iid: u32) -> Option<u64> {
+        project.issues.by_iid.get(&iid).copied()
+    }
+
+    fn by_updated(project: &Project) -> &BTreeSet<Key> {
+        &project.issues.by_updated
+    }
+
+    fn by_created(project: &Project) -> &BTreeSet<Key> {
+        &project.issues.by_created
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn matches(&self, filter: &Filter) -> bool {
+        filter.iids.as_ref().is_none_or(|iids| iids.contains(&self.iid))
+            && filter.state.is_none_or(|state| self.state() == state.name())
+            && filter.updated.holds(Some(self.updated_at))
+            && filter.created.holds(Some(self.created_at))
+    }
+
+    fn column(&self, column: Column) -> SortKey {
+        match column {
+            Column::Created => SortKey::Time(Some(self.created_at)),
+            Column::Updated => SortKey::Time(Some(self.updated_at)),
+            Column::Closed => SortKey::Time(self.closed_at),
+            Column::Due => SortKey::Time(self.due_date),
+            Column::Title => SortKey::Text(self.title.read().to_lowercase()),
+            Column::Merged | Column::Id => SortKey::Time(None),
+        }
+    }
+}
+
+/// The rows of `projects` that match, in order, strictly after `from`. Hidden ones are among them: GitLab cuts the page
+/// first and takes them out afterwards.
+pub fn select<'w: 'f, 'f, T: Listed>(
     world: &'w World,
     projects: &[&'w Project],
     filter: &'f Filter,
     order: Order,
     from: Option<(SortKey, u64)>,
-) -> Rows<'w, 'f> {
-    let row = |id: u64| world.merge_requests.get(id);
+) -> Rows<'w, 'f, T> {
+    let row = |id: u64| T::table(world).get(id);
     let projects = projects.iter().copied();
     if let Some(iids) = &filter.iids {
-        let found = projects.flat_map(|project| iids.iter().filter_map(|iid| project.by_iid.get(iid)));
-        return sorted(found.filter_map(|id| row(*id)), filter, order, from);
+        let found = projects.flat_map(|project| iids.iter().filter_map(|iid| T::id_of(project, *iid)));
+        return sorted(found.filter_map(row), filter, order, from);
     }
     let (index, span): (fn(&Project) -> &BTreeSet<Key>, Span) = match order.column {
-        Column::Created => (|project| &project.by_created, filter.created),
-        Column::Updated => (|project| &project.by_updated, filter.updated),
+        Column::Created => (T::by_created, filter.created),
+        Column::Updated => (T::by_updated, filter.updated),
         _ => {
-            let all = projects.flat_map(|project| &project.by_created);
+            let all = projects.flat_map(T::by_created);
             return sorted(all.filter_map(|(_, id)| row(*id)), filter, order, from);
         }
     };
@@ -96,8 +186,8 @@ pub fn merge_requests<'w: 'f, 'f>(
     });
     let ids = Merge::new(parts.collect(), order.descending);
     Box::new(
-        ids.filter_map(move |(_, id)| world.merge_requests.get(id))
-            .filter(|row| filter.holds(row)),
+        ids.filter_map(move |(_, id)| T::table(world).get(id))
+            .filter(|row| row.matches(filter)),
     )
 }
 
@@ -108,19 +198,19 @@ fn end(bound: Bound<Key>) -> Key {
     }
 }
 
-fn sorted<'w: 'f, 'f>(
-    rows: impl Iterator<Item = &'w MergeRequest>,
+fn sorted<'w: 'f, 'f, T: Listed>(
+    rows: impl Iterator<Item = &'w T>,
     filter: &Filter,
     order: Order,
     from: Option<(SortKey, u64)>,
-) -> Rows<'w, 'f> {
+) -> Rows<'w, 'f, T> {
     let mut keyed: Vec<_> = rows
-        .filter(|row| filter.holds(row))
+        .filter(|row| row.matches(filter))
         .map(|row| (order.key(row), row))
         .filter(|(key, _)| from.as_ref().is_none_or(|from| order.compare(key, from).is_gt()))
         .collect();
     keyed.sort_by(|a, b| order.compare(&a.0, &b.0));
-    keyed.dedup_by_key(|(_, row)| row.id);
+    keyed.dedup_by_key(|(_, row)| row.id());
     Box::new(keyed.into_iter().map(|(_, row)| row))
 }
 

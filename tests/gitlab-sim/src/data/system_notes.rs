@@ -1,16 +1,16 @@
 //! The words of GitLab's system notes. Pipelines downstream read them, so they follow GitLab's own to the letter.
 
-use super::{Note, Sha, Text, World, hex};
+use super::{Note, Noteable, Sha, Text, World, hex};
 use crate::instant::Instant;
 
 pub const READY: &str = "marked this merge request as **ready**";
 pub const DRAFT: &str = "marked this merge request as **draft**";
 
 /// A comment without words, to be filled in.
-pub fn blank(merge_request: u64, at: Instant) -> Note {
+pub fn blank(on: Noteable, at: Instant) -> Note {
     Note {
         id: 0,
-        merge_request,
+        on,
         author: None,
         body: Text::plain(""),
         icon: None,
@@ -29,6 +29,14 @@ pub fn assigned(world: &World, users: &[u64]) -> String {
 
 pub fn requested_review(world: &World, users: &[u64]) -> String {
     format!("requested review from {}", mentions(world, users))
+}
+
+pub fn unassigned(world: &World, users: &[u64]) -> String {
+    format!("unassigned {}", mentions(world, users))
+}
+
+pub fn removed_review_request(world: &World, users: &[u64]) -> String {
+    format!("removed review request for {}", mentions(world, users))
 }
 
 pub fn added_commits(count: u32, head: &Sha) -> String {

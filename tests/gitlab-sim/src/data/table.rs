@@ -1,7 +1,7 @@
 //! Rows by id. Ids are handed out in order, so a vector with holes is the fastest map there is.
 
 /// Rows whose ids ascend from `first`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<T> {
     first: u64,
     rows: Vec<Option<T>>,
@@ -46,6 +46,19 @@ impl<T> Table<T> {
     /// Rows by ascending id.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.rows.iter().flatten()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rows.iter_mut().flatten()
+    }
+
+    /// Takes out for good what `keep` refuses.
+    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        for row in &mut self.rows {
+            if row.as_ref().is_some_and(|row| !keep(row)) {
+                *row = None;
+            }
+        }
     }
 
     fn position(&self, id: u64) -> Option<usize> {

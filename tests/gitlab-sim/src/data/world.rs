@@ -2,14 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use super::{Group, Label, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
+use super::{Group, Issue, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
 use crate::instant::Instant;
 
 /// The address that this GitLab believes to be reached at.
 pub const BASE_URL: &str = "https://gitlab.acme.example";
 
+/// The versions of GitLab that can be played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// 15.0, whose GraphQL schema lacks what is marked `@newer`.
+    Old,
+    #[default]
+    New,
+}
+
+impl Version {
+    /// As `metadata.version` tells it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Old => "15.0.5",
+            Self::New => "19.2.1",
+        }
+    }
+}
+
 /// All rows. Reading takes `&World`, so requests share it; whatever changes it is in `edit` and `changes`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub users: Table<User>,
     pub groups: Table<Group>,
@@ -17,8 +36,13 @@ pub struct World {
     pub labels: Table<Label>,
     pub milestones: Table<Milestone>,
     pub merge_requests: Table<MergeRequest>,
+    pub issues: Table<Issue>,
     pub notes: Table<Note>,
     pub pipelines: Table<Pipeline>,
+    /// The oldest first.
+    pub label_changes: Vec<LabelChange>,
+    /// Deleted merge requests: what they brought to a repository stays there.
+    pub removed: Vec<MergeRequest>,
     pub project_paths: BTreeMap<String, u64>,
     /// The user whom the token belongs to.
     pub token_user: u64,
@@ -26,6 +50,8 @@ pub struct World {
     pub newest: Instant,
     /// Whether this is the Enterprise Edition, which alone has approval rules.
     pub enterprise: bool,
+    /// The version that this GitLab plays.
+    pub version: Version,
     /// How many changes were made since the data was generated; seeds their made-up parts.
     pub changes: u64,
 }
@@ -40,12 +66,16 @@ impl World {
             labels: Table::starting_at(701),
             milestones: Table::starting_at(901),
             merge_requests: Table::starting_at(20_001),
+            issues: Table::starting_at(140_001),
             notes: Table::starting_at(3_000_001),
             pipelines: Table::starting_at(500_001),
+            label_changes: Vec::new(),
+            removed: Vec::new(),
             project_paths: BTreeMap::new(),
             token_user: 0,
             newest: 0,
             enterprise: true,
+            version: Version::New,
             changes: 0,
         }
     }

@@ -3,7 +3,7 @@
 use super::Loose;
 use super::merge_request::{person, sha};
 use super::timeline::at_work;
-use crate::data::{MergeRequest, Note, State, Text, World, system_notes};
+use crate::data::{Head, MergeRequest, Note, Noteable, State, Text, World, system_notes};
 use crate::instant::{HOUR, Instant, MINUTE, SECOND};
 use crate::random::Random;
 
@@ -62,6 +62,11 @@ impl<'a> Diary<'a> {
         if happened {
             row.sha = Some(head);
             row.commit_count += commits;
+            row.heads.push(Head {
+                commits: row.commit_count,
+                sha: head,
+                at,
+            });
         }
         happened
     }
@@ -103,7 +108,7 @@ impl<'a> Diary<'a> {
                 } else {
                     at
                 },
-                ..system_notes::blank(row.id, at)
+                ..system_notes::blank(Noteable::MergeRequest(row.id), at)
             });
         }
     }
@@ -187,7 +192,7 @@ impl<'a> Diary<'a> {
         if at > self.anchor {
             return false;
         }
-        let note = system_notes::blank(self.merge_request, at);
+        let note = system_notes::blank(Noteable::MergeRequest(self.merge_request), at);
         self.note(Note {
             author,
             icon: Some(icon),

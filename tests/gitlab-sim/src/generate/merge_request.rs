@@ -1,9 +1,10 @@
 //! One merge request from its opening to where it stands at the anchor.
 
 use super::activity::Diary;
+use super::planning::{labels_for, milestones_for};
 use super::timeline::at_work;
 use super::{Loose, pipelines};
-use crate::data::{Discussions, MergeRequest, Reviewer, Sha, Size, State, Text, World, words};
+use crate::data::{Discussions, Head, MergeRequest, Project, Reviewer, Sha, Size, State, Text, World, words};
 use crate::instant::{DAY, HOUR, Instant, MINUTE, SECOND};
 use crate::random::Random;
 
@@ -67,11 +68,11 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
     let title = words::title(random);
     let prepared = place.created_at + 3 * SECOND + random.below(15_000_000) as i64;
     let size = size(random);
-    let labels = labels(world, random);
-    let milestone = random.chance(0.35).then(|| {
-        let count = world.milestones.iter().count() as u64;
-        901 + random.below(count)
-    });
+    let labels = labels(world, random, project);
+    let milestone = random
+        .chance(0.35)
+        .then(|| *random.pick(&milestones_for(world, project)));
+    let (head, commits) = (sha(random), 1 + random.log_normal(1.5, 0.9).min(60.0) as u32);
     MergeRequest {
         id: world.merge_requests.next_id(),
         iid,
@@ -94,10 +95,15 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
             share if share < 0.03 => Some(90_000 + random.below(500)),
             _ => Some(place.project),
         },
-        sha: Some(sha(random)),
+        sha: Some(head),
         base_sha: sha(random),
         merge_commit_sha: None,
-        commit_count: 1 + random.log_normal(1.5, 0.9).min(60.0) as u32,
+        commit_count: commits,
+        heads: vec![Head {
+            commits,
+            sha: head,
+            at: place.created_at,
+        }],
         size,
         discussions: Discussions::default(),
         upvotes: random.log_normal(0.3, 1.2).min(20.0) as u32,
@@ -195,7 +201,7 @@ fn size(random: &mut Random) -> Size {
     }
 }
 
-fn description(random: &mut Random, index: usize) -> Option<Text> {
+pub(super) fn description(random: &mut Random, index: usize) -> Option<Text> {
     let seed = random.draw() as u32;
     match random.unit() {
         // Every few hundredth is as large as generated changelogs get.
@@ -212,10 +218,9 @@ fn description(random: &mut Random, index: usize) -> Option<Text> {
     }
 }
 
-fn labels(world: &World, random: &mut Random) -> Vec<u64> {
-    let first = 701;
-    let count = world.labels.iter().count() as u64;
-    let mut labels: Vec<u64> = (0..random.below(5)).map(|_| first + random.below(count)).collect();
+pub(super) fn labels(world: &World, random: &mut Random, project: &Project) -> Vec<u64> {
+    let available = labels_for(world, project);
+    let mut labels: Vec<u64> = (0..random.below(5)).map(|_| *random.pick(&available)).collect();
     labels.sort_unstable();
     labels.dedup();
     // Of a scoped set (`priority::…`, `team::…`) one label at most.

@@ -2,13 +2,18 @@
 
 mod activity;
 mod bulk;
+mod issue;
 mod merge_request;
 mod people;
 mod pipelines;
+mod planning;
 mod projects;
 mod timeline;
 
+pub use issue::newly_opened as newly_opened_issue;
 pub use merge_request::{newly_opened, sha};
+pub use planning::{labels_for, milestones_for};
+pub use projects::blank as blank_project;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{MergeRequest, Note, Pipeline, World};
@@ -48,7 +53,8 @@ pub fn world(sizes: &Sizes) -> World {
     let start = sizes.anchor - i64::from(sizes.months.max(1)) * 365 * DAY / 12;
     people::add(&mut world, sizes, start);
     let homes = projects::add(&mut world, sizes, start);
-    projects::add_labels_and_milestones(&mut world, start, sizes.anchor);
+    planning::add_labels(&mut world, start);
+    planning::add_milestones(&mut world, start, sizes.anchor);
 
     let mut loose = Loose::default();
     let hidden = (f64::from(sizes.merge_requests) * sizes.hidden_percent / 100.0).round() as u32 + sizes.hidden_run;
@@ -72,6 +78,7 @@ pub fn world(sizes: &Sizes) -> World {
     }
     bulk::hidden_run(&mut world, &mut loose, sizes);
     bulk::edits(&mut world, sizes);
+    issue::add(&mut world, &mut loose, sizes, &homes, start);
     pipelines::scheduled(&world, &mut loose, start, sizes.anchor);
     attach(&mut world, loose);
     world.newest = world.newest.max(sizes.anchor);

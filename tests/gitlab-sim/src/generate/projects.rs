@@ -1,10 +1,10 @@
-//! Groups, projects, labels and milestones.
+//! Groups and projects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Sizes;
-use crate::data::{Group, Label, Milestone, Project, World};
-use crate::instant::{DAY, Instant, year_month};
+use crate::data::{Group, Indices, Project, World, is_below};
+use crate::instant::{DAY, Instant};
 use crate::random::Random;
 
 const GROUPS: [(&str, &str); 7] = [
@@ -34,24 +34,6 @@ const PROJECTS: [(&str, &str); 12] = [
 const ARCHIVED: usize = 10;
 const EMPTY: usize = 11;
 
-const LABELS: [(&str, &str, Option<&str>); 15] = [
-    ("bug", "#d9534f", Some("Something does not work")),
-    ("feature", "#428bca", None),
-    ("security", "#ff0000", Some("Handle with care")),
-    ("documentation", "#5cb85c", None),
-    ("performance", "#f0ad4e", None),
-    ("backend", "#34495e", None),
-    ("frontend", "#8e44ad", None),
-    ("priority::critical", "#cc0033", Some("Now")),
-    ("priority::high", "#ed9121", None),
-    ("priority::low", "#a8d695", None),
-    ("team::payments", "#00b140", None),
-    ("team::growth", "#009966", None),
-    ("🚀 release", "#6699cc", None),
-    ("needs \"care\"", "#330066", Some("Quotes, commas, and \\ on purpose")),
-    ("后端", "#cd5b45", None),
-];
-
 /// Chooses projects for merge requests: a few get most of the work.
 pub struct Homes(Vec<u64>);
 
@@ -65,10 +47,17 @@ impl Homes {
 pub fn add(world: &mut World, sizes: &Sizes, start: Instant) -> Homes {
     let mut random = Random::of(sizes.seed, 5, 0);
     for (full_path, name) in GROUPS {
+        let parent = full_path
+            .rsplit_once('/')
+            .and_then(|(above, _)| world.group_by_path(above));
+        let parent = parent.map(|above| above.id);
         world.groups.add(|id| Group {
             id,
             name: name.to_owned(),
             full_path: full_path.to_owned(),
+            description: (id % 3 == 0).then(|| format!("Everything of \"{name}\", ¡también aquí!")),
+            visibility: ["private", "internal", "private"][id as usize % 3],
+            parent,
         });
     }
     let count = sizes.projects.max(1) as usize;
@@ -95,9 +84,8 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) -> Homes {
             archived: index == ARCHIVED,
             star_count: random.below(40) as u32,
             forks_count: random.below(9) as u32,
-            open_issues_count: random.below(120) as u32,
             approvals_required: if sizes.enterprise { [1, 2, 0, 1][index % 4] } else { 0 },
-            ..blank(id, &name, namespace, created_at)
+            ..blank(id, &name, namespace, namespace_name(namespace), created_at)
         });
         if !empty {
             homes.push(id);
@@ -107,13 +95,7 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) -> Homes {
 }
 
 /// A project without anything in it.
-pub fn blank(id: u64, name: &str, namespace: &str, created_at: Instant) -> Project {
-    let namespace_name = GROUPS
-        .iter()
-        .filter(|(path, _)| namespace == *path || namespace.starts_with(&format!("{path}/")))
-        .map(|(_, name)| *name)
-        .collect::<Vec<_>>()
-        .join(" / ");
+pub fn blank(id: u64, name: &str, namespace: &str, namespace_name: String, created_at: Instant) -> Project {
     Project {
         id,
         name: name.to_owned(),
@@ -137,28 +119,16 @@ pub fn blank(id: u64, name: &str, namespace: &str, created_at: Instant) -> Proje
         by_updated: BTreeSet::new(),
         by_created: BTreeSet::new(),
         pipelines: BTreeSet::new(),
+        issues: Indices::default(),
     }
 }
 
-pub fn add_labels_and_milestones(world: &mut World, start: Instant, anchor: Instant) {
-    for (title, color, description) in LABELS {
-        world.labels.add(|id| Label {
-            id,
-            title: title.to_owned(),
-            color,
-            description,
-        });
-    }
-    let mut at = start;
-    while at <= anchor + 30 * DAY {
-        let (year, month) = year_month(at);
-        world.milestones.add(|id| Milestone {
-            id,
-            iid: id - 900,
-            title: format!("{year}.{month:02}"),
-            active: at + 31 * DAY > anchor,
-            due_date: (at + 28 * DAY).div_euclid(DAY) * DAY,
-        });
-        at += 365 * DAY / 12;
-    }
+/// The names of a group of the generated ones and those above it.
+fn namespace_name(namespace: &str) -> String {
+    let names: Vec<&str> = GROUPS
+        .iter()
+        .filter(|(path, _)| is_below(namespace, path))
+        .map(|(_, name)| *name)
+        .collect();
+    names.join(" / ")
 }

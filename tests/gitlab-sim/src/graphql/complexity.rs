@@ -40,11 +40,14 @@ enum Kind {
 
 fn kind(parent: &str, name: &str) -> Kind {
     match (parent, name) {
-        ("Project" | "Group", "mergeRequests") => Kind::Resolver { sorted: true },
+        ("Project" | "Group", "mergeRequests" | "issues" | "milestones") => Kind::Resolver { sorted: true },
         ("Query", "projects" | "users")
         | ("Group", "projects")
         | ("Project", "pipelines")
-        | ("MergeRequest", "notes" | "pipelines") => Kind::Resolver { sorted: false },
+        | ("Project" | "Group" | "Issue", "labels")
+        | ("Issue" | "MergeRequest", "notes")
+        | ("MergeRequest", "pipelines") => Kind::Resolver { sorted: false },
+        ("Group", "descendantGroups") => Kind::Fixed(5),
         ("MergeRequest", name) => Kind::Fixed(merge_request_field(name)),
         _ => Kind::Fixed(1),
     }
@@ -115,7 +118,7 @@ mod tests {
             "type MergeRequest {",
             "type MergeRequest { mergeStatusEnum: String commenters: UserCoreConnection participants: UserCoreConnection stack: MergeRequest",
         );
-        let api = Api::from_sdl(&sdl, true);
+        let api = Api::from_sdl(&sdl, true, crate::data::Version::New);
         let (requests, _) = request::read(&json!({"query": query, "variables": variables})).unwrap();
         let document = validate::document(&api, query).unwrap();
         score(&Plan::new(api.schema(), &document, &requests[0]).ok().unwrap().fields)
@@ -126,6 +129,17 @@ mod tests {
         for (first, score) in [(60, 252), (70, 266), (80, 282), (100, 314)] {
             assert_eq!(scored(MEASURED, &json!({"n": first})), score, "at first: {first}");
         }
+    }
+
+    #[test]
+    fn issues_grow_with_the_page_and_so_do_their_labels() {
+        let query =
+            "query($n: Int) { group(fullPath: \"a\") { issues(first: $n) { nodes { iid labels { nodes { title } }
+            assignees { nodes { id } } } } } }";
+        // labels 1 + nodes 1 + title 1, doubled at 100; assignees 3 whatever the page; iid 1; nodes 1: 11. The list
+        // adds 1 and its default sort 1, and so much per cent more; the group adds 1.
+        assert_eq!(scored(query, &json!({"n": 100})), 27);
+        assert_eq!(scored(query, &json!({"n": 10})), 15);
     }
 
     #[test]

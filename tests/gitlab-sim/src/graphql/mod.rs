@@ -13,7 +13,7 @@ mod validate;
 use serde_json::{Value, json};
 
 pub use request::{Request, read};
-pub use resolve::{REVISION, VERSION};
+pub use resolve::REVISION;
 pub use schema::Api;
 
 use crate::data::World;

@@ -1,15 +1,20 @@
 //! GitLab's own API.
 
+use std::iter;
+
 use hyper::Method;
+use hyper::header::HOST;
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
 use super::damage::{done_to, unauthorized};
 use super::faults::Fault;
 use super::{State, lock};
+use crate::data::BASE_URL;
 use crate::graphql::{self, Request};
-use crate::instant::{self, DAY};
+use crate::instant::{self, Instant};
 use crate::random::Random;
+use crate::rest;
 
 /// GitLab's limit for authenticated users.
 const MAX_COMPLEXITY: u32 = 250;
@@ -24,12 +29,15 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
     let names = match &body {
         Some(body) if graphql => operations(body),
         _ if graphql => vec!["-".to_owned()],
-        _ => vec![call.path.clone()],
+        _ => iter::once(call.path.clone())
+            .chain(rest::template(&call.path).map(str::to_owned))
+            .collect(),
     };
     let number = count(state, graphql, &names);
-    let (fault, wait, bytes_per_second) = {
+    let (fault, wait, bytes_per_second, token) = {
         let mut faults = lock(&state.faults);
-        (faults.next(&names), faults.wait(), faults.bytes_per_second)
+        let token = faults.token(instant::now());
+        (faults.next(&names), faults.wait(), faults.bytes_per_second, token)
     };
     tokio::time::sleep(wait).await;
     if let Some(Fault::Hang { ms }) = fault {
@@ -45,10 +53,15 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
         (refusal, false)
     } else if !is_allowed(state, call) {
         (unauthorized(graphql, false), false)
+    } else if token.expires_at.is_some_and(|end| end <= now) {
+        (unauthorized(graphql, true), false)
+    } else if graphql && !token.can_read() {
+        // GraphQL does not tell that a scope is missing.
+        (unauthorized(graphql, false), false)
     } else if graphql {
         graphql_answer(state, call, body.as_ref())
     } else {
-        rest(state, call)
+        rest_answer(state, call, &token, now)
     };
     if let Some(fault) = &fault {
         reply = done_to(reply, fault, graphql);
@@ -74,6 +87,10 @@ fn count(state: &State, graphql: bool, names: &[String]) -> u64 {
         }
     } else {
         stats.requests.rest += 1;
+        // Under the template's name, so that the same list of all projects is one entry.
+        if let [_, template] = names {
+            *stats.operations.entry(template.clone()).or_default() += 1;
+        }
     }
     stats.requests.total
 }
@@ -115,26 +132,23 @@ fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
     (Reply::new(200, "application/json; charset=utf-8", text), good)
 }
 
-fn rest(state: &State, call: &Call) -> Outcome {
-    let world = state.world();
-    let (version, revision) = (graphql::VERSION, graphql::REVISION);
-    let body = match (call.method.as_str(), call.path.as_str()) {
-        ("GET", "/api/v4/version") => json!({"version": version, "revision": revision}),
-        ("GET", "/api/v4/metadata") => json!({
-            "version": version, "revision": revision, "enterprise": world.enterprise,
-            "kas": {"enabled": false, "externalUrl": null, "version": null},
-        }),
-        ("GET", "/api/v4/personal_access_tokens/self") => {
-            let now = instant::now();
-            json!({
-                "id": 1, "name": "MergeMind", "revoked": false, "active": true, "scopes": ["read_api"],
-                "user_id": world.token_user, "created_at": instant::print(now - 30 * DAY),
-                "last_used_at": instant::print(now), "expires_at": instant::print_date(now + 300 * DAY),
-            })
-        }
-        _ => return (not_found(), false),
+fn rest_answer(state: &State, call: &Call, token: &rest::Token, now: Instant) -> Outcome {
+    if call.method != Method::GET {
+        return (not_found(), false);
+    }
+    let host = call.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let request = rest::Request {
+        world: &state.world(),
+        path: &call.path,
+        query: &call.raw_query,
+        base: &host.map_or(BASE_URL.to_owned(), |host| format!("http://{host}")),
+        token,
+        now,
     };
-    (Reply::json(200, &body), true)
+    let answer = rest::answer(&request);
+    let mut reply = Reply::json(answer.status, &answer.body);
+    reply.headers = answer.headers;
+    (reply, answer.status == 200)
 }
 
 fn not_found() -> Reply {

@@ -18,7 +18,9 @@ const MAX_BODY: usize = 16 << 20;
 pub struct Call {
     pub method: Method,
     pub path: String,
-    /// Arguments of the address, percent-decoded.
+    /// The arguments of the address as they came.
+    pub raw_query: String,
+    /// Arguments of the address, percent-decoded; of several with one name the last one.
     pub query: HashMap<String, String>,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -32,7 +34,8 @@ impl Call {
             .await
             .map_err(io::Error::other)?
             .to_bytes();
-        let pairs = head.uri.query().unwrap_or_default().split('&');
+        let raw_query = head.uri.query().unwrap_or_default().to_owned();
+        let pairs = raw_query.split('&');
         Ok(Self {
             method: head.method,
             path: head.uri.path().to_owned(),
@@ -40,6 +43,7 @@ impl Call {
                 .filter_map(|pair| pair.split_once('='))
                 .map(|(name, value)| (decoded(name), decoded(value)))
                 .collect(),
+            raw_query,
             headers: head.headers,
             body,
         })

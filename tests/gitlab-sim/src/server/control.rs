@@ -1,4 +1,13 @@
-//! `/_sim`: statistics, the truth, changes and faults. No token: it is for tests on the same machine.
+//! `/_sim`: statistics, the truth, changes, webhooks and faults. No token: it is for tests on the same machine.
+//!
+//! | request | what it does |
+//! | --- | --- |
+//! | `GET stats`, `POST stats/reset` | what was asked, and how dear the dearest query was |
+//! | `GET rows/<table>[?project=<path>][?group=<path>]` | the rows that a raw table should hold |
+//! | `POST changes {"kind", "project"?, "iid"?, "group"?, "name"?, "seed"?, "count"?}` | changes something as GitLab does |
+//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
+//! | `POST hooks {"url", "token"?, "signing_token"?, "events"?}` | posts each later change to that address |
+//! | `GET hooks`, `DELETE hooks` | tells what became of the deliveries; removes all hooks |
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -7,7 +16,7 @@ use super::call::{Call, Reply};
 use super::faults::Faults;
 use super::stats::Stats;
 use super::{State, lock};
-use crate::changes::{Change, apply};
+use crate::changes::{Change, make};
 use crate::{instant, truth};
 
 /// Answers what comes after `/_sim/`.
@@ -20,6 +29,15 @@ pub fn answer(state: &State, call: &Call, path: &str) -> Reply {
             Reply::json(200, &json!(*stats))
         }
         ("POST", "changes") => change(state, call),
+        ("GET", "hooks") => Reply::json(200, &state.hooks.list()),
+        ("POST", "hooks") => match read(call).and_then(|wanted| state.hooks.add(wanted).map_err(|e| refuse(400, &e))) {
+            Ok(added) => Reply::json(201, &added),
+            Err(reply) => reply,
+        },
+        ("DELETE", "hooks") => {
+            state.hooks.clear();
+            Reply::json(200, &json!({"status": "ok"}))
+        }
         ("POST", "faults") => set_faults(state, call),
         ("DELETE", "faults") => {
             replace_faults(state, Faults::default());
@@ -34,13 +52,18 @@ pub fn answer(state: &State, call: &Call, path: &str) -> Reply {
 }
 
 fn rows(state: &State, call: &Call, table: &str) -> Reply {
-    let world = state.world();
+    let world = state.primary();
     let project = match call.query.get("project").map(|path| world.project_by_path(path)) {
         None => None,
         Some(Some(project)) => Some(project.id),
         Some(None) => return refuse(404, "there is no such project"),
     };
-    match truth::rows(&world, table, project) {
+    let rows = match call.query.get("group").map(|path| world.group_by_path(path)) {
+        None => truth::rows(&world, table, project),
+        Some(Some(group)) => truth::rows_in_group(&world, table, &group.full_path),
+        Some(None) => return refuse(404, "there is no such group"),
+    };
+    match rows {
         Some(rows) => Reply::json(200, &Value::Array(rows)),
         None => refuse(404, &format!("there is no table {table}")),
     }
@@ -53,12 +76,14 @@ fn change(state: &State, call: &Call) -> Reply {
     };
     let mut world = state.world_mut();
     let at = instant::now().max(world.newest);
-    let changed = match apply(&mut world, &change, at) {
-        Ok(changed) => changed,
+    let made = match make(&mut world, &change, at) {
+        Ok(made) => made,
         Err(problem) => return refuse(409, &problem),
     };
+    state.hooks.tell(&world, &made);
+    state.replica.follow(&change, at);
     match lock(&state.journal).add(&change, at) {
-        Ok(()) => Reply::json(200, &changed),
+        Ok(()) => Reply::json(200, &made.told),
         Err(error) => refuse(
             500,
             &format!("the change is made, but the journal can't be written: {error}"),
@@ -79,6 +104,7 @@ fn set_faults(state: &State, call: &Call) -> Reply {
 }
 
 fn replace_faults(state: &State, faults: Faults) {
+    state.replica.set(faults.lag_ms, &state.primary());
     lock(&state.rate).replace(faults.rate_limit);
     *lock(&state.faults) = faults;
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::instant::{self, DAY, Instant};
 use crate::random::Random;
+use crate::rest::Token;
 
 /// What to do to the requests to GitLab's API.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -19,9 +21,25 @@ pub struct Faults {
     pub bytes_per_second: Option<u64>,
     /// Replaces the rate limit (requests a minute) until the faults end.
     pub rate_limit: Option<u64>,
+    /// Reads see the world as it was so long ago, as from a database replica that lags behind.
+    pub lag_ms: u64,
+    /// Replaces what the token may do until the faults end.
+    pub token: Option<TokenRule>,
     pub rules: Vec<Rule>,
     #[serde(skip)]
     waits: u64,
+}
+
+/// What the token is like instead.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRule {
+    /// Without `api` and `read_api` the token may only be asked about itself.
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    /// A date: from its beginning on (UTC) the token is expired.
+    #[serde(default)]
+    expires_at: Option<String>,
 }
 
 /// A fault for some requests.
@@ -33,7 +51,7 @@ pub struct Rule {
     /// So many are hit then; by default all.
     #[serde(default)]
     times: Option<u64>,
-    /// Only the GraphQL operation of this name, or the REST endpoint with this path.
+    /// Only the GraphQL operation of this name, or the REST endpoint with this path or template (`/projects/:id/jobs`).
     #[serde(default)]
     operation: Option<String>,
     #[serde(flatten)]
@@ -75,6 +93,11 @@ pub enum Fault {
 impl Faults {
     /// Whether it can be carried out; the error says what cannot.
     pub fn check(&self) -> Result<(), String> {
+        if let Some(date) = self.token.as_ref().and_then(|token| token.expires_at.as_deref())
+            && instant::parse(date).is_none()
+        {
+            return Err(format!("the token's expires_at, {date}, is no date"));
+        }
         for rule in &self.rules {
             if let Fault::Status { status, .. } | Fault::Html { status: Some(status) } = &rule.fault
                 && !(200..=599).contains(status)
@@ -100,6 +123,18 @@ impl Faults {
             }
         }
         hit
+    }
+
+    /// The token at `now`; it may read and lasts most of a year unless told otherwise.
+    pub fn token(&self, now: Instant) -> Token {
+        let rule = self.token.as_ref();
+        let expires_at = rule.and_then(|rule| instant::parse(rule.expires_at.as_deref()?));
+        Token {
+            scopes: rule
+                .and_then(|rule| rule.scopes.clone())
+                .unwrap_or_else(|| vec!["read_api".to_owned()]),
+            expires_at: expires_at.or(Some((now + 300 * DAY).div_euclid(DAY) * DAY)),
+        }
     }
 
     /// How long to wait before the next answer.

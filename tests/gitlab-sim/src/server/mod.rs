@@ -5,8 +5,10 @@ mod call;
 mod control;
 mod damage;
 mod faults;
+mod hooks;
 mod payload;
 mod rate;
+mod replica;
 mod stats;
 mod wire;
 
@@ -23,18 +25,22 @@ use crate::graphql::Api;
 use crate::journal::Journal;
 use call::{Call, Reply};
 use faults::Faults;
+use hooks::Hooks;
 use rate::Rate;
+use replica::Replica;
 use stats::Stats;
 use wire::Wire;
 
 /// What every request shares.
 pub struct State {
     world: RwLock<World>,
+    replica: Replica,
     api: Api,
     journal: Mutex<Journal>,
     tokens: Vec<String>,
     stats: Mutex<Stats>,
     faults: Mutex<Faults>,
+    hooks: Hooks,
     rate: Mutex<Rate>,
 }
 
@@ -42,22 +48,30 @@ impl State {
     /// `tokens` are let in; `rate_limit` is in requests a minute, 0 for none.
     pub fn new(world: World, journal: Journal, tokens: Vec<String>, rate_limit: u64) -> Arc<Self> {
         Arc::new(Self {
-            api: Api::new(world.enterprise),
+            api: Api::new(world.enterprise, world.version),
             world: RwLock::new(world),
+            replica: Replica::none(),
             journal: Mutex::new(journal),
             tokens,
             stats: Mutex::default(),
             faults: Mutex::default(),
+            hooks: Hooks::default(),
             rate: Mutex::new(Rate::new(rate_limit)),
         })
     }
 
+    /// The world as GitLab's API shows it, which may lag behind.
     fn world(&self) -> RwLockReadGuard<'_, World> {
-        self.world.read().unwrap_or_else(PoisonError::into_inner)
+        self.replica.read().unwrap_or_else(|| self.primary())
+    }
+
+    /// The world as it is.
+    fn primary(&self) -> RwLockReadGuard<'_, World> {
+        reading(&self.world)
     }
 
     fn world_mut(&self) -> RwLockWriteGuard<'_, World> {
-        self.world.write().unwrap_or_else(PoisonError::into_inner)
+        writing(&self.world)
     }
 }
 
@@ -102,6 +116,14 @@ async fn route(state: &State, call: Call) -> Reply {
         Some(rest) => control::answer(state, &call, rest),
         None => api::answer(state, &call).await,
     }
+}
+
+fn reading<T>(world: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    world.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn writing<T>(world: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    world.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,7 +7,8 @@ use serde::Serialize;
 #[derive(Debug, Default, Serialize)]
 pub struct Stats {
     pub requests: Requests,
-    /// GraphQL operations by name; one without a name counts as `-`. Each part of a multiplex counts.
+    /// GraphQL operations by name, and REST endpoints by template (`/projects/:id/jobs`). An operation without a name
+    /// counts as `-`. Each part of a multiplex counts.
     pub operations: BTreeMap<String, u64>,
     /// The highest score of a query, refused ones included.
     pub max_complexity: u32,

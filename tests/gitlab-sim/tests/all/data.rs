@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::sim::{Sim, sizes};
+use crate::sim::{Sim, number, sizes};
 
 fn count(rows: &[Value], is: impl Fn(&Value) -> bool) -> usize {
     rows.iter().filter(|row| is(row)).count()
@@ -93,10 +93,6 @@ fn rows_equal_what_graphql_tells() {
         // A connection without a size is a page of a hundred.
         assert_eq!(own.min(100), node["notes"]["nodes"].as_array().map_or(0, Vec::len));
     }
-}
-
-fn number(gid: &Value) -> Option<u64> {
-    gid.as_str()?.rsplit('/').next()?.parse().ok()
 }
 
 fn lower(value: &Value) -> Option<String> {

@@ -156,6 +156,52 @@ fn the_rate_limit_is_enforced() {
 }
 
 #[test]
+fn a_token_may_expire_in_the_middle() {
+    let sim = Sim::start(&sizes(20));
+    sim.faults(&json!({"rules": [{"fault": "expired_token", "after": 2}]}));
+    let status = |_| sim.try_query(LIST, &json!({})).expect("an answer").status;
+    assert_eq!([0, 1, 2, 3].map(status), [200, 200, 401, 401]);
+}
+
+#[test]
+fn a_replica_shows_changes_late_and_in_order() {
+    let sim = Sim::start(&sizes(60));
+    sim.faults(&json!({"lag_ms": 700}));
+    let start = Instant::now();
+    let change = sim.change(&json!({"kind": "edit_title"}));
+    let read = || {
+        let query =
+            "query T($path: ID!, $iid: String!) { project(fullPath: $path) { mergeRequest(iid: $iid) { title } } }";
+        let variables = json!({"path": change["project"], "iid": change["iid"].to_string()});
+        sim.data(query, &variables)["project"]["mergeRequest"]["title"].clone()
+    };
+    let rows = sim.rows("merge_requests");
+    let truth = rows.iter().find(|row| row["id"] == change["merge_request_id"]);
+    let title = truth.expect("the row")["title"].clone();
+    let early = read();
+    assert!(
+        early != title || start.elapsed() >= Duration::from_millis(700),
+        "it is not to be seen yet"
+    );
+    while read() != title {
+        assert!(start.elapsed() < Duration::from_secs(15), "it never comes");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(start.elapsed() >= Duration::from_millis(690));
+    sim.change(&json!({"kind": "close", "project": change["project"], "iid": change["iid"]}));
+    sim.send("DELETE", "/_sim/faults", None, "").expect("an answer");
+    let query = "query S($path: ID!, $iid: String!) { project(fullPath: $path) { mergeRequest(iid: $iid) { state } } }";
+    let data = sim.data(
+        query,
+        &json!({"path": change["project"], "iid": change["iid"].to_string()}),
+    );
+    assert_eq!(
+        data["project"]["mergeRequest"]["state"], "closed",
+        "without a fault it shows at once"
+    );
+}
+
+#[test]
 fn unknown_faults_are_refused() {
     let sim = Sim::start(&sizes(20));
     for faults in [

@@ -101,7 +101,7 @@ fn the_rest_endpoints_answer_and_every_answer_tells_the_rate_limit() {
         (&token["scopes"], &token["active"]),
         (&json!(["read_api"]), &json!(true))
     );
-    assert_eq!(sim.get("/api/v4/projects").status, 404);
+    assert_eq!(sim.get("/api/v4/nothing").status, 404);
     assert_eq!(sim.get("/healthz").json()["status"], "ok");
 }
 

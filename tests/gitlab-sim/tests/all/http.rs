@@ -40,12 +40,13 @@ pub fn send(to: SocketAddr, method: &str, path: &str, token: Option<&str>, body:
     let mut stream = TcpStream::connect(to)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let token = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
-    write!(
-        stream,
+    // In one piece: the second of two small ones would wait for an acknowledgement.
+    let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n{token}\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes

@@ -10,7 +10,17 @@ use serde_json::{Value, json};
 
 use crate::sim::{Sim, sizes};
 
-const TABLES: [&str; 5] = ["projects", "users", "merge_requests", "mr_notes", "pipelines"];
+const TABLES: [&str; 9] = [
+    "projects",
+    "users",
+    "merge_requests",
+    "mr_notes",
+    "pipelines",
+    "groups",
+    "labels",
+    "milestones",
+    "issues",
+];
 
 fn everything(sim: &Sim) -> Vec<Vec<Value>> {
     TABLES.map(|table| sim.rows(table)).into()

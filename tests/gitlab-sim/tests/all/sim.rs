@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use gitlab_sim::data::Version;
 use gitlab_sim::generate::Sizes;
 use gitlab_sim::instant;
 use gitlab_sim::journal::Journal;
@@ -30,6 +31,11 @@ pub fn sizes(merge_requests: u32) -> Sizes {
     }
 }
 
+/// The number at the end of a global id.
+pub fn number(gid: &Value) -> Option<u64> {
+    gid.as_str()?.rsplit('/').next()?.parse().ok()
+}
+
 pub struct Sim {
     runtime: Option<Runtime>,
     address: SocketAddr,
@@ -38,6 +44,13 @@ pub struct Sim {
 impl Sim {
     pub fn start(sizes: &Sizes) -> Self {
         Self::run(Journal::none(sizes))
+    }
+
+    /// One that plays another version of GitLab.
+    pub fn with_version(sizes: &Sizes, version: Version) -> Self {
+        let (journal, mut world) = Journal::none(sizes);
+        world.version = version;
+        Self::run((journal, world))
     }
 
     pub fn with_journal(sizes: &Sizes, path: &Path) -> Self {

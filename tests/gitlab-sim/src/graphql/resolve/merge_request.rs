@@ -2,7 +2,7 @@
 
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
-use super::{label, note, pipeline, project, user};
+use super::{commit, label, milestone, note, pipeline, project, user};
 use crate::data::{MergeRequest, detailed_merge_status, diff_stats, hex, is_approved, merge_request_url};
 
 pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeRequest) -> Outcome {
@@ -35,10 +35,10 @@ pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeR
             let unhappy: Vec<u64> = unhappy.map(|reviewer| reviewer.user).collect();
             user::connection(run, field, &unhappy)
         }
-        "labels" => label::connection(run, field, &row.labels),
+        "labels" => label::of_a_row(run, field, &row.labels),
         "milestone" => {
             let found = row.milestone.and_then(|id| world.milestones.get(id));
-            run.maybe(found, |run, found| label::milestone(run, &field.selection, found))
+            run.maybe(found, |run, found| milestone::milestone(run, &field.selection, found))
         }
         "mergeUser" => run.maybe(person(row.merge_user), |run, merger| {
             user::user(run, &field.selection, merger, None)
@@ -51,7 +51,7 @@ pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeR
             let ids = row.pipelines.iter().rev();
             pipeline::connection(run, field, ids.filter_map(|id| world.pipelines.get(*id)))
         }
-        "notes" => note::connection(run, field, row),
+        "notes" => note::connection(run, field, &row.notes),
         "reference" => {
             let path = field
                 .flag("full")
@@ -96,6 +96,7 @@ fn code<'a>(run: &mut Run<'a>, field: &'a Field, row: &'a MergeRequest) -> Outco
                 })
             })
         }
+        "commits" => commit::connection(run, field, row),
         "commitCount" => run.number(row.commit_count),
         "conflicts" => run.flag(row.conflicts),
         "detailedMergeStatus" => run.word(detailed_merge_status(run.world, row)),

@@ -3,7 +3,7 @@
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
 use super::{arguments, merge_request, project};
-use crate::data::{Filter, Order, Project, merge_requests};
+use crate::data::{Filter, Order, Project, select};
 
 /// The merge requests of `projects` that the field's arguments choose, newest first unless told otherwise.
 pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, projects: &[&'a Project]) -> Outcome {
@@ -19,12 +19,15 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, projects: &[&'a Proje
         updated: arguments::span(run, field, "updated")?,
         created: arguments::span(run, field, "created")?,
         merged: arguments::span(run, field, "merged")?,
+        source_branches: field
+            .texts("sourceBranches")
+            .map(|branches| branches.into_iter().map(str::to_owned).collect()),
     };
     let world = run.world;
     run.connection(
         field,
         order,
-        |from| merge_requests(world, projects, &filter, order, from).map(|row| (order.key(row), row)),
+        |from| select(world, projects, &filter, order, from).map(|row| (order.key(row), row)),
         |row| !row.hidden,
         merge_request::merge_request,
     )

@@ -3,10 +3,10 @@
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
 use super::user;
-use crate::data::{Column, MergeRequest, Note, Order, SortKey, note_url};
+use crate::data::{Column, Note, Order, SortKey, note_url};
 
-/// The notes of a merge request, oldest first.
-pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, merge_request: &'a MergeRequest) -> Outcome {
+/// The notes of a merge request or an issue, oldest first.
+pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, ids: &'a [u64]) -> Outcome {
     let world = run.world;
     let system = match field.text("filter") {
         Some("ONLY_ACTIVITY") => Some(true),
@@ -14,7 +14,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, merge_request: &'a Me
         _ => None,
     };
     let rows = |_| {
-        let notes = merge_request.notes.iter().filter_map(|id| world.notes.get(*id));
+        let notes = ids.iter().filter_map(|id| world.notes.get(*id));
         notes
             .filter(move |row| system.is_none_or(|system| row.icon.is_some() == system))
             .map(|row| ((SortKey::Time(Some(row.created_at)), row.id), row))

@@ -2,7 +2,7 @@
 
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
-use super::{merge_request, merge_requests, pipeline};
+use super::{group, issue, issues, label, merge_request, merge_requests, milestone, pipeline};
 use crate::data::{BASE_URL, Column, Order, Project, SortKey, State};
 
 /// Projects, newest first.
@@ -23,6 +23,10 @@ pub fn project<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Project) -> 
         "createdAt" => run.time(row.created_at),
         "updatedAt" => run.time(row.updated_at),
         "lastActivityAt" => run.time(row.last_activity_at),
+        "group" => {
+            let above = run.world.group_by_path(&row.namespace);
+            run.maybe(above, |run, above| group::group(run, &field.selection, above))
+        }
         "archived" => run.flag(row.archived),
         "visibility" => run.word(row.visibility),
         "starCount" => run.number(row.star_count),
@@ -40,6 +44,15 @@ pub fn project<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Project) -> 
                 merge_request::merge_request(run, &field.selection, found)
             })
         }
+        "issue" => {
+            let world = run.world;
+            let iid = field.text("iid").and_then(|iid| iid.parse::<u32>().ok());
+            let found = iid.and_then(|iid| world.issues.get(*row.issues.by_iid.get(&iid)?));
+            run.maybe(found, |run, found| issue::issue(run, &field.selection, found))
+        }
+        "issues" => issues::connection(run, field, &[row]),
+        "labels" => label::of_a_project(run, field, row),
+        "milestones" => milestone::of_a_project(run, field, row),
         "mergeRequests" => merge_requests::connection(run, field, &[row]),
         _ => {
             let world = run.world;

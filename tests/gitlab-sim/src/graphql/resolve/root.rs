@@ -2,11 +2,10 @@
 
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
-use super::{arguments, group, project, user};
+use super::{arguments, group, issue, project, user};
 use crate::data::{Column, Order, SortKey, projects_where};
 
-/// What `metadata.version` and the REST version say.
-pub const VERSION: &str = "19.2.1";
+/// What `metadata.revision` and the REST version say.
 pub const REVISION: &str = "5a7c0d1e";
 
 pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
@@ -20,7 +19,7 @@ pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
             run.maybe(me, |run, me| user::user(run, &field.selection, me, None))
         }
         "metadata" => run.object(&field.selection, |run, inner| match inner.name.as_str() {
-            "version" => run.word(VERSION),
+            "version" => run.word(run.world.version.number()),
             "revision" => run.word(REVISION),
             _ => run.flag(run.world.enterprise),
         }),
@@ -31,6 +30,15 @@ pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
         "group" => {
             let found = run.world.group_by_path(field.text("fullPath").unwrap_or_default());
             run.maybe(found, |run, found| group::group(run, &field.selection, found))
+        }
+        "issue" => {
+            let world = run.world;
+            let id = field
+                .text("id")
+                .and_then(|id| id.strip_prefix("gid://gitlab/Issue/")?.parse().ok());
+            run.maybe(id.and_then(|id| world.issues.get(id)), |run, found| {
+                issue::issue(run, &field.selection, found)
+            })
         }
         "project" => {
             let found = run.world.project_by_path(field.text("fullPath").unwrap_or_default());

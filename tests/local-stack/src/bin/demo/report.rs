@@ -31,7 +31,7 @@ pub fn sync(screen: &Screen, answer: &Value) {
         })
         .collect();
     screen.table(&["raw table", "requests", "rows read", "rows written"], &rows);
-    for problem in answer["problems"].as_array().into_iter().flatten() {
+    for problem in answer["warnings"].as_array().into_iter().flatten() {
         screen.line(&format!("! {}; {}", text(&problem["message"]), text(&problem["hint"])));
     }
     if answer["complete"] == false {

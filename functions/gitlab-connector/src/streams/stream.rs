@@ -1,0 +1,187 @@
+//! What a stream is made of.
+
+use std::collections::HashSet;
+
+use mergemind_shared::warehouse::{Column, Kind, Row, Table, Value};
+use serde_json::Value as Json;
+
+use super::{Malformed, Node};
+
+/// Reads one value from a node of GitLab's answer.
+type Read = fn(&Node) -> Result<Value, Malformed>;
+
+/// One column: how it is stored, and how it is read from a node of GitLab's answer.
+pub struct Field {
+    column: Column,
+    read: Read,
+}
+
+/// A column of a stream.
+pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Read) -> Field {
+    Field {
+        column: Column {
+            name,
+            kind,
+            description,
+        },
+        read,
+    }
+}
+
+/// Reads a row's own id.
+pub fn key(node: &Node) -> Result<Value, Malformed> {
+    node.key()
+}
+
+/// Where a stream's rows come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A list that a pass of the sync reads; the stream's cursor is that pass's.
+    Listed,
+    /// Nodes within each node of another stream, which is asked for anyway.
+    Within {
+        /// The other stream.
+        of: &'static str,
+        /// The field that holds them.
+        at: &'static str,
+    },
+}
+
+/// One raw table's source.
+pub struct Stream {
+    /// The raw table.
+    pub table: Table,
+    /// Where its rows come from.
+    pub source: Source,
+    /// Whether it is synced unless it is named in `STREAMS_OFF`.
+    pub usual: bool,
+    /// The column that refers to the row above, of which GitLab always tells all rows at once.
+    pub parent: Option<&'static str>,
+    /// GitLab's name of a node's type, whose fields are probed; none for a REST list.
+    pub node_type: Option<&'static str>,
+    /// GraphQL fields to ask for, one node's worth; each begins with its field's name.
+    selection: &'static [&'static str],
+    readers: Vec<Read>,
+    /// Columns that refer to users.
+    users: &'static [&'static str],
+}
+
+/// What is particular about a stream.
+pub struct Shape {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub key: &'static [&'static str],
+    pub version: Option<&'static str>,
+    pub partition_by: Option<&'static str>,
+    pub cluster_by: &'static [&'static str],
+    pub source: Source,
+    pub usual: bool,
+    pub parent: Option<&'static str>,
+    pub node_type: Option<&'static str>,
+    pub selection: &'static [&'static str],
+    pub users: &'static [&'static str],
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            name: "",
+            description: "",
+            key: &["id"],
+            version: None,
+            partition_by: None,
+            cluster_by: &[],
+            source: Source::Listed,
+            usual: true,
+            parent: None,
+            node_type: None,
+            selection: &[],
+            users: &[],
+        }
+    }
+}
+
+impl Stream {
+    pub(super) fn new(shape: Shape, fields: Vec<Field>) -> Self {
+        let (columns, readers) = fields.into_iter().map(|field| (field.column, field.read)).unzip();
+        Self {
+            table: Table {
+                name: shape.name,
+                description: shape.description,
+                columns,
+                primary_key: shape.key,
+                version: shape.version,
+                partition_by: shape.partition_by,
+                cluster_by: shape.cluster_by,
+            },
+            source: shape.source,
+            usual: shape.usual,
+            parent: shape.parent,
+            node_type: shape.node_type,
+            selection: shape.selection,
+            readers,
+            users: shape.users,
+        }
+    }
+
+    /// The stream's name, which is its table's.
+    pub fn name(&self) -> &'static str {
+        self.table.name
+    }
+
+    /// The GraphQL fields of a node. `has` tells which this GitLab knows; a field it lacks is left out,
+    /// and its columns are NULL.
+    pub fn selection(&self, has: impl Fn(&str) -> bool) -> String {
+        let known: Vec<&str> = self
+            .selection
+            .iter()
+            .copied()
+            .filter(|field| has(name_of(field)))
+            .collect();
+        known.join(" ")
+    }
+
+    /// Names of selected fields that `known` does not hold.
+    pub fn missing(&self, known: &HashSet<String>) -> Vec<&'static str> {
+        let names = self.selection.iter().map(|field| name_of(field));
+        names.filter(|name| !known.contains(*name)).collect()
+    }
+
+    /// The row of a node.
+    ///
+    /// # Errors
+    /// If the node lacks a part of its key, or has a value of another type than GitLab documents.
+    pub fn row(&self, node: &Json) -> Result<Row, Malformed> {
+        let node = Node::new(node);
+        let row: Row = self.readers.iter().map(|read| read(&node)).collect::<Result<_, _>>()?;
+        for key in self.table.primary_key {
+            if self.table.position(key).is_none_or(|place| row[place] == Value::Null) {
+                return Err(node.lacks(key));
+            }
+        }
+        Ok(row)
+    }
+
+    /// The parent that a row refers to.
+    pub fn parent_of(&self, row: &Row) -> Option<i64> {
+        match row[self.table.position(self.parent?)?] {
+            Value::Int(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The users that a row refers to.
+    pub fn users_of<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = i64> + 'a {
+        let places = self.users.iter().filter_map(|name| self.table.position(name));
+        places.flat_map(|place| match &row[place] {
+            Value::Int(id) => vec![*id],
+            Value::Ints(ids) => ids.clone(),
+            _ => Vec::new(),
+        })
+    }
+}
+
+/// A field's name, without its arguments and what is asked below it.
+fn name_of(field: &'static str) -> &'static str {
+    field.split([' ', '(']).next().unwrap_or(field)
+}

@@ -1,0 +1,297 @@
+//! Groups, labels and milestones: read whole from time to time, and when a row refers to one that is not
+//! there. GitLab cannot list only those that changed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use mergemind_shared::warehouse::{Sweep, Within};
+
+use super::context::Context;
+use super::lists::nodes_of;
+use super::passes::Step;
+use super::position::Position;
+use super::rows::Rows;
+use super::{Error, Scope};
+use crate::gitlab;
+use crate::streams::Node;
+
+/// Groups or projects in one request, each with up to 100 labels and milestones.
+const AT_ONCE: u32 = 50;
+
+/// The two kinds of things that groups and projects own.
+const OWNED: [(&str, &str); 2] = [("labels", "labels"), ("milestones", "milestones")];
+
+/// Who owns labels and milestones.
+#[derive(Clone, Copy)]
+enum Owner {
+    Group,
+    Project,
+}
+
+impl Owner {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Group => "group_id",
+            Self::Project => "project_id",
+        }
+    }
+
+    /// The key under which an owned node finds its owner.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Group => "_groupId",
+            Self::Project => "_projectId",
+        }
+    }
+
+    fn root(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::Project => "project",
+        }
+    }
+
+    /// GitLab lists the labels of a project's own group among the project's.
+    fn owns(self, node: &Json) -> bool {
+        let of_group = node["id"].as_str().is_some_and(|id| id.contains("/GroupLabel/"));
+        matches!(self, Self::Group) || !of_group
+    }
+
+    /// Arguments that leave out what groups above own.
+    fn own(self, list: &str) -> &'static str {
+        match (self, list) {
+            (Self::Group, "labels") => "onlyGroupLabels: true, ",
+            _ => "",
+        }
+    }
+}
+
+/// What was seen of all owners: the rest of what they owned is gone.
+#[derive(Default)]
+struct Seen(BTreeMap<(&'static str, &'static str), (Vec<i64>, Vec<i64>)>);
+
+impl Seen {
+    fn add(&mut self, stream: &'static str, owner: Owner, id: i64, present: Vec<i64>) {
+        let (owners, all) = self.0.entry((stream, owner.column())).or_default();
+        owners.push(id);
+        all.extend(present);
+    }
+
+    fn sweep_into<'a>(self, context: &Context<'a>, rows: &mut Rows<'a>) {
+        for ((stream, column), (owners, present)) in self.0 {
+            rows.sweeps.push(Sweep {
+                table: &context.streams.named(stream).table,
+                within: vec![Within::OneOf(column, owners)],
+                present,
+            });
+        }
+    }
+}
+
+/// Reads all of a scope in one step: there are few of them.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    let mut seen = Seen::default();
+    above(context, scope, &mut rows).await?;
+    match scope {
+        Scope::Group(path) => {
+            let groups = all(context, path, Owner::Group, "descendantGroups(").await?;
+            let ids = groups
+                .iter()
+                .filter_map(|group| Node::new(group).number("id"))
+                .collect();
+            for group in groups {
+                rows.map(context.streams.named("groups"), &group);
+                take_owned(context, Owner::Group, group, &mut rows, &mut seen).await?;
+            }
+            rows.sweeps.push(Sweep {
+                table: &context.streams.named("groups").table,
+                within: vec![Within::Below("full_path", path.clone())],
+                present: ids,
+            });
+            let list = "projects(includeSubgroups: true, includeArchived: true, ";
+            for project in all(context, path, Owner::Project, list).await? {
+                take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
+            }
+        }
+        Scope::Project(path) => {
+            let node = one(context, path, Owner::Project).await?;
+            take_owned(context, Owner::Project, node, &mut rows, &mut seen).await?;
+        }
+    }
+    seen.sweep_into(context, &mut rows);
+    pass.listed = true;
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, std::time::Duration::ZERO),
+    })
+}
+
+/// Labels and milestones of the groups above the scope, to which rows in it may refer. Whose they are is
+/// not told. The scope's own come again later, with their owner, and then that counts.
+async fn above<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let owner = match scope {
+        Scope::Group(_) => Owner::Group,
+        Scope::Project(_) => Owner::Project,
+    };
+    for (list, argument) in [
+        ("labels", "includeAncestorGroups: true, "),
+        ("milestones", "includeAncestors: true, "),
+    ] {
+        if !context.on(list) {
+            continue;
+        }
+        let stream = context.streams.named(list);
+        let node = context.selection(stream);
+        let query = format!(
+            "query Above($path: ID!, $after: String) {{ scope: {}(fullPath: $path) {{ webUrl {list}({argument}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}",
+            owner.root()
+        );
+        let mut after: Option<String> = None;
+        loop {
+            let variables = json!({"path": scope.path(), "after": after});
+            let mut reply = context.client.ask(list, &query, variables).await?;
+            let mut found = reply.data["scope"].take();
+            if found.is_null() {
+                return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
+            }
+            let host = host_of(found["webUrl"].as_str().unwrap_or_default());
+            for mut node in nodes_of(&mut found[list]) {
+                complete(&host, &mut node);
+                rows.map(stream, &node);
+            }
+            after = next_of(&found[list]);
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The scope's group itself and all below it, or all projects below it.
+async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Result<Vec<Json>, gitlab::Error> {
+    let mut found = match owner {
+        Owner::Group => vec![one(context, path, owner).await?],
+        Owner::Project => Vec::new(),
+    };
+    let node = node_of(context, owner);
+    let field = list.split('(').next().unwrap_or(list);
+    let query = format!(
+        "query Dimensions($path: ID!, $first: Int!, $after: String) {{ scope: group(fullPath: $path) {{ {list}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
+    );
+    let mut after: Option<String> = None;
+    let mut first = AT_ONCE;
+    loop {
+        let variables = json!({"path": path, "first": first, "after": after});
+        let mut reply = match context.client.ask("groups", &query, variables).await {
+            Ok(reply) => reply,
+            Err(gitlab::Error::TooComplex(_) | gitlab::Error::TooMuch(_)) if first > 1 => {
+                first /= 2;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut connection = reply.data["scope"][field].take();
+        found.extend(nodes_of(&mut connection));
+        after = next_of(&connection);
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// One group or project.
+async fn one(context: &Context<'_>, path: &str, owner: Owner) -> Result<Json, gitlab::Error> {
+    let query = format!(
+        "query Dimension($path: ID!) {{ scope: {}(fullPath: $path) {{ {} }} }}",
+        owner.root(),
+        node_of(context, owner)
+    );
+    let mut reply = context.client.ask("groups", &query, json!({"path": path})).await?;
+    match reply.data["scope"].take() {
+        Json::Null => Err(gitlab::Error::ScopeNotFound(format!("{}:{path}", owner.root()))),
+        found => Ok(found),
+    }
+}
+
+/// Maps what a group or project owns; what did not fit is read page by page.
+async fn take_owned<'a>(
+    context: &Context<'a>,
+    owner: Owner,
+    mut node: Json,
+    rows: &mut Rows<'a>,
+    seen: &mut Seen,
+) -> Result<(), gitlab::Error> {
+    let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) else {
+        return Ok(());
+    };
+    let (path, host) = (path.to_owned(), host_of(node["webUrl"].as_str().unwrap_or_default()));
+    for (list, name) in OWNED {
+        if !context.on(name) {
+            continue;
+        }
+        let stream = context.streams.named(name);
+        let mut present = Vec::new();
+        let mut connection = node[list].take();
+        loop {
+            for mut owned in nodes_of(&mut connection).into_iter().filter(|node| owner.owns(node)) {
+                present.extend(Node::new(&owned).number("id"));
+                owned[owner.key()] = node["id"].clone();
+                complete(&host, &mut owned);
+                rows.map(stream, &owned);
+            }
+            let Some(after) = next_of(&connection) else { break };
+            let query = format!(
+                "query Owned($path: ID!, $after: String) {{ scope: {}(fullPath: $path) {{ {list}({}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
+                owner.root(),
+                owner.own(list),
+                context.selection(stream)
+            );
+            let mut reply = context
+                .client
+                .ask(name, &query, json!({"path": path, "after": after}))
+                .await?;
+            connection = reply.data["scope"][list].take();
+        }
+        seen.add(name, owner, id, present);
+    }
+    Ok(())
+}
+
+fn node_of(context: &Context<'_>, owner: Owner) -> String {
+    let mut node = match owner {
+        Owner::Group => context.selection(context.streams.named("groups")),
+        Owner::Project => "id fullPath webUrl".to_owned(),
+    };
+    for (list, name) in OWNED {
+        if context.on(name) {
+            let owned = context.selection(context.streams.named(name));
+            node.push_str(&format!(
+                " {list}({}first: 100) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {owned} }} }}",
+                owner.own(list)
+            ));
+        }
+    }
+    node
+}
+
+fn next_of(connection: &Json) -> Option<String> {
+    let info = &connection["pageInfo"];
+    let end = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
+    Some(end.to_owned())
+}
+
+/// Milestones tell only the path of their address.
+fn complete(host: &str, node: &mut Json) {
+    if let Some(path) = node["webPath"].as_str() {
+        node["_webUrl"] = json!(format!("{host}{path}"));
+    }
+}
+
+/// Scheme and host of an address.
+fn host_of(address: &str) -> String {
+    url::Url::parse(address).map_or(String::new(), |url| url.origin().ascii_serialization())
+}

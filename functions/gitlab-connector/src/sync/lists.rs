@@ -1,0 +1,307 @@
+//! Lists of merge requests and of issues: by time of update, so that a row changed meanwhile comes again
+//! at the end.
+
+use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::context::{Context, lock};
+use super::passes::Step;
+use super::position::{Pass, Position};
+use super::rows::Rows;
+use super::{Error, Scope, hidden, notes, users};
+use crate::gitlab;
+use crate::streams::{Node, number_of};
+
+/// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
+const LONGEST_INNER_LIST: usize = 100;
+/// Notes that come with each row; of rows with more, all are asked for by number.
+const NOTES_INSIDE: u32 = 20;
+
+/// A list that is read by time of update.
+pub struct List {
+    /// The stream of its rows.
+    pub stream: &'static str,
+    /// GitLab's field of groups and projects.
+    pub field: &'static str,
+    /// GitLab's field of a project for one of them.
+    pub single: &'static str,
+    /// The stream of notes on its rows.
+    pub notes: &'static str,
+    /// Names its queries in GitLab's logs.
+    operation: &'static str,
+}
+
+pub const MERGE_REQUESTS: List = List {
+    stream: "merge_requests",
+    field: "mergeRequests",
+    single: "mergeRequest",
+    notes: "mr_notes",
+    operation: "MergeRequests",
+};
+
+pub const ISSUES: List = List {
+    stream: "issues",
+    field: "issues",
+    single: "issue",
+    notes: "issue_notes",
+    operation: "Issues",
+};
+
+/// Which rows of a list, and in which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those updated within bounds, in the order of their updates.
+    Updated,
+    /// Those that are open, oldest first.
+    Open,
+    /// The ids of all that were created since a time, oldest first.
+    Ids,
+}
+
+/// Bounds of a list, both inclusive; GitLab takes fractions of seconds although it prints none.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// GitLab's cursor.
+    pub after: Option<String>,
+    /// The lower bound: time of update, or of creation for [`Which::Ids`].
+    pub from: Option<OffsetDateTime>,
+    /// The upper bound.
+    pub until: Option<OffsetDateTime>,
+}
+
+/// A page of a list.
+pub struct Page {
+    pub nodes: Vec<Json>,
+    pub has_next: bool,
+    pub end: Option<String>,
+}
+
+impl Page {
+    /// Whether GitLab says that there is more, but not where. It takes rows that the token may not see
+    /// out of a page after cutting it; from an empty page it makes no cursor.
+    pub fn is_dead_end(&self) -> bool {
+        self.has_next && self.end.is_none()
+    }
+}
+
+/// Reads the next page of changed rows, with all that belongs to them.
+pub async fn step<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    scope: &Scope,
+    position: &Position,
+) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    let idle = position.pass.is_none() && lock(&context.unchanged).contains(&(list.stream, scope.to_string()));
+    if idle {
+        pass.listed = true;
+    } else {
+        let window = Window {
+            after: pass.after.clone(),
+            from: pass
+                .read_until
+                .or(position.updated_after)
+                .or(context.options.start_date),
+            until: None,
+        };
+        let mut page = fetch(context, list, Which::Updated, scope, &window).await?;
+        if page.is_dead_end() {
+            (page, pass.read_until) = hidden::pass_by(context, list, Which::Updated, scope, &window, &pass).await?;
+        }
+        pass.listed = !page.has_next;
+        pass.after = page.end;
+        take(context, list, page.nodes, &mut rows).await?;
+        users::add(context, &mut rows).await?;
+    }
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, context.options.overlap),
+    })
+}
+
+/// Reads the next page of open rows, changed or not: what GitLab changes without a new time of update
+/// (approval rules, merge status, deleted notes) is seen in this way.
+pub async fn refresh_step<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    scope: &Scope,
+    position: &Position,
+) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    next_open(context, list, scope, &mut pass, &mut rows).await?;
+    users::add(context, &mut rows).await?;
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, std::time::Duration::ZERO),
+    })
+}
+
+async fn next_open<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    scope: &Scope,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let window = Window {
+        after: pass.after.clone(),
+        ..Window::default()
+    };
+    let page = fetch(context, list, Which::Open, scope, &window).await?;
+    // Beyond a page that is hidden whole there is no way in this order; those rows wait for a change.
+    pass.listed = !page.has_next || page.is_dead_end();
+    pass.after = page.end;
+    take(context, list, page.nodes, rows).await
+}
+
+/// Adds rows, what stands within their nodes, and their notes.
+pub async fn take<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    nodes: Vec<Json>,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let stream = context.streams.named(list.stream);
+    let inner: Vec<_> = context
+        .streams
+        .within(list.stream)
+        .filter(|(stream, _)| context.on(stream.name()))
+        .collect();
+    let mut unfinished = Vec::new();
+    for mut node in nodes {
+        rows.map(stream, &node);
+        let Some(id) = node["id"].as_str().and_then(number_of) else {
+            continue;
+        };
+        let parent = json!({"id": node["id"], "projectId": node["projectId"]});
+        for (stream, at) in &inner {
+            let told = node[*at].is_object();
+            let mut below = nodes_of(&mut node[*at]);
+            let whole = told && below.len() < LONGEST_INNER_LIST;
+            for child in &mut below {
+                child["_parent"] = parent.clone();
+                rows.map(stream, child);
+            }
+            if whole {
+                rows.whole(stream, id);
+            }
+        }
+        if context.on(list.notes) {
+            unfinished.extend(notes::take(context, list, node, rows));
+        }
+    }
+    Ok(notes::finish(context, list, unfinished, rows).await?)
+}
+
+/// Asks for one page; a smaller one if GitLab finds it too much.
+pub async fn fetch(
+    context: &Context<'_>,
+    list: &'static List,
+    which: Which,
+    scope: &Scope,
+    window: &Window,
+) -> Result<Page, gitlab::Error> {
+    let text = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
+    let query = query(context, list, which, scope);
+    let size = context.page(list.stream);
+    let mut found = loop {
+        let first = if which == Which::Ids {
+            super::context::LARGEST_PAGE
+        } else {
+            size.get()
+        };
+        let mut variables = json!({"path": scope.path(), "first": first, "after": window.after});
+        match which {
+            Which::Updated => {
+                variables["updatedAfter"] = json!(text(window.from));
+                variables["updatedBefore"] = json!(text(window.until));
+            }
+            Which::Ids => {
+                variables["createdAfter"] = json!(text(window.from));
+                variables["createdBefore"] = json!(text(window.until));
+            }
+            Which::Open => {}
+        }
+        match context.client.ask(list.stream, &query, variables).await {
+            Ok(mut reply) => break reply.data["scope"].take(),
+            Err(error) if size.shrink(&error) => {}
+            Err(error) => return Err(error),
+        }
+    };
+    if found.is_null() {
+        return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
+    }
+    size.grow();
+    let mut connection = found[list.field].take();
+    let info = connection["pageInfo"].take();
+    Ok(Page {
+        nodes: nodes_of(&mut connection),
+        has_next: info["hasNextPage"] == true,
+        end: info["endCursor"].as_str().map(ToOwned::to_owned),
+    })
+}
+
+/// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
+pub fn selection(context: &Context<'_>, list: &'static List) -> String {
+    let mut fields = context.selection(context.streams.named(list.stream));
+    if context.on(list.notes) {
+        fields.push_str(&format!(
+            " {}",
+            notes::selection(context, list, &format!("first: {NOTES_INSIDE}"))
+        ));
+    }
+    fields
+}
+
+/// The full path of the project that a node belongs to.
+pub fn path_of(context: &Context<'_>, node: &Json) -> Option<String> {
+    if let Some(path) = node["project"]["fullPath"].as_str() {
+        return Some(path.to_owned());
+    }
+    let id = Node::new(node).number("projectId")?;
+    if let Some(path) = lock(&context.paths).get(&id) {
+        return Some(path.clone());
+    }
+    let (address, _) = node["webUrl"].as_str()?.split_once("/-/")?;
+    let path = url::Url::parse(address).ok()?.path().trim_matches('/').to_owned();
+    Some(path)
+}
+
+/// A connection's nodes, without those that are null.
+pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
+    match connection.get_mut("nodes").map(Json::take) {
+        Some(Json::Array(nodes)) => nodes.into_iter().filter(|node| !node.is_null()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn query(context: &Context<'_>, list: &'static List, which: Which, scope: &Scope) -> String {
+    let (root, below) = match scope {
+        Scope::Group(_) => ("group", "includeSubgroups: true, includeArchived: true, "),
+        Scope::Project(_) => ("project", ""),
+    };
+    let (name, declared, bounds, node) = match which {
+        Which::Updated => (
+            "",
+            ", $updatedAfter: Time, $updatedBefore: Time",
+            "updatedAfter: $updatedAfter, updatedBefore: $updatedBefore, sort: UPDATED_ASC",
+            selection(context, list),
+        ),
+        Which::Open => ("Open", "", "state: opened, sort: CREATED_ASC", selection(context, list)),
+        Which::Ids => (
+            "IdsOf",
+            ", $createdAfter: Time, $createdBefore: Time",
+            "createdAfter: $createdAfter, createdBefore: $createdBefore, sort: CREATED_ASC",
+            "id iid projectId createdAt updatedAt webUrl".to_owned(),
+        ),
+    };
+    format!(
+        "query {name}{}($path: ID!, $first: Int!, $after: String{declared}) {{ \
+         scope: {root}(fullPath: $path) {{ id {}({below}first: $first, after: $after, {bounds}) {{ \
+         pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}",
+        list.operation, list.field,
+    )
+}

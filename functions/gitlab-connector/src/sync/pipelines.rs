@@ -1,0 +1,102 @@
+//! Pipelines of projects in which some changed: of several projects in each request.
+
+use futures::future::join_all;
+use serde_json::{Map, Value as Json, json};
+use time::format_description::well_known::Rfc3339;
+
+use super::context::Context;
+use super::lists::nodes_of;
+use super::position::{Pass, Pending, Position};
+use super::rows::Rows;
+use super::{Error, Scope, by_iids};
+use crate::gitlab;
+
+/// Projects in one request: each costs 48 of GitLab's 250.
+const AT_ONCE: usize = 5;
+/// Such requests for one checkpoint.
+const REQUESTS: usize = 4;
+
+/// Reads the next page of pipelines of some pending projects. A project whose pipelines can't be read is
+/// a warning, and is tried again in the next sync.
+pub async fn next<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    position: &Position,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let now: Vec<Pending> = pass
+        .pending
+        .drain(..pass.pending.len().min(AT_ONCE * REQUESTS))
+        .collect();
+    let since = position.updated_after.or(context.options.start_date);
+    let since = since.and_then(|at| at.format(&Rfc3339).ok());
+    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(context, chunk, since.as_deref()))).await;
+    let mut found = Vec::new();
+    for (chunk, reply) in now.chunks(AT_ONCE).zip(replies) {
+        match reply {
+            Ok(projects) => found.extend(projects),
+            Err(error) if error.concerns_all() => return Err(error.into()),
+            Err(_) => {
+                for alone in chunk {
+                    match ask(context, std::slice::from_ref(alone), since.as_deref()).await {
+                        Ok(projects) => found.extend(projects),
+                        Err(error) if error.concerns_all() => return Err(error.into()),
+                        Err(error) => {
+                            context.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
+                            pass.failed.push(alone.clone());
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let stream = context.streams.named("pipelines");
+    let mut pipelines = Vec::new();
+    for (pending, mut project) in found {
+        let info = project["pipelines"]["pageInfo"].take();
+        for mut pipeline in nodes_of(&mut project["pipelines"]) {
+            pipeline["_parent"] = json!({"id": project["id"]});
+            pipeline["_path"] = json!(pending.path);
+            rows.map(stream, &pipeline);
+            pipelines.push(pipeline);
+        }
+        if let Some(end) = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true) {
+            pass.pending.push(Pending {
+                after: Some(end.to_owned()),
+                ..pending
+            });
+        }
+    }
+    // In a first pass the merge requests are all read afterwards.
+    if position.updated_after.is_some() {
+        by_iids::add_of_pipelines(context, &pipelines, rows).await?;
+    }
+    Ok(())
+}
+
+/// One page of each project; projects that GitLab does not show are passed over.
+async fn ask(
+    context: &Context<'_>,
+    chunk: &[Pending],
+    since: Option<&str>,
+) -> Result<Vec<(Pending, Json)>, gitlab::Error> {
+    let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
+    let pipeline = context.selection(context.streams.named("pipelines"));
+    for (index, pending) in chunk.iter().enumerate() {
+        parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, $s{index}: Time, "));
+        fields.push_str(&format!(
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(updatedAfter: $s{index}, first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
+        ));
+        variables.insert(format!("p{index}"), json!(pending.path));
+        variables.insert(format!("c{index}"), json!(pending.after));
+        variables.insert(format!("s{index}"), json!(since.filter(|_| !pending.all)));
+    }
+    let query = format!("query Pipelines({parameters}) {{ {fields} }}");
+    let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
+    let projects = chunk
+        .iter()
+        .enumerate()
+        .map(|(index, pending)| (pending.clone(), reply.data[format!("a{index}")].take()));
+    Ok(projects.filter(|(_, project)| !project.is_null()).collect())
+}

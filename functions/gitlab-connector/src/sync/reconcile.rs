@@ -1,0 +1,328 @@
+//! The look at what is gone, and at what was missed: ids only, on a schedule of its own.
+//!
+//! GitLab leaves no trace of a deleted row. So the ids of each list are read whole, a stretch at a time,
+//! and compared with what the raw table has of that stretch: what GitLab no longer shows is marked as
+//! deleted, what the table lacks (because the token may see it only now) is read. Each stretch is a
+//! checkpoint.
+
+use std::collections::BTreeMap;
+
+use futures::future::try_join_all;
+use mergemind_shared::warehouse::{Sweep, Within};
+use serde_json::{Map, Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::context::{Context, LARGEST_PAGE, lock};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of, path_of};
+use super::passes::Step;
+use super::position::{Pass, Pending, Position};
+use super::rows::Rows;
+use super::{Error, Scope, by_iids, hidden, users};
+use crate::gitlab;
+use crate::streams::{Node, gid};
+
+/// Pages of ids that make a stretch.
+const PAGES: usize = 50;
+/// Lists of pipelines in one request: each costs 14 of GitLab's 250.
+const PROJECTS_AT_ONCE: usize = 15;
+/// Such requests at once.
+const REQUESTS: usize = 4;
+/// After any time that GitLab can hold: the end of the year 9999, in microseconds.
+const FOREVER: i64 = 253_402_300_799_000_000;
+
+/// Does the next part.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    let projects = projects_of(context, scope).await?;
+    let part = pass.part.take().unwrap_or_else(|| "projects".to_owned());
+    let next = match part.as_str() {
+        "projects" => {
+            reconcile_projects(context, scope, &projects, &mut rows).await?;
+            "merge_requests"
+        }
+        "merge_requests" => {
+            let done = reconcile_list(context, &MERGE_REQUESTS, scope, &projects, &mut pass, &mut rows).await?;
+            if done { "issues" } else { "merge_requests" }
+        }
+        "issues" => {
+            let done = reconcile_list(context, &ISSUES, scope, &projects, &mut pass, &mut rows).await?;
+            if done {
+                pass.pending = projects.values().map(|path| pending(path)).collect();
+            }
+            if done { "pipelines" } else { "issues" }
+        }
+        "pipelines" if !pass.pending.is_empty() && context.on("pipelines") => {
+            reconcile_pipelines(context, &mut pass, &mut rows).await?;
+            "pipelines"
+        }
+        _ => {
+            pass.pending.clear();
+            mark_children(context, &mut rows);
+            pass.listed = true;
+            "done"
+        }
+    };
+    pass.part = Some(next.to_owned());
+    users::add(context, &mut rows).await?;
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, std::time::Duration::ZERO),
+    })
+}
+
+/// The projects of a scope, by id, with their full paths; asked once in a sync.
+async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
+    if let Some(known) = lock(&context.projects).get(&scope.to_string()) {
+        return Ok(known.clone());
+    }
+    let mut found = BTreeMap::new();
+    let mut take = |nodes: Vec<Json>| {
+        for node in nodes {
+            if let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) {
+                found.insert(id, path.to_owned());
+            }
+        }
+    };
+    match scope {
+        Scope::Project(path) => {
+            let query = "query IdOfProject($path: ID!) { scope: project(fullPath: $path) { id fullPath } }";
+            let mut reply = context.client.ask("reconcile", query, json!({"path": path})).await?;
+            match reply.data["scope"].take() {
+                Json::Null => return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into()),
+                node => take(vec![node]),
+            }
+        }
+        Scope::Group(path) => {
+            let query = "query IdsOfProjects($path: ID!, $after: String) { scope: group(fullPath: $path) { projects(includeSubgroups: true, includeArchived: true, first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath } } } }";
+            let mut after: Option<String> = None;
+            loop {
+                let variables = json!({"path": path, "after": after});
+                let mut reply = context.client.ask("reconcile", query, variables).await?;
+                let mut group = reply.data["scope"].take();
+                if group.is_null() {
+                    return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
+                }
+                take(nodes_of(&mut group["projects"]));
+                let info = &group["projects"]["pageInfo"];
+                after = info["endCursor"]
+                    .as_str()
+                    .filter(|_| info["hasNextPage"] == true)
+                    .map(ToOwned::to_owned);
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+    }
+    lock(&context.projects).insert(scope.to_string(), found.clone());
+    Ok(found)
+}
+
+/// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
+async fn reconcile_projects<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    projects: &BTreeMap<i64, String>,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let Scope::Group(path) = scope else { return Ok(()) };
+    let stream = context.streams.named("projects");
+    let mut sweep = Sweep {
+        table: &stream.table,
+        within: vec![Within::Below("full_path", path.clone())],
+        present: projects.keys().copied().collect(),
+    };
+    let mut gone = context.sink.would_mark(&sweep).await?;
+    let query = format!(
+        "query ProjectsByIds($ids: [ID!]) {{ projects(ids: $ids, first: {LARGEST_PAGE}) {{ nodes {{ {} }} }} }}",
+        context.selection(stream)
+    );
+    let mut moved = Vec::new();
+    for ids in gone.chunks(LARGEST_PAGE as usize) {
+        let gids: Vec<String> = ids.iter().map(|id| gid("Project", *id)).collect();
+        let mut reply = context.client.ask("projects", &query, json!({"ids": gids})).await?;
+        for node in nodes_of(&mut reply.data["projects"]) {
+            moved.extend(Node::new(&node).number("id"));
+            rows.map(stream, &node);
+        }
+    }
+    gone.retain(|id| !moved.contains(id));
+    (sweep.within, sweep.present) = (vec![Within::OneOf("id", gone)], Vec::new());
+    rows.sweeps.push(sweep);
+    Ok(())
+}
+
+/// Compares a stretch of a list; tells whether it was the last one.
+async fn reconcile_list<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    scope: &Scope,
+    projects: &BTreeMap<i64, String>,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<bool, Error> {
+    if !context.on(list.stream) {
+        return Ok(true);
+    }
+    let from = pass.read_until;
+    let (nodes, until) = stretch(context, list, scope, pass, from).await?;
+    let within = |node: &&Json| until.is_none_or(|until| time_of(node, "createdAt").is_some_and(|at| at < until));
+    let present: Vec<(i64, &Json)> = nodes
+        .iter()
+        .filter(within)
+        .filter_map(|node| Some((Node::new(node).number("id")?, node)))
+        .collect();
+    let ids: Vec<i64> = present.iter().map(|(id, _)| *id).collect();
+    let known = context.sink.known(list.stream, &ids).await?;
+    let mut missing = by_iids::Wanted::new();
+    for (id, node) in &present {
+        let wanted = context
+            .options
+            .start_date
+            .is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start));
+        let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
+        if let (false, true, Some(iid), Some(path)) = (known.contains(id), wanted, iid, path_of(context, node)) {
+            missing.entry(path).or_default().insert(iid);
+        }
+    }
+    by_iids::add(context, list, &missing, rows).await?;
+    let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
+    rows.sweeps.push(Sweep {
+        table: &context.streams.named(list.stream).table,
+        within: vec![
+            Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),
+            Within::OneOf("project_id", projects.keys().copied().collect()),
+        ],
+        present: ids,
+    });
+    pass.read_until = until;
+    Ok(until.is_none())
+}
+
+/// The ids of a stretch of a list, and where it ends: all that was created before is among them. GitLab
+/// prints whole seconds, so a stretch ends between two of them.
+async fn stretch(
+    context: &Context<'_>,
+    list: &'static List,
+    scope: &Scope,
+    pass: &Pass,
+    from: Option<OffsetDateTime>,
+) -> Result<(Vec<Json>, Option<OffsetDateTime>), gitlab::Error> {
+    let mut window = Window {
+        from,
+        ..Window::default()
+    };
+    let mut nodes: Vec<Json> = Vec::new();
+    for pages in 1.. {
+        let mut page = fetch(context, list, Which::Ids, scope, &window).await?;
+        if page.is_dead_end() {
+            (page, window.from) = hidden::pass_by(context, list, Which::Ids, scope, &window, pass).await?;
+        }
+        nodes.append(&mut page.nodes);
+        window.after = page.end;
+        if !page.has_next {
+            break;
+        }
+        let last = nodes.iter().filter_map(|node| time_of(node, "createdAt")).max();
+        if pages >= PAGES && last > from {
+            return Ok((nodes, last));
+        }
+    }
+    Ok((nodes, None))
+}
+
+/// Compares some pages of pipelines: GitLab lists them by descending id.
+async fn reconcile_pipelines<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let now: Vec<Pending> = pass
+        .pending
+        .drain(..pass.pending.len().min(PROJECTS_AT_ONCE * REQUESTS))
+        .collect();
+    let replies = try_join_all(
+        now.chunks(PROJECTS_AT_ONCE)
+            .map(|chunk| ids_of_pipelines(context, chunk)),
+    )
+    .await?;
+    let (mut ranges, mut present) = (Vec::new(), Vec::new());
+    for (pending, mut project) in now.into_iter().zip(replies.into_iter().flatten()) {
+        let Some(id) = Node::new(&project).number("id") else {
+            continue;
+        };
+        let info = project["pipelines"]["pageInfo"].take();
+        let nodes = nodes_of(&mut project["pipelines"]);
+        let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
+        let more = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true);
+        let lowest = ids.iter().min().copied();
+        let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
+        ranges.push((id, from, pending.below.map_or(i64::MAX, |below| below - 1)));
+        present.extend(ids);
+        if let Some(end) = more {
+            pass.pending.push(Pending {
+                after: Some(end.to_owned()),
+                below: lowest.or(pending.below),
+                ..pending
+            });
+        }
+    }
+    rows.sweeps.push(Sweep {
+        table: &context.streams.named("pipelines").table,
+        within: vec![Within::IdsOf("project_id", ranges)],
+        present,
+    });
+    Ok(())
+}
+
+async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Vec<Json>, gitlab::Error> {
+    let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
+    for (index, pending) in chunk.iter().enumerate() {
+        parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
+        fields.push_str(&format!(
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id }} }} }} "
+        ));
+        variables.insert(format!("p{index}"), json!(pending.path));
+        variables.insert(format!("c{index}"), json!(pending.after));
+    }
+    let query = format!("query IdsOfPipelines({parameters}) {{ {fields} }}");
+    let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
+    Ok((0..chunk.len())
+        .map(|index| reply.data[format!("a{index}")].take())
+        .collect())
+}
+
+/// What belongs to something that is gone is gone too.
+fn mark_children<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
+    let parents = [
+        ("project_id", "projects"),
+        ("merge_request_id", "merge_requests"),
+        ("issue_id", "issues"),
+    ];
+    // A table's own parent rows come before it, so that what is marked here reaches their children too.
+    for (column, parent) in parents {
+        for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
+            let direct = parents
+                .iter()
+                .filter(|(column, _)| stream.table.position(column).is_some());
+            if direct.last() == Some(&(column, parent)) && stream.name() != parent {
+                rows.sweeps.push(Sweep {
+                    table: &stream.table,
+                    within: vec![Within::ParentGone(column, parent)],
+                    present: Vec::new(),
+                });
+            }
+        }
+    }
+}
+
+fn pending(path: &str) -> Pending {
+    Pending {
+        path: path.to_owned(),
+        after: None,
+        all: true,
+        below: None,
+    }
+}
+
+fn time_of(node: &Json, field: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok()
+}

@@ -1,0 +1,150 @@
+//! What a caller asks of one sync.
+
+use mergemind_shared::ApiError;
+use serde_json::{Map, Value as Json};
+
+use super::{Inner, Options, Scope};
+use crate::streams::Streams;
+
+/// What a caller asks of one sync. The default is all that is configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Read everything from the beginning.
+    pub full_refresh: bool,
+    /// Look for what is gone, and read open merge requests, whether it is time or not.
+    pub reconcile: bool,
+    /// Only these streams.
+    pub streams: Vec<String>,
+    /// Only these scopes, by full path.
+    pub scopes: Vec<String>,
+}
+
+impl Request {
+    /// Takes what is meant for it out of a body.
+    ///
+    /// # Errors
+    /// 400 with the name of what is not as it should be.
+    pub fn take(body: &mut Map<String, Json>) -> Result<Self, ApiError> {
+        let request = Self {
+            full_refresh: flag(body, "full_refresh")?,
+            reconcile: flag(body, "reconcile")?,
+            streams: texts(body, "streams")?,
+            scopes: texts(body, "scopes")?,
+        };
+        let streams = Streams::new();
+        if let Some(name) = request.streams.iter().find(|name| streams.find(name).is_none()) {
+            let known: Vec<_> = streams.all().map(|stream| stream.name()).collect();
+            return Err(
+                ApiError::bad_request("unknown_stream", format!("there is no stream {name}"))
+                    .with_hint(format!("streams are {}", known.join(", "))),
+            );
+        }
+        Ok(request)
+    }
+
+    /// The scopes to sync.
+    pub(super) fn scopes(&self, inner: &Inner) -> Vec<Scope> {
+        let wanted = |scope: &&Scope| {
+            self.scopes.is_empty()
+                || self
+                    .scopes
+                    .iter()
+                    .any(|name| *name == scope.to_string() || name == scope.path())
+        };
+        inner.config.scopes.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Whether every scope that is asked for is configured.
+    ///
+    /// # Errors
+    /// 400 with the name of one that is not.
+    pub(super) fn check(&self, inner: &Inner) -> Result<(), ApiError> {
+        for name in &self.scopes {
+            let known = |scope: &Scope| *name == scope.to_string() || name == scope.path();
+            if !inner.config.scopes.iter().any(known) {
+                let all: Vec<String> = inner
+                    .config
+                    .scopes
+                    .iter()
+                    .map(|scope| scope.path().to_owned())
+                    .collect();
+                return Err(
+                    ApiError::bad_request("unknown_scope", format!("{name} is not configured to be synced"))
+                        .with_hint(format!("configured are: {}", all.join(", "))),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What the sync is to do.
+    pub(super) fn options(&self, inner: &Inner) -> Options {
+        let mut options = inner.config.options.clone();
+        if !self.streams.is_empty() {
+            // Users come with whatever refers to them.
+            options
+                .streams
+                .retain(|name| name == "users" || self.streams.contains(name));
+        }
+        options
+    }
+}
+
+fn flag(body: &mut Map<String, Json>, name: &str) -> Result<bool, ApiError> {
+    match body.remove(name) {
+        None | Some(Json::Null) => Ok(false),
+        Some(Json::Bool(flag)) => Ok(flag),
+        Some(Json::String(text)) if text == "true" || text == "false" => Ok(text == "true"),
+        Some(_) => Err(ApiError::bad_request(
+            "invalid_value",
+            format!("{name} must be true or false"),
+        )),
+    }
+}
+
+fn texts(body: &mut Map<String, Json>, name: &str) -> Result<Vec<String>, ApiError> {
+    let wrong = || ApiError::bad_request("invalid_value", format!("{name} must be a list of texts"));
+    match body.remove(name) {
+        None | Some(Json::Null) => Ok(Vec::new()),
+        Some(Json::String(text)) => Ok(text
+            .split(',')
+            .map(|part| part.trim().to_owned())
+            .filter(|part| !part.is_empty())
+            .collect()),
+        Some(Json::Array(items)) => items
+            .into_iter()
+            .map(|item| item.as_str().map(ToOwned::to_owned).ok_or_else(wrong))
+            .collect(),
+        Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn take(body: Json) -> Result<Request, ApiError> {
+        let Json::Object(mut body) = body else {
+            unreachable!("an object")
+        };
+        Request::take(&mut body)
+    }
+
+    #[test]
+    fn a_body_may_narrow_a_sync() {
+        let request =
+            take(json!({"full_refresh": "true", "streams": "issues, users", "scopes": ["acme"]})).expect("good");
+        assert!(request.full_refresh && !request.reconcile);
+        assert_eq!(request.streams, ["issues", "users"]);
+        assert_eq!(request.scopes, ["acme"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        assert!(take(json!({"streams": ["merge_request"]})).is_err());
+        assert!(take(json!({"reconcile": 1})).is_err());
+        assert!(take(json!({"scopes": 7})).is_err());
+    }
+}

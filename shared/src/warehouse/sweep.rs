@@ -1,0 +1,88 @@
+//! Marking rows that GitLab no longer has.
+
+use super::schema::Table;
+use super::sql::Names;
+
+/// Rows of a table to mark as deleted: those within all of the bounds, less those that are present.
+#[derive(Clone, Debug)]
+pub struct Sweep<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// Which of its rows are looked at; a row must meet all of these.
+    pub within: Vec<Within>,
+    /// Values of the column `id` that GitLab still has.
+    pub present: Vec<i64>,
+}
+
+/// A bound of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Within {
+    /// The column holds one of these numbers.
+    OneOf(&'static str, Vec<i64>),
+    /// The column, a TIMESTAMP, lies between these (microseconds since 1970); the second one excluded.
+    Times(&'static str, i64, i64),
+    /// In one of these triples: the column holds the first number, and `id` lies between the second and
+    /// the third, both included.
+    IdsOf(&'static str, Vec<(i64, i64, i64)>),
+    /// The column holds a path below this one.
+    Below(&'static str, String),
+    /// The row of another table, whose `id` the column holds, is marked as deleted.
+    ParentGone(&'static str, &'static str),
+}
+
+impl Sweep<'_> {
+    /// The condition on a row, for a statement on the table alone.
+    pub(super) fn condition(&self, names: &Names) -> String {
+        let mut parts = vec!["NOT _deleted".to_owned()];
+        parts.extend(self.within.iter().map(|within| within.sql(names)));
+        if !self.present.is_empty() {
+            parts.push(format!("id NOT IN ({})", numbers(&self.present)));
+        }
+        parts.join(" AND ")
+    }
+}
+
+impl Within {
+    fn sql(&self, names: &Names) -> String {
+        match self {
+            Self::OneOf(_, ids) if ids.is_empty() => "FALSE".to_owned(),
+            Self::OneOf(column, ids) => format!("{column} IN ({})", numbers(ids)),
+            Self::Times(column, from, until) => {
+                format!("{column} >= TIMESTAMP_MICROS({from}) AND {column} < TIMESTAMP_MICROS({until})")
+            }
+            Self::IdsOf(_, ranges) if ranges.is_empty() => "FALSE".to_owned(),
+            Self::IdsOf(column, ranges) => {
+                let range =
+                    |(of, from, until): &(i64, i64, i64)| format!("{column} = {of} AND id BETWEEN {from} AND {until}");
+                let ranges: Vec<String> = ranges.iter().map(range).collect();
+                format!("({})", ranges.join(" OR "))
+            }
+            Self::Below(column, path) => {
+                let below = format!("{}/", path.to_lowercase());
+                format!("STARTS_WITH(LOWER({column}), {})", super::sql::literal(&below))
+            }
+            Self::ParentGone(column, parent) => {
+                format!("{column} IN (SELECT id FROM {} WHERE _deleted)", names.of(parent))
+            }
+        }
+    }
+}
+
+/// Numbers with commas between.
+pub(super) fn numbers(ids: &[i64]) -> String {
+    ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl super::Warehouse {
+    /// The ids that `sweep` would mark as deleted.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn swept(&self, sweep: &Sweep<'_>) -> Result<Vec<i64>, super::Error> {
+        let names = |table: &str| self.name_of(table);
+        let condition = sweep.condition(&Names(&names));
+        let sql = format!("SELECT id FROM {} WHERE {condition}", self.name_of(sweep.table.name));
+        let rows = self.query(sql).await?;
+        rows.into_iter().map(|row| Ok(row.get("id")?)).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! What happened to a merge request's state and labels.
+//!
+//! The system notes tell when it was closed, reopened and merged. Of labels there are no notes: what happened to them
+//! since the data was made is in `World::label_changes`, and the others came with the merge request.
+
+use serde_json::{Value, json};
+
+use super::format::time;
+use super::page::Length;
+use super::request::{Call, Reply};
+use super::users;
+use crate::data::{LabelStep, MergeRequest, Note, World};
+use crate::instant::{Instant, SECOND, print};
+
+/// Beyond the ids of notes, so that mixing them up shows.
+const STATE_IDS: u64 = 5_000_000;
+
+struct LabelEvent {
+    id: u64,
+    label: u64,
+    user: Option<u64>,
+    added: bool,
+    at: Instant,
+}
+
+/// `resource_state_events`, oldest first.
+pub fn of_states(call: &Call<'_>) -> Result<Reply, Reply> {
+    let (world, row) = (call.world(), call.merge_request()?);
+    call.page(state_notes(world, row), Length::Told, |(note, state)| {
+        json!({
+            "id": note.id + STATE_IDS, "user": user(world, note.author), "created_at": time(note.created_at),
+            "resource_type": "MergeRequest", "resource_id": row.id, "source_commit": null,
+            "source_merge_request_id": null, "state": state,
+        })
+    })
+}
+
+/// `resource_label_events`, oldest first.
+pub fn of_labels(call: &Call<'_>) -> Result<Reply, Reply> {
+    let (world, row) = (call.world(), call.merge_request()?);
+    let events = label_events(world, row);
+    call.page(events.iter(), Length::Told, |event| {
+        // GitLab prints null for a label that was deleted.
+        let label = world.labels.get(event.label).map(|label| {
+            json!({
+                "id": label.id, "name": label.title, "color": label.color, "description": label.description,
+                "description_html": label.description, "text_color": "#FFFFFF", "archived": false,
+            })
+        });
+        json!({
+            "id": event.id, "user": user(world, event.user), "created_at": time(event.at),
+            "resource_type": "MergeRequest", "resource_id": row.id, "label": label,
+            "action": if event.added { "add" } else { "remove" },
+        })
+    })
+}
+
+/// Rows of `mr_state_events`.
+pub fn state_rows(world: &World, row: &MergeRequest) -> Vec<Value> {
+    state_notes(world, row)
+        .map(|(note, state)| {
+            json!({
+                "id": note.id + STATE_IDS, "project_id": row.project, "merge_request_id": row.id,
+                "user_id": note.author, "state": state, "created_at": print(note.created_at),
+            })
+        })
+        .collect()
+}
+
+/// Rows of `mr_label_events`.
+pub fn label_rows(world: &World, row: &MergeRequest) -> Vec<Value> {
+    let print_row = |event: &LabelEvent| {
+        let label = world.labels.get(event.label);
+        json!({
+            "id": event.id, "project_id": row.project, "merge_request_id": row.id, "user_id": event.user,
+            "label_id": label.map(|label| label.id), "label_title": label.map(|label| label.title.as_str()),
+            "action": if event.added { "add" } else { "remove" }, "created_at": print(event.at),
+        })
+    };
+    label_events(world, row).iter().map(print_row).collect()
+}
+
+fn user(world: &World, id: Option<u64>) -> Option<Value> {
+    id.and_then(|id| world.users.get(id)).map(users::basic)
+}
+
+fn state_notes<'a>(world: &'a World, row: &'a MergeRequest) -> impl Iterator<Item = (&'a Note, &'static str)> {
+    let notes = row.notes.iter().filter_map(|id| world.notes.get(*id));
+    notes.filter_map(|note| {
+        let state = match note.icon? {
+            "merge-request-close" => "closed",
+            "merge-request-open" => "reopened",
+            "git-merge" => "merged",
+            _ => return None,
+        };
+        Some((note, state))
+    })
+}
+
+fn label_events(world: &World, row: &MergeRequest) -> Vec<LabelEvent> {
+    let first = world.first_labels(row).into_iter();
+    let first = first.map(|label| (label, row.author, true, row.created_at + SECOND));
+    let later = world
+        .label_changes_of(row.id)
+        .filter(|change| change.step != LabelStep::Deleted)
+        .map(|change| (change.label, change.user, change.step == LabelStep::PutOn, change.at));
+    first
+        .chain(later)
+        .enumerate()
+        .map(|(index, (label, user, added, at))| LabelEvent {
+            id: row.id * 1000 + index as u64,
+            label,
+            user,
+            added,
+            at,
+        })
+        .collect()
+}
