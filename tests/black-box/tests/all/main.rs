@@ -4,3 +4,4 @@ mod dbt;
 mod errors;
 mod start;
 mod sync;
+mod trigger;
