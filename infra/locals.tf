@@ -10,12 +10,9 @@ locals {
   trigger_wait_seconds = 2 * var.dbt_timeout_seconds + 60
   margin_seconds       = 30
 
-  # Cloud Run's own form of a service's address, known before the service exists: a service can be told its own.
-  urls = {
-    for region in local.regions : region => {
-      trigger = "https://${var.name}-dbt-trigger-${data.google_project.this.number}.${region}.run.app"
-    }
-  }
+  # What callers' ID tokens for dbt-trigger are made for. A name of our own (Cloud Run's "custom audience"), because a
+  # service can't be told its address before it exists. Nothing has to answer there.
+  trigger_audience = "https://dbt-trigger.${var.name}.${var.project_id}.internal"
 
   # Variables that services.tf or Cloud Run sets. A list of its own: a variable's validation can't look at what is made
   # of other variables. tests/infra compares it with the services.

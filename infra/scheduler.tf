@@ -54,7 +54,7 @@ resource "google_cloud_scheduler_job" "this" {
 
     oidc_token {
       service_account_email = google_service_account.this["scheduler"].email
-      audience              = each.value.target == "connector" ? module.connector[each.value.region].uri : local.urls[each.value.region].trigger
+      audience              = each.value.target == "connector" ? module.connector[each.value.region].uri : local.trigger_audience
     }
   }
 

@@ -28,6 +28,7 @@ locals {
     DBT_ARTIFACTS       = "gs://${google_storage_bucket.artifacts.name}/runs"
     # The scheduler shows its identity, as it can show nothing else. A private service gets it from Cloud Run checked and
     # without its signature; a public one has to check it itself.
+    ID_TOKEN_AUDIENCE             = local.trigger_audience
     ID_TOKEN_ACCOUNTS             = google_service_account.this["scheduler"].email
     ID_TOKEN_CHECKED_BY_CLOUD_RUN = tostring(!var.public_trigger)
     FIVETRAN_WEBHOOK_SECRET       = var.public_trigger ? local.tokens["fivetran-secret"] : null
@@ -66,7 +67,7 @@ module "connector" {
   billed_per_instance = false
   environment = merge(local.connector_environment, var.connector_environment, {
     DBT_TRIGGER_URL      = module.trigger[each.value].uri
-    DBT_TRIGGER_AUDIENCE = local.urls[each.value].trigger
+    DBT_TRIGGER_AUDIENCE = local.trigger_audience
   })
   invokers = {
     scheduler = google_service_account.this["scheduler"].member
@@ -96,7 +97,7 @@ module "webhooks" {
   billed_per_instance = true
   environment = merge(local.connector_environment, var.connector_environment, {
     DBT_TRIGGER_URL      = module.trigger[each.value].uri
-    DBT_TRIGGER_AUDIENCE = local.urls[each.value].trigger
+    DBT_TRIGGER_AUDIENCE = local.trigger_audience
     AUTH_TOKEN           = local.tokens["connector-token"]
     GITLAB_WEBHOOK_TOKEN = local.tokens["webhook-token"]
   })
@@ -123,11 +124,9 @@ module "trigger" {
   timeout_seconds     = local.trigger_wait_seconds
   concurrency         = 200
   billed_per_instance = true
-  environment = merge(local.trigger_environment, var.trigger_environment, {
-    ID_TOKEN_AUDIENCE = local.urls[each.value].trigger
-  })
-  audiences = [local.urls[each.value].trigger]
-  public    = var.public_trigger
+  environment         = merge(local.trigger_environment, var.trigger_environment)
+  audiences           = [local.trigger_audience]
+  public              = var.public_trigger
   invokers = {
     connector = google_service_account.this["connector"].member
     scheduler = google_service_account.this["scheduler"].member
