@@ -28,6 +28,8 @@ pub struct GoogleCallers {
     pub accounts: Vec<String>,
     /// Where the public keys are.
     pub keys_url: Url,
+    /// Whether Cloud Run lets in only callers whose ID token it has checked; it then takes the signature away.
+    pub checked_by_cloud_run: bool,
 }
 
 impl Callers {
@@ -72,12 +74,25 @@ impl GoogleCallers {
         let keys_url = env
             .url("ID_TOKEN_KEYS_URL", "where the public keys of ID tokens are")
             .default(Url::parse(GOOGLE_KEYS).expect("a constant"));
+        let checked_by_cloud_run = env
+            .bool(
+                "ID_TOKEN_CHECKED_BY_CLOUD_RUN",
+                "take ID tokens that Cloud Run has checked and whose signature it took away; only for a private service",
+            )
+            .default(false);
+        if checked_by_cloud_run && !env.is_set("K_SERVICE") {
+            env.problem(
+                "ID_TOKEN_CHECKED_BY_CLOUD_RUN",
+                "is true, but this is not Cloud Run, so nobody has checked them; leave it unset",
+            );
+        }
         match (audiences.is_empty(), accounts.is_empty()) {
             (true, true) => None,
             (false, false) => Some(Self {
                 audiences,
                 accounts,
                 keys_url,
+                checked_by_cloud_run,
             }),
             (true, false) => {
                 env.problem("ID_TOKEN_AUDIENCE", "is not set, but ID_TOKEN_ACCOUNTS is; set both");

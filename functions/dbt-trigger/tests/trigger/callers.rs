@@ -55,6 +55,47 @@ fn google_signed_id_tokens_of_the_right_account_are_taken() {
 }
 
 #[test]
+fn a_token_without_signature_counts_only_where_cloud_run_has_checked_it() {
+    let issuer = Server::start();
+    let keys_url = format!("http://{}/certs", issuer.address);
+    let google = [
+        ("ID_TOKEN_AUDIENCE", AUDIENCE),
+        ("ID_TOKEN_ACCOUNTS", ACCOUNT),
+        ("ID_TOKEN_KEYS_URL", &keys_url),
+    ];
+    let checked = ("ID_TOKEN_CHECKED_BY_CLOUD_RUN", "true");
+    let key = Key::new("k1");
+    let stripped = |changes| {
+        let token = key.token(&changes);
+        let (rest, _) = token.rsplit_once('.').expect("three parts");
+        format!("{rest}.SIGNATURE_REMOVED_BY_GOOGLE")
+    };
+    let public = Trigger::start(&one_model(), &google);
+    assert_eq!(with_bearer(&public, &stripped(json!({}))).status, 401);
+
+    let cloud_run = [
+        ("K_SERVICE", "dbt-trigger"),
+        ("HOST", "127.0.0.1"),
+        ("RUN_LEASE", "false"),
+        checked,
+    ];
+    let private = Trigger::start(&one_model(), &[&google[..], &cloud_run].concat());
+    assert_eq!(with_bearer(&private, &stripped(json!({}))).status, 200);
+    for (why, changes) in [
+        ("another audience", json!({"aud": "https://other.example"})),
+        ("another account", json!({"email": "eve@example.com"})),
+        ("an unverified address", json!({"email_verified": false})),
+        ("expired", json!({"exp": 1_700_000_000})),
+    ] {
+        assert_eq!(with_bearer(&private, &stripped(changes)).status, 401, "{why}");
+    }
+
+    let elsewhere = Project::new(&one_model());
+    let output = elsewhere.command(&[&google[..], &[checked]].concat()).output();
+    assert_eq!(output.expect("it ends").status.code(), Some(2));
+}
+
+#[test]
 fn keys_are_cached_and_renewed_when_google_changes_them() {
     let issuer = Server::start();
     let (old, new) = (Key::new("old"), Key::new("new"));
