@@ -89,7 +89,7 @@ class Pair:
         launcher = [ROOT / ".local/venv-emulator/bin/python", ROOT / "scripts/emulator/launcher.py"]
         launcher += ["--rest-port", str(rest), "--grpc-port", str(storage), "--data-dir", self.logs / "data", "--until-stdin-closes"]
         self.keep(Process("warehouse", launcher, self.logs))
-        gitlab = [PROGRAMS / "gitlab-sim", "--port", str(sim), "--projects", "5", "--merge-requests", "200", "--months", "6"]
+        gitlab = [PROGRAMS / "gitlab-sim", "--port", str(sim), "--projects", "4", "--merge-requests", "80", "--months", "3"]
         self.keep(Process("gitlab-sim", gitlab, self.logs))
         emulator = {
             "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{rest}",

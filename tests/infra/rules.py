@@ -32,6 +32,15 @@ def secrets_in_plain_text(state):
     return found
 
 
+def unmatched(known, told, documented):
+    """Variables of a function that are set and not read, documented and not read, or read and neither."""
+    return {
+        "set, but the function does not read it": told - known,
+        "documented, but the function does not read it": documented - known,
+        "neither set nor documented in docs/deploy.md": known - told - documented,
+    }
+
+
 def late(state):
     """What would be cut off: each service or job that waits for less than what it waits for may take."""
     problems = []

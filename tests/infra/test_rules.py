@@ -2,7 +2,7 @@
 import copy
 import unittest
 
-from rules import late, project_roles, public_services, secrets_in_plain_text
+from rules import late, project_roles, public_services, secrets_in_plain_text, unmatched
 from states import state
 
 
@@ -41,6 +41,10 @@ class Rules(unittest.TestCase):
     def test_a_scheduler_that_waits_for_too_long_is_noticed(self):
         planted = changed("google_cloud_scheduler_job", lambda job: job.update(attempt_deadline="3600s"))
         self.assertTrue(any("1800 s at most" in problem for problem in late(planted)))
+
+    def test_variables_that_do_not_match_are_noticed(self):
+        problems = unmatched(known={"A", "B"}, told={"A", "MISSPELT"}, documented={"OUTDATED"})
+        self.assertEqual(list(problems.values()), [{"MISSPELT"}, {"OUTDATED"}, {"B"}])
 
     def test_a_service_that_is_cut_off_is_noticed(self):
         planted = changed("google_cloud_run_v2_service", lambda service: service["template"][0].update(timeout="300s"))
