@@ -44,6 +44,23 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
     }
 }
 
+/// Judges an answer of the REST API.
+pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    match (status.as_u16(), parsed) {
+        (200, Some(answer)) => Verdict::Data(answer),
+        (403, Some(answer)) if answer["error"] == "insufficient_scope" => {
+            Verdict::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
+        }
+        (403 | 404, Some(answer)) => {
+            let said = message(&answer).unwrap_or_else(|| format!("HTTP {status}"));
+            Verdict::Failed(Error::Absent(said))
+        }
+        (403 | 404, None) => Verdict::Failed(Error::Absent(format!("HTTP {status}"))),
+        _ => judge(status, headers, body),
+    }
+}
+
 fn judge_graphql(mut answer: Value) -> Verdict {
     let data = answer["data"].take();
     let Some(said) = message(&answer) else {

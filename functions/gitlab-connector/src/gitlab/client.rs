@@ -5,35 +5,40 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use mergemind_shared::Secret;
+#[cfg(test)]
+use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::Error;
-use super::answer::{Verdict, judge};
+use super::answer::{Verdict, judge, judge_rest};
+use super::limiter::Limiter;
 
-/// Requests in flight at once; GitLab counts all of a token's requests together.
-const IN_FLIGHT: usize = 4;
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
 /// Tries of a request that GitLab found too slow, before a smaller one is worth more.
 const SLOW_ATTEMPTS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A wait that GitLab asks for may be longer, but a sync does not sleep for hours.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(120);
 /// GitLab gives up on a query after 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
+/// What a test has instead of a GitLab: a request's body in, status, headers and body out.
+#[cfg(test)]
+pub type Stand = Box<dyn Fn(&Value) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
+
 /// A client for one GitLab.
-#[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    #[cfg(test)]
+    stand: Option<Stand>,
     endpoint: Url,
+    /// The REST API's address, with a slash at its end.
+    rest: String,
     token: Secret,
-    in_flight: Semaphore,
+    limiter: Limiter,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -47,6 +52,15 @@ pub struct Reply {
     pub at: OffsetDateTime,
 }
 
+/// One page of a REST list.
+#[derive(Debug)]
+pub struct RestPage {
+    /// The body.
+    pub data: Value,
+    /// The next page's address, if there is one.
+    pub next: Option<String>,
+}
+
 impl Client {
     /// A client for the GitLab at `base`.
     ///
@@ -55,6 +69,8 @@ impl Client {
     pub fn new(base: &Url, token: Secret) -> Result<Self, reqwest::Error> {
         let mut endpoint = base.clone();
         endpoint.set_path(&format!("{}/api/graphql", base.path().trim_end_matches('/')));
+        let mut rest = base.clone();
+        rest.set_path(&format!("{}/api/v4/", base.path().trim_end_matches('/')));
         let http = reqwest::Client::builder()
             .user_agent(concat!("mergemind-gitlab-connector/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
@@ -64,11 +80,23 @@ impl Client {
             .build()?;
         Ok(Self {
             http,
+            #[cfg(test)]
+            stand: None,
             endpoint,
+            rest: rest.to_string(),
             token,
-            in_flight: Semaphore::new(IN_FLIGHT),
+            limiter: Limiter::new(),
             sent: Mutex::default(),
         })
+    }
+
+    /// A client that asks a stand-in.
+    #[cfg(test)]
+    pub fn of_stand(stand: Stand) -> Self {
+        let base = Url::parse("http://gitlab.invalid").expect("a constant");
+        let mut client = Self::new(&base, Secret::new("glpat-stand")).expect("a client");
+        client.stand = Some(stand);
+        client
     }
 
     /// Requests sent since the last call, tries included, by stream.
@@ -81,53 +109,128 @@ impl Client {
     /// # Errors
     /// What remains after trying again.
     pub async fn ask(&self, stream: &'static str, query: &str, variables: Value) -> Result<Reply, Error> {
-        // The semaphore is never closed.
-        let _place = self.in_flight.acquire().await;
         let body = json!({"query": query, "variables": variables});
+        let (data, headers) = self.persist(stream, &Call::Query(&body)).await?;
+        Ok(Reply {
+            data,
+            at: clock(&headers),
+        })
+    }
+
+    /// One page of a list of the REST API: `path` is its address below `/api/v4/`, query included.
+    ///
+    /// # Errors
+    /// What remains after trying again.
+    pub async fn page(&self, stream: &'static str, path: &str) -> Result<RestPage, Error> {
+        let (data, headers) = self.persist(stream, &Call::Page(path)).await?;
+        Ok(RestPage {
+            next: next_page(path, &headers),
+            data,
+        })
+    }
+
+    /// Sends until there is an answer, or no use in trying again.
+    async fn persist(&self, stream: &'static str, call: &Call<'_>) -> Result<(Value, HeaderMap), Error> {
+        let mut renewed = false;
         let mut attempt = 0;
         loop {
             attempt += 1;
+            self.limiter.pause().await;
+            let place = self.limiter.enter().await;
             *self
                 .sent
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .entry(stream)
                 .or_default() += 1;
-            let (problem, wait) = match self.send(&body).await {
-                Ok((verdict, at)) => match verdict {
-                    Verdict::Data(data) => return Ok(Reply { data, at }),
+            let begun = tokio::time::Instant::now();
+            let sent = self.send(call).await;
+            self.limiter.leave(place);
+            let (problem, wait) = match sent {
+                Ok((verdict, headers)) => match verdict {
+                    Verdict::Data(data) => {
+                        self.limiter.good(begun.elapsed(), &headers);
+                        return Ok((data, headers));
+                    }
+                    // It may have been replaced in Secret Manager.
+                    Verdict::Failed(Error::Unauthorized(said)) if !renewed => {
+                        renewed = true;
+                        if !self.token.renew().await {
+                            return Err(Error::Unauthorized(said));
+                        }
+                        continue;
+                    }
                     Verdict::Failed(error) => return Err(error),
-                    Verdict::Slow(problem) if attempt >= SLOW_ATTEMPTS => return Err(Error::TooMuch(problem)),
+                    Verdict::Slow(problem) if attempt >= SLOW_ATTEMPTS => {
+                        self.limiter.enough();
+                        return Err(Error::TooMuch(problem));
+                    }
                     Verdict::Slow(problem) => (problem, None),
                     Verdict::Again(problem, wait) => (problem, wait),
                 },
                 Err(error) => (transport(error), None),
             };
+            self.limiter.enough();
             if attempt == ATTEMPTS {
                 return Err(Error::Unavailable(problem));
             }
-            let wait = wait.map_or_else(|| backoff(attempt), |wait| wait.min(LONGEST_RETRY_AFTER));
+            if let Some(wait) = wait {
+                self.limiter.wait(wait);
+            }
+            let backoff = if wait.is_some() {
+                Duration::ZERO
+            } else {
+                backoff(attempt)
+            };
+            let wait = wait.unwrap_or(backoff);
             tracing::warn!(
                 stream,
                 attempt,
                 wait_ms = wait.as_millis() as u64,
                 "GitLab did not answer ({problem}); trying again"
             );
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(backoff).await;
         }
     }
 
-    async fn send(&self, body: &Value) -> Result<(Verdict, OffsetDateTime), reqwest::Error> {
-        let request = self
-            .http
-            .post(self.endpoint.clone())
-            .bearer_auth(self.token.expose())
-            .json(body);
-        let response = request.send().await?;
+    async fn send(&self, call: &Call<'_>) -> Result<(Verdict, HeaderMap), reqwest::Error> {
+        #[cfg(test)]
+        if let (Some(stand), Call::Query(body)) = (&self.stand, call) {
+            let (status, headers, bytes) = stand(body);
+            return Ok((judge(status, &headers, &bytes), headers));
+        }
+        let request = match call {
+            Call::Query(body) => self.http.post(self.endpoint.clone()).json(body),
+            Call::Page(path) => self.http.get(format!("{}{path}", self.rest)),
+        };
+        let response = request.bearer_auth(self.token.expose()).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await?;
-        Ok((judge(status, &headers, &bytes), clock(&headers)))
+        let verdict = match call {
+            Call::Query(_) => judge(status, &headers, &bytes),
+            Call::Page(_) => judge_rest(status, &headers, &bytes),
+        };
+        Ok((verdict, headers))
     }
+}
+
+/// What is sent.
+enum Call<'a> {
+    /// A GraphQL request's body.
+    Query(&'a Value),
+    /// The address of a page, below `/api/v4/`.
+    Page(&'a str),
+}
+
+/// The address of the page after `path`. GitLab's links may name another host than the one that was
+/// asked, so only their query is taken.
+fn next_page(path: &str, headers: &HeaderMap) -> Option<String> {
+    let links = headers.get(reqwest::header::LINK)?.to_str().ok()?;
+    let next = links.split(',').find(|link| link.contains(r#"rel="next""#))?;
+    let address = next.split_once('<')?.1.split_once('>')?.0;
+    let (_, query) = address.split_once('?')?;
+    let (bare, _) = path.split_once('?').unwrap_or((path, ""));
+    Some(format!("{bare}?{query}"))
 }
 
 /// The error without the address, which may hold a password.
@@ -153,4 +256,19 @@ fn backoff(attempt: u32) -> Duration {
     let full = (FIRST_WAIT * 2u32.pow(attempt - 1)).min(LONGEST_WAIT);
     let chance = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
     full.mul_f64(0.5 + chance / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_asked_of_the_same_host() {
+        let mut headers = HeaderMap::new();
+        let link = r#"<https://inside.example/api/v4/projects/7/jobs?cursor=x&per_page=100>; rel="next", <https://inside.example/>; rel="first""#;
+        headers.insert(reqwest::header::LINK, link.parse().expect("a header"));
+        let next = next_page("projects/7/jobs?per_page=100", &headers);
+        assert_eq!(next.as_deref(), Some("projects/7/jobs?cursor=x&per_page=100"));
+        assert_eq!(next_page("projects/7/jobs", &HeaderMap::new()), None);
+    }
 }

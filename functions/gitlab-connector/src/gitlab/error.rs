@@ -12,6 +12,9 @@ pub enum Error {
     /// The group or project does not exist, or the token may not see it; GitLab does not tell which.
     #[error("GitLab knows no {0} that this token may read")]
     ScopeNotFound(String),
+    /// A list that this project or group does not offer, or not to this token.
+    #[error("GitLab does not offer this list here ({0})")]
+    Absent(String),
     /// GitLab scores the query too high: the same query never passes, a smaller page may do.
     #[error("GitLab refuses so complex a query: {0}")]
     TooComplex(String),
@@ -32,6 +35,7 @@ impl Error {
         match self {
             Self::Unauthorized(_) => "gitlab_unauthorized",
             Self::ScopeNotFound(_) => "scope_not_found",
+            Self::Absent(_) => "gitlab_absent",
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) => "gitlab_unavailable",
             Self::Unexpected(_) => "gitlab_unexpected",
@@ -50,6 +54,7 @@ impl Error {
             Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) => {
                 "nothing is lost: the next sync goes on where this one stopped"
             }
+            Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",
             Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
         }
     }

@@ -1,8 +1,9 @@
-//! GitLab's GraphQL API: one request at a time, with manners.
+//! GitLab's APIs, asked with manners.
 
 mod answer;
 mod client;
 mod error;
+mod limiter;
 mod probe;
 
 pub use client::Client;

@@ -5,26 +5,47 @@ mod node;
 pub mod rejected;
 mod stream;
 
+mod branches;
+mod commits;
+mod deployments;
+mod environments;
+mod epic_issues;
+mod epics;
+mod group_boards;
+mod group_members;
+mod group_variables;
 mod groups;
 mod issue_notes;
 mod issues;
+mod iterations;
+mod jobs;
 mod labels;
 mod merge_requests;
 mod milestones;
 mod mr_approvals;
 mod mr_assignees;
+mod mr_commits;
+mod mr_diff_files;
+mod mr_label_events;
 mod mr_labels;
 mod mr_notes;
 mod mr_reviewers;
+mod mr_state_events;
 mod pipelines;
+mod project_boards;
+mod project_members;
+mod project_variables;
 mod projects;
+mod releases;
+mod tags;
 mod users;
+mod vulnerabilities;
 
 use mergemind_shared::warehouse::Table;
 
 pub use node::{Malformed, Node, gid, number_of};
 pub use pipelines::merge_request_iid;
-pub use stream::{Source, Stream};
+pub use stream::{Of, Part, Rest, Source, Stream};
 
 /// All streams, those that are switched off included.
 pub struct Streams {
@@ -51,6 +72,27 @@ impl Streams {
             pipelines::stream(),
             issues::stream(),
             issue_notes::stream(),
+            mr_commits::stream(),
+            mr_diff_files::stream(),
+            mr_state_events::stream(),
+            mr_label_events::stream(),
+            commits::stream(),
+            branches::stream(),
+            tags::stream(),
+            releases::stream(),
+            jobs::stream(),
+            deployments::stream(),
+            environments::stream(),
+            group_members::stream(),
+            project_members::stream(),
+            group_variables::stream(),
+            project_variables::stream(),
+            group_boards::stream(),
+            project_boards::stream(),
+            epics::stream(),
+            epic_issues::stream(),
+            iterations::stream(),
+            vulnerabilities::stream(),
         ];
         Self {
             all,
@@ -81,10 +123,18 @@ impl Streams {
         self.find(name).expect("a stream's name")
     }
 
+    /// The streams that are lists of GitLab's REST API.
+    pub fn rest(&self) -> impl Iterator<Item = (&Stream, Rest)> {
+        self.all.iter().filter_map(|stream| match stream.source {
+            Source::Rest(rest) => Some((stream, rest)),
+            _ => None,
+        })
+    }
+
     /// The streams whose rows stand within nodes of the stream `of`.
     pub fn within<'a>(&'a self, of: &'a str) -> impl Iterator<Item = (&'a Stream, &'static str)> + 'a {
         self.all.iter().filter_map(move |stream| match stream.source {
-            Source::Within { of: parent, at } if parent == of => Some((stream, at)),
+            Source::Within { of: parent, at, .. } if parent == of => Some((stream, at)),
             _ => None,
         })
     }

@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Approvals of merge requests that stand. When one was given or taken back is among the system notes.",
             key: &["merge_request_id", "user_id"],
             cluster_by: &["merge_request_id"],
-            source: Source::Within { of: "merge_requests", at: "approvedBy" },
+            source: Source::Within { of: "merge_requests", at: "approvedBy", ask: "" },
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

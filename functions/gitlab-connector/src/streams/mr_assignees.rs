@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Users that merge requests are assigned to.",
             key: &["merge_request_id", "user_id"],
             cluster_by: &["merge_request_id"],
-            source: Source::Within { of: "merge_requests", at: "assignees" },
+            source: Source::Within { of: "merge_requests", at: "assignees", ask: "" },
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Labels that merge requests carry.",
             key: &["merge_request_id", "label_id"],
             cluster_by: &["merge_request_id"],
-            source: Source::Within { of: "merge_requests", at: "labels" },
+            source: Source::Within { of: "merge_requests", at: "labels", ask: "" },
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

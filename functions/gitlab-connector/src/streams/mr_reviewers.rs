@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Users who are asked to review merge requests, and how far each one is.",
             key: &["merge_request_id", "user_id"],
             cluster_by: &["merge_request_id"],
-            source: Source::Within { of: "merge_requests", at: "reviewers" },
+            source: Source::Within { of: "merge_requests", at: "reviewers", ask: "" },
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

@@ -118,6 +118,35 @@ impl<'a> Node<'a> {
         Ok(Value::Texts(texts))
     }
 
+    /// The texts of a plain list, in its order.
+    pub fn list(&self, path: &str) -> Result<Value, Malformed> {
+        let mut texts = Vec::new();
+        for item in self.at(path).as_array().into_iter().flatten() {
+            let text = item.as_str().ok_or_else(|| self.malformed(path, "a list of texts"))?;
+            texts.push(text.to_owned());
+        }
+        Ok(Value::Texts(texts))
+    }
+
+    /// The texts of a plain list, sorted.
+    pub fn sorted_list(&self, path: &str) -> Result<Value, Malformed> {
+        Ok(match self.list(path)? {
+            Value::Texts(mut texts) => {
+                texts.sort_unstable();
+                Value::Texts(texts)
+            }
+            other => other,
+        })
+    }
+
+    /// A text, or `default` on a GitLab that does not tell.
+    pub fn text_or(&self, path: &str, default: &str) -> Result<Value, Malformed> {
+        Ok(match self.text(path)? {
+            Value::Null => Value::Text(default.to_owned()),
+            text => text,
+        })
+    }
+
     /// A text, as it is.
     pub fn text(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a text", |json| Some(Value::Text(json.as_str()?.to_owned())))

@@ -44,7 +44,42 @@ pub enum Source {
         of: &'static str,
         /// The field that holds them.
         at: &'static str,
+        /// What to ask for beside the other stream's own fields; empty if they hold it already.
+        ask: &'static str,
     },
+    /// A list of GitLab's REST API.
+    Rest(Rest),
+}
+
+/// A list of GitLab's REST API, one for each group, project or row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// Whose list it is.
+    pub of: Of,
+    /// Its address below `/api/v4/`, with `{owner}` (a group's or project's id) and `{iid}` (a row's number).
+    pub path: &'static str,
+    /// What to add to its address.
+    pub query: &'static str,
+    /// How only a part of it is read; `None`: all of it is read each time, and what it lacks is gone.
+    pub part: Option<Part>,
+}
+
+/// Whose list it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Group,
+    Project,
+    /// A row of this stream.
+    Row(&'static str),
+}
+
+/// Which part of a list is read. The number is how many days before the last sync it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What this parameter, a time, lets through.
+    Since(&'static str, i64),
+    /// A list of descending times in this field, down to the time.
+    DownTo(&'static str, i64),
 }
 
 /// One raw table's source.

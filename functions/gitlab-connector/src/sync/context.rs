@@ -40,6 +40,10 @@ pub struct Context<'a> {
     pub known_users: Mutex<HashSet<i64>>,
     /// Full paths of projects, by id, as far as this sync has met them.
     pub paths: Mutex<BTreeMap<i64, String>>,
+    /// Projects in which something may have happened since the last sync, by scope; `None` before it is known.
+    pub active: Mutex<HashMap<String, HashSet<i64>>>,
+    /// Lists that are not offered, by stream.
+    pub absent: Mutex<BTreeMap<&'static str, u64>>,
     /// The projects of each scope, by id, once they have been asked for.
     pub projects: Mutex<HashMap<String, BTreeMap<i64, String>>>,
     /// Lists without any change, as a first question showed: by stream and scope.
@@ -80,6 +84,8 @@ impl<'a> Context<'a> {
             lease: None,
             known_users: Mutex::default(),
             paths: Mutex::default(),
+            active: Mutex::default(),
+            absent: Mutex::default(),
             projects: Mutex::default(),
             unchanged: Mutex::default(),
             tally: Mutex::default(),

@@ -94,7 +94,6 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     let mut pass = position.pass_from(context.instance.at);
     let mut rows = Rows::default();
     let mut seen = Seen::default();
-    above(context, scope, &mut rows).await?;
     match scope {
         Scope::Group(path) => {
             let groups = all(context, path, Owner::Group, "descendantGroups(").await?;
@@ -121,6 +120,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
             take_owned(context, Owner::Project, node, &mut rows, &mut seen).await?;
         }
     }
+    above(context, scope, &mut rows).await?;
     seen.sweep_into(context, &mut rows);
     pass.listed = true;
     Ok(Step {
@@ -130,33 +130,29 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
 }
 
 /// Labels and milestones of the groups above the scope, to which rows in it may refer. Whose they are is
-/// not told. The scope's own come again later, with their owner, and then that counts.
+/// not told, and a token that may not see the group above does without them.
 async fn above<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
-    let owner = match scope {
-        Scope::Group(_) => Owner::Group,
-        Scope::Project(_) => Owner::Project,
+    let Some((parent, _)) = scope.path().rsplit_once('/') else {
+        return Ok(());
     };
-    for (list, argument) in [
-        ("labels", "includeAncestorGroups: true, "),
+    let lists = [
+        ("labels", "onlyGroupLabels: true, includeAncestorGroups: true, "),
         ("milestones", "includeAncestors: true, "),
-    ] {
+    ];
+    for (list, argument) in lists {
         if !context.on(list) {
             continue;
         }
         let stream = context.streams.named(list);
         let node = context.selection(stream);
         let query = format!(
-            "query Above($path: ID!, $after: String) {{ scope: {}(fullPath: $path) {{ webUrl {list}({argument}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}",
-            owner.root()
+            "query Above($path: ID!, $after: String) {{ scope: group(fullPath: $path) {{ webUrl {list}({argument}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
         );
         let mut after: Option<String> = None;
         loop {
-            let variables = json!({"path": scope.path(), "after": after});
+            let variables = json!({"path": parent, "after": after});
             let mut reply = context.client.ask(list, &query, variables).await?;
             let mut found = reply.data["scope"].take();
-            if found.is_null() {
-                return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
-            }
             let host = host_of(found["webUrl"].as_str().unwrap_or_default());
             for mut node in nodes_of(&mut found[list]) {
                 complete(&host, &mut node);

@@ -296,7 +296,7 @@ async fn run_scope(
         .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
     let mut dimensions_done = false;
     for pass in passes::ALL {
-        if !pass.streams().iter().any(|stream| context.on(stream)) {
+        if !pass.is_wanted(context) {
             continue;
         }
         let cursor = cursors.get(&key(pass)).cloned();
@@ -317,7 +317,7 @@ async fn run_scope(
         let facts = ["merge_requests", "issues", "mr_labels"];
         if pass == Pass::Issues
             && !dimensions_done
-            && Pass::Dimensions.streams().iter().all(|stream| context.on(stream))
+            && ["labels", "milestones"].iter().all(|stream| context.on(stream))
             && facts.iter().any(|table| lock(&context.tally).written_to(table) > 0)
             && context.sink.dangles().await?
         {
@@ -363,7 +363,7 @@ fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, req
         return Due::Yes;
     };
     let position = Position::parse(cursor);
-    let forced = request.reconcile && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests);
+    let forced = request.reconcile;
     if forced || position.pass.is_some() {
         return Due::Yes;
     }
@@ -376,7 +376,7 @@ fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, req
 }
 
 /// Lists whose last pass has ended: they may have no change since.
-fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
+pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
     let mut lists = Vec::new();
     for scope in scopes {
         for list in [&MERGE_REQUESTS, &ISSUES] {

@@ -9,9 +9,10 @@ use super::context::{Context, lock};
 use super::passes::Step;
 use super::position::{Pass, Position};
 use super::rows::Rows;
+use super::sink::mark_selection;
 use super::{Error, Scope, hidden, notes, users};
 use crate::gitlab;
-use crate::streams::{Node, number_of};
+use crate::streams::{Node, Source, number_of};
 
 /// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
 const LONGEST_INNER_LIST: usize = 100;
@@ -178,9 +179,16 @@ pub async fn take<'a>(
         };
         let parent = json!({"id": node["id"], "projectId": node["projectId"]});
         for (stream, at) in &inner {
-            let told = node[*at].is_object();
-            let mut below = nodes_of(&mut node[*at]);
-            let whole = told && below.len() < LONGEST_INNER_LIST;
+            let (mut below, whole) = match node[*at].take() {
+                // A plain list is never cut.
+                Json::Array(below) => (below, true),
+                mut connection => {
+                    let told = connection.is_object();
+                    let below = nodes_of(&mut connection);
+                    let whole = told && below.len() < LONGEST_INNER_LIST;
+                    (below, whole)
+                }
+            };
             for child in &mut below {
                 child["_parent"] = parent.clone();
                 rows.map(stream, child);
@@ -247,6 +255,14 @@ pub async fn fetch(
 /// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
 pub fn selection(context: &Context<'_>, list: &'static List) -> String {
     let mut fields = context.selection(context.streams.named(list.stream));
+    for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
+        if let Source::Within { of, ask, .. } = stream.source
+            && of == list.stream
+            && !ask.is_empty()
+        {
+            fields.push_str(&format!(" {ask}"));
+        }
+    }
     if context.on(list.notes) {
         fields.push_str(&format!(
             " {}",
@@ -295,7 +311,7 @@ fn query(context: &Context<'_>, list: &'static List, which: Which, scope: &Scope
             "IdsOf",
             ", $createdAfter: Time, $createdBefore: Time",
             "createdAfter: $createdAfter, createdBefore: $createdBefore, sort: CREATED_ASC",
-            "id iid projectId createdAt updatedAt webUrl".to_owned(),
+            format!("id iid projectId createdAt updatedAt {}", mark_selection(list.stream)),
         ),
     };
     format!(

@@ -4,12 +4,15 @@
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
 mod by_iids;
+mod chosen;
 mod context;
 mod dimensions;
 pub mod discovery;
 mod engine;
 mod error;
 mod hidden;
+#[cfg(test)]
+mod histories;
 mod lists;
 mod notes;
 mod options;

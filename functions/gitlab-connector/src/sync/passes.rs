@@ -10,7 +10,7 @@ use super::context::Context;
 use super::lists::{self, ISSUES, MERGE_REQUESTS};
 use super::position::Position;
 use super::rows::Rows;
-use super::{Error, Scope, dimensions, projects, reconcile};
+use super::{Error, Scope, chosen, dimensions, projects, reconcile};
 
 /// Rows that are gathered at most while a commit is under way: what a killed sync may have to fetch again.
 const ENOUGH: usize = 5000;
@@ -36,16 +36,19 @@ pub enum Pass {
     OpenMergeRequests,
     /// What is gone, and what was missed, now and then.
     Reconcile,
+    /// Lists of the REST API, which are synced by choice.
+    Chosen,
 }
 
 /// In this order: what rows refer to comes as early as it can.
-pub const ALL: [Pass; 6] = [
+pub const ALL: [Pass; 7] = [
     Pass::Dimensions,
     Pass::Projects,
     Pass::MergeRequests,
     Pass::Issues,
     Pass::OpenMergeRequests,
     Pass::Reconcile,
+    Pass::Chosen,
 ];
 
 impl Pass {
@@ -58,24 +61,28 @@ impl Pass {
             Self::Dimensions => "dimensions",
             Self::OpenMergeRequests => "open_merge_requests",
             Self::Reconcile => "reconcile",
+            Self::Chosen => "chosen",
         }
     }
 
-    /// The streams without which it has nothing to do.
-    pub fn streams(self) -> &'static [&'static str] {
+    /// Whether it has anything to do.
+    pub fn is_wanted(self, context: &Context<'_>) -> bool {
         match self {
-            Self::Projects => &["projects", "pipelines"],
-            Self::MergeRequests | Self::OpenMergeRequests => &["merge_requests"],
-            Self::Issues => &["issues"],
-            Self::Dimensions => &["groups", "labels", "milestones"],
-            Self::Reconcile => &["projects"],
+            Self::Projects => context.on("projects") || context.on("pipelines"),
+            Self::MergeRequests | Self::OpenMergeRequests => context.on("merge_requests"),
+            Self::Issues => context.on("issues"),
+            Self::Dimensions => ["groups", "labels", "milestones"]
+                .iter()
+                .any(|stream| context.on(stream)),
+            Self::Reconcile => context.on("projects"),
+            Self::Chosen => context.streams.rest().any(|(stream, _)| context.on(stream.name())),
         }
     }
 
     /// How long after its last run it runs again; `None`: in every sync.
     pub fn every(self, context: &Context<'_>) -> Option<Duration> {
         match self {
-            Self::Projects | Self::MergeRequests | Self::Issues => None,
+            Self::Projects | Self::MergeRequests | Self::Issues | Self::Chosen => None,
             Self::Dimensions => Some(context.options.dimensions_every),
             Self::OpenMergeRequests => Some(context.options.refresh_every),
             Self::Reconcile => Some(context.options.reconcile_every),
@@ -90,6 +97,7 @@ impl Pass {
             Self::Dimensions => dimensions::step(context, scope, position).await,
             Self::OpenMergeRequests => lists::refresh_step(context, &MERGE_REQUESTS, scope, position).await,
             Self::Reconcile => reconcile::step(context, scope, position).await,
+            Self::Chosen => chosen::step(context, scope, position).await,
         }
     }
 }
@@ -194,7 +202,7 @@ async fn commit_and_fetch<'a>(
     scope: &Scope,
     position: Position,
 ) -> Result<Step<'a>, Error> {
-    if pass == Pass::Reconcile {
+    if matches!(pass, Pass::Reconcile | Pass::Chosen) {
         commit.await?;
         return pass.step(context, scope, &position).await;
     }

@@ -21,6 +21,13 @@ pub struct Position {
     /// Lists that could not be read in the last pass, to be tried in the next.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub later: Vec<Pending>,
+    /// When every project was last looked at, whether anything had happened in it or not.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub whole_at: Option<OffsetDateTime>,
     /// The pass under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pass: Option<Pass>,
@@ -57,6 +64,9 @@ pub struct Pass {
     /// Projects that came into the scope with a past, to be read from their beginning.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub backfill: Vec<Backfill>,
+    /// Whether every project is looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub whole: bool,
     /// Which part of a pass with several is under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part: Option<String>,
@@ -67,18 +77,21 @@ pub struct Pass {
 pub struct KnownPage {
     /// GitLab's cursor before it; `None` for the first.
     pub after: Option<String>,
-    /// Hash of the ids on it.
+    /// Hash of the ids and paths on it.
     pub hash: u32,
 }
 
 /// A project's list, of which pages are still to be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The project's full path.
+    /// The project's full path; or a REST list's address.
     pub path: String,
     /// GitLab's cursor after the last committed page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
+    /// Of a REST list: the id and the owner's id of what it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<(i64, i64)>,
     /// Whether to read it from its beginning.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub all: bool,
@@ -125,6 +138,7 @@ impl Position {
             failed: Vec::new(),
             pages: Vec::new(),
             backfill: Vec::new(),
+            whole: false,
             part: None,
         })
     }
@@ -140,6 +154,11 @@ impl Position {
         let until = pass.started_at - overlap;
         Self {
             updated_after: Some(self.updated_after.map_or(until, |before| before.max(until))),
+            whole_at: if pass.whole {
+                Some(pass.started_at)
+            } else {
+                self.whole_at
+            },
             pages: std::mem::take(&mut pass.pages),
             later: std::mem::take(&mut pass.failed),
             pass: None,
@@ -178,6 +197,7 @@ mod tests {
             after: Some("c".into()),
             all: false,
             below: None,
+            of: None,
         });
         let position = Position::default().advanced(pass.clone(), Duration::from_secs(300));
         assert_eq!(Position::parse(Some(&position.to_cursor())).pass, Some(pass));
@@ -193,6 +213,7 @@ mod tests {
             after: None,
             all: false,
             below: None,
+            of: None,
         });
         let position = Position::default().advanced(pass, Duration::ZERO);
         let next = position.pass_from(datetime!(2026-01-01 11:00 UTC));

@@ -6,10 +6,11 @@
 //! projects than last time may hold one that came into the scope with a past: it is read from its beginning.
 
 use serde_json::{Map, Value as Json, json};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::context::Context;
+use super::context::{Context, lock};
 use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of, take};
 use super::passes::Step;
 use super::position::{Backfill, KnownPage, Pass, Pending, Position};
@@ -72,6 +73,10 @@ async fn next_projects<'a>(
                 continue;
             };
             context.learn_path(id, path);
+            if is_active(&project, position) {
+                let mut active = lock(&context.active);
+                active.entry(scope.to_string()).or_default().insert(id);
+            }
             let moved = project["pipelines"]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
@@ -83,22 +88,45 @@ async fn next_projects<'a>(
     Ok(())
 }
 
-/// Projects that the warehouse does not have although they are older than the last sync.
+/// Whether something may have happened in a project: GitLab moves the time of its last activity once in
+/// an hour at most.
+fn is_active(project: &Json, position: &Position) -> bool {
+    let Some(since) = position.updated_after else {
+        return true;
+    };
+    let time = |field: &str| OffsetDateTime::parse(project[field].as_str()?, &Rfc3339).ok();
+    let since = since - time::Duration::minutes(70);
+    let pipelines = project["pipelines"]["nodes"]
+        .as_array()
+        .is_some_and(|nodes| !nodes.is_empty());
+    pipelines
+        || ["lastActivityAt", "updatedAt"]
+            .iter()
+            .any(|field| time(field).is_none_or(|at| at >= since))
+}
+
+/// Projects that the warehouse does not have although they are older than the last sync, or has under
+/// another path: then the address of everything in them is another one.
 async fn find_new(context: &Context<'_>, position: &Position, nodes: &[Json], pass: &mut Pass) -> Result<(), Error> {
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
-    let known = context.sink.known("projects", &ids).await?;
+    let seen = context.sink.seen("projects", &ids).await?;
     for node in nodes {
-        let new = Node::new(node).number("id").is_some_and(|id| !known.contains(&id));
-        let created = node["createdAt"]
-            .as_str()
-            .and_then(|at| time::OffsetDateTime::parse(at, &Rfc3339).ok());
-        let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
-        let Some(path) = node["fullPath"].as_str().filter(|_| new && old) else {
+        let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
             continue;
         };
+        let created = node["createdAt"].as_str();
+        let created = created.and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
+        let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
+        let whole = match seen.get(&id) {
+            None => old,
+            Some(before) => before != path,
+        };
+        if !whole {
+            continue;
+        }
         tracing::info!(
             project = path,
-            "a project came into the scope; reading it from its beginning"
+            "a project moved, or came into the scope; reading it from its beginning"
         );
         if context.on("pipelines") {
             pass.pending.push(pending(path, true));
@@ -157,6 +185,7 @@ fn pending(path: &str, all: bool) -> Pending {
         after: None,
         all,
         below: None,
+        of: None,
     }
 }
 
@@ -259,12 +288,14 @@ async fn ask(
     Ok(starts.iter().enumerate().map(page).collect())
 }
 
-/// Hash of the projects on a page, whatever else about them changes.
+/// Hash of the projects on a page and their paths, whatever else about them changes.
 fn hash_of(nodes: &[Json]) -> u32 {
     let mut hash = Xxh3::new();
     for node in nodes {
-        hash.update(node["id"].as_str().unwrap_or_default().as_bytes());
-        hash.update(b" ");
+        for field in ["id", "fullPath"] {
+            hash.update(node[field].as_str().unwrap_or_default().as_bytes());
+            hash.update(b" ");
+        }
     }
     (hash.digest() >> 32) as u32
 }

@@ -1,9 +1,10 @@
-//! The look at what is gone, and at what was missed: ids only, on a schedule of its own.
+//! The look at what is gone, and at what was missed, on a schedule of its own.
 //!
 //! GitLab leaves no trace of a deleted row. So the ids of each list are read whole, a stretch at a time,
 //! and compared with what the raw table has of that stretch: what GitLab no longer shows is marked as
-//! deleted, what the table lacks (because the token may see it only now) is read. Each stretch is a
-//! checkpoint.
+//! deleted, what the table lacks (because the token may see it only now) is read. With the ids come the
+//! few things that change without a new time of update: address, number of comments, labels, head
+//! pipeline. A row in which they differ is read too. Each stretch is a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of,
 use super::passes::Step;
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;
+use super::sink::mark_of;
 use super::{Error, Scope, by_iids, hidden, users};
 use crate::gitlab;
 use crate::streams::{Node, gid};
@@ -39,6 +41,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     let part = pass.part.take().unwrap_or_else(|| "projects".to_owned());
     let next = match part.as_str() {
         "projects" => {
+            refresh_users(context, &mut rows).await?;
             reconcile_projects(context, scope, &projects, &mut rows).await?;
             "merge_requests"
         }
@@ -73,7 +76,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
 }
 
 /// The projects of a scope, by id, with their full paths; asked once in a sync.
-async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
+pub async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
     if let Some(known) = lock(&context.projects).get(&scope.to_string()) {
         return Ok(known.clone());
     }
@@ -118,6 +121,17 @@ async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMap<i6
     }
     lock(&context.projects).insert(scope.to_string(), found.clone());
     Ok(found)
+}
+
+/// Users are read when rows refer to them, so those of old rows would never change.
+async fn refresh_users<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let all = Sweep {
+        table: &context.streams.named("users").table,
+        within: Vec::new(),
+        present: Vec::new(),
+    };
+    let ids = context.sink.would_mark(&all).await?;
+    Ok(users::add_these(context, ids, rows).await?)
 }
 
 /// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
@@ -175,19 +189,22 @@ async fn reconcile_list<'a>(
         .filter_map(|node| Some((Node::new(node).number("id")?, node)))
         .collect();
     let ids: Vec<i64> = present.iter().map(|(id, _)| *id).collect();
-    let known = context.sink.known(list.stream, &ids).await?;
-    let mut missing = by_iids::Wanted::new();
+    let seen = context.sink.seen(list.stream, &ids).await?;
+    let mut wanted = by_iids::Wanted::new();
     for (id, node) in &present {
-        let wanted = context
+        if seen.get(id).is_some_and(|mark| *mark == mark_of(list.stream, node)) {
+            continue;
+        }
+        let in_time = context
             .options
             .start_date
             .is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start));
         let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
-        if let (false, true, Some(iid), Some(path)) = (known.contains(id), wanted, iid, path_of(context, node)) {
-            missing.entry(path).or_default().insert(iid);
+        if let (true, Some(iid), Some(path)) = (in_time, iid, path_of(context, node)) {
+            wanted.entry(path).or_default().insert(iid);
         }
     }
-    by_iids::add(context, list, &missing, rows).await?;
+    by_iids::add(context, list, &wanted, rows).await?;
     let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
     rows.sweeps.push(Sweep {
         table: &context.streams.named(list.stream).table,
@@ -320,6 +337,7 @@ fn pending(path: &str) -> Pending {
         after: None,
         all: true,
         below: None,
+        of: None,
     }
 }
 

@@ -11,7 +11,8 @@ use crate::streams::Streams;
 pub struct Request {
     /// Read everything from the beginning.
     pub full_refresh: bool,
-    /// Look for what is gone, and read open merge requests, whether it is time or not.
+    /// Do all that is done now and then, whether it is time or not: look for what is gone, read open merge
+    /// requests, groups, labels and milestones.
     pub reconcile: bool,
     /// Only these streams.
     pub streams: Vec<String>,

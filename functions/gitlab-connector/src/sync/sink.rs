@@ -1,17 +1,21 @@
 //! Where rows go, and what is asked about rows that went there before.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, ResultRow, Sweep, Warehouse, Written};
+use mergemind_shared::warehouse::{Commit, Error, ResultRow, Sweep, Value, Warehouse, Written};
+use serde_json::Value as Json;
+
+use crate::streams::{Malformed, Node};
 
 /// A place for rows. The warehouse is one; an answer to Fivetran is another.
 pub trait Sink: Send + Sync {
     /// Takes rows and moves a cursor: all of it, or nothing.
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>>;
 
-    /// Which of these ids the table has, and not as deleted.
-    fn known<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashSet<i64>, Error>>;
+    /// Of the rows with these ids that the table has, and not as deleted: what shows whether they are as
+    /// GitLab has them, although their time of update has not moved; see [`mark_of`].
+    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
 
     /// The ids that a sweep would mark as deleted.
     fn would_mark<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
@@ -19,8 +23,29 @@ pub trait Sink: Send + Sync {
     /// The merge requests with one of these head commits: their project's path and their number.
     fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>>;
 
+    /// Rows of a table with a column `iid` that were written at `since` (microseconds since 1970) or later
+    /// and have an id above `above`: at most `most` of them, by id.
+    fn touched<'a>(
+        &'a self,
+        table: &'static str,
+        since: i64,
+        above: i64,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>>;
+
     /// Whether a row refers to a label or milestone that is not there.
     fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>>;
+}
+
+/// A row that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// The group or project that it belongs to.
+    pub owner: i64,
+    /// Its number there.
+    pub iid: i64,
+    /// Its id.
+    pub id: i64,
 }
 
 impl Sink for Warehouse {
@@ -28,19 +53,22 @@ impl Sink for Warehouse {
         Box::pin(self.commit(commit))
     }
 
-    fn known<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashSet<i64>, Error>> {
+    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
         Box::pin(async move {
             if ids.is_empty() {
-                return Ok(HashSet::new());
+                return Ok(HashMap::new());
             }
             let list: Vec<String> = ids.iter().map(i64::to_string).collect();
             let sql = format!(
-                "SELECT id FROM {} WHERE NOT _deleted AND id IN ({})",
+                "SELECT id, {} AS mark FROM {} WHERE NOT _deleted AND id IN ({})",
+                mark_sql(table),
                 self.name_of(table),
                 list.join(", ")
             );
             let rows = self.query(sql).await?;
-            rows.into_iter().map(|row| Ok(row.get("id")?)).collect()
+            rows.into_iter()
+                .map(|row| Ok((row.get("id")?, row.get("mark")?)))
+                .collect()
         })
     }
 
@@ -62,6 +90,31 @@ impl Sink for Warehouse {
             );
             let rows = self.query(sql).await?;
             rows.into_iter().map(path_and_iid).collect()
+        })
+    }
+
+    fn touched<'a>(
+        &'a self,
+        table: &'static str,
+        since: i64,
+        above: i64,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>> {
+        let owner = if table == "epics" { "group_id" } else { "project_id" };
+        let sql = format!(
+            "SELECT {owner} AS owner, iid, id FROM {} WHERE NOT _deleted AND _synced_at >= TIMESTAMP_MICROS({since}) AND id > {above} ORDER BY id LIMIT {most}",
+            self.name_of(table)
+        );
+        Box::pin(async move {
+            let rows = self.query(sql).await?;
+            let touched = |row: ResultRow| {
+                Ok(Touched {
+                    owner: row.get("owner")?,
+                    iid: row.get("iid")?,
+                    id: row.get("id")?,
+                })
+            };
+            rows.into_iter().map(touched).collect()
         })
     }
 
@@ -87,6 +140,56 @@ impl Sink for Warehouse {
             }
         })
     }
+}
+
+/// What of a table's row can change in GitLab without a new time of update, in one text. [`mark_of`] makes
+/// the same of GitLab's node.
+fn mark_sql(table: &str) -> String {
+    let usual =
+        "COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', ARRAY_TO_STRING(labels, ',')";
+    match table {
+        "projects" => "COALESCE(full_path, '')".to_owned(),
+        "merge_requests" => format!(
+            "CONCAT({usual}, '|', COALESCE(CAST(head_pipeline_id AS STRING), ''), '|', COALESCE(last_pipeline_status, ''))"
+        ),
+        _ => format!("CONCAT({usual})"),
+    }
+}
+
+/// GraphQL fields that [`mark_of`] needs.
+pub fn mark_selection(table: &str) -> &'static str {
+    match table {
+        "merge_requests" => "webUrl userNotesCount labels { nodes { title } } headPipeline { id status }",
+        _ => "webUrl userNotesCount labels { nodes { title } }",
+    }
+}
+
+/// What of a node can change without a new time of update, in one text.
+pub fn mark_of(table: &str, node: &Json) -> String {
+    let node = Node::new(node);
+    let text = |value: Result<Value, Malformed>| match value {
+        Ok(Value::Int(number)) => number.to_string(),
+        Ok(Value::Text(text)) => text,
+        Ok(Value::Texts(texts)) => texts.join(","),
+        _ => String::new(),
+    };
+    if table == "projects" {
+        return text(node.text("fullPath"));
+    }
+    let mut mark = format!(
+        "{}|{}|{}",
+        text(node.text("webUrl")),
+        text(node.int("userNotesCount")),
+        text(node.texts("labels", "title"))
+    );
+    if table == "merge_requests" {
+        mark.push_str(&format!(
+            "|{}|{}",
+            text(node.id("headPipeline.id")),
+            text(node.word("headPipeline.status"))
+        ));
+    }
+    mark
 }
 
 fn path_and_iid(row: ResultRow) -> Result<(String, i64), Error> {

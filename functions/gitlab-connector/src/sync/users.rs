@@ -9,9 +9,18 @@ use crate::streams::gid;
 
 const PAGE: usize = 100;
 
-/// Adds the rows of users that this sync has not fetched yet. Users whom GitLab does not show are left out.
+/// Adds the rows of users that these rows refer to and this sync has not fetched yet. Users whom GitLab does not show are left out.
 pub async fn add<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
     let wanted = rows.user_ids(context.streams);
+    add_these(context, wanted, rows).await
+}
+
+/// Adds the rows of these users, as far as this sync has not fetched them yet.
+pub async fn add_these<'a>(
+    context: &Context<'a>,
+    wanted: impl IntoIterator<Item = i64>,
+    rows: &mut Rows<'a>,
+) -> Result<(), gitlab::Error> {
     let mut unknown: Vec<i64> = {
         let known = lock(&context.known_users);
         wanted.into_iter().filter(|id| !known.contains(id)).collect()

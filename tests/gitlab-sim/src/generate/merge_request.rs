@@ -220,7 +220,9 @@ pub(super) fn description(random: &mut Random, index: usize) -> Option<Text> {
 
 pub(super) fn labels(world: &World, random: &mut Random, project: &Project) -> Vec<u64> {
     let available = labels_for(world, project);
-    let mut labels: Vec<u64> = (0..random.below(5)).map(|_| *random.pick(&available)).collect();
+    // A project that moved to a group without labels may have none.
+    let wanted = if available.is_empty() { 0 } else { random.below(5) };
+    let mut labels: Vec<u64> = (0..wanted).map(|_| *random.pick(&available)).collect();
     labels.sort_unstable();
     labels.dedup();
     // Of a scoped set (`priority::…`, `team::…`) one label at most.

@@ -25,9 +25,10 @@ pub enum Event {
 impl Event {
     pub const ALL: [Self; 4] = [Self::MergeRequest, Self::Note, Self::Pipeline, Self::Push];
 
-    /// The value of the header `X-Gitlab-Event`.
-    pub fn header(self) -> &'static str {
+    /// The value of the header `X-Gitlab-Event` for a payload.
+    pub fn header(self, body: &Value) -> &'static str {
         match self {
+            Self::Note if body["event_type"] == "confidential_note" => "Confidential Note Hook",
             Self::MergeRequest => "Merge Request Hook",
             Self::Note => "Note Hook",
             Self::Pipeline => "Pipeline Hook",

@@ -28,8 +28,12 @@ fn body(world: &World, made: &Made, note: &Note) -> Option<Value> {
     } else {
         "create"
     };
+    let confidential = match note.on {
+        Noteable::MergeRequest(_) => note.internal,
+        Noteable::Issue(id) => note.internal || world.issues.get(id)?.confidential,
+    };
     let mut body = json!({
-        "object_kind": "note", "event_type": if note.internal { "confidential_note" } else { "note" },
+        "object_kind": "note", "event_type": if confidential { "confidential_note" } else { "note" },
         "user": parts::user(world, note.author), "project_id": project.id, "project": parts::project(project),
         "repository": parts::repository(project),
         "object_attributes": {

@@ -1,9 +1,8 @@
 //! Webhooks as their receiver gets them.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -12,65 +11,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::receiver::{next, receiver};
 use crate::sim::{Sim, sizes};
 
 const KEY: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 
 /// A kind of event and its action.
 type Told = (&'static str, Option<&'static str>);
-
-/// A delivery.
-struct Post {
-    headers: BTreeMap<String, String>,
-    raw: Vec<u8>,
-}
-
-impl Post {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.raw).expect("JSON")
-    }
-}
-
-/// A receiver that answers every delivery with `status`.
-fn receiver(status: u16) -> (SocketAddr, Receiver<Post>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let (sender, posts) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-            let mut headers = BTreeMap::new();
-            let mut line = String::new();
-            reader.read_line(&mut line).expect("a request");
-            headers.insert("request".to_owned(), line.trim().to_owned());
-            loop {
-                line.clear();
-                reader.read_line(&mut line).expect("a header");
-                let Some((name, value)) = line.trim().split_once(": ") else {
-                    break;
-                };
-                headers.insert(name.to_lowercase(), value.to_owned());
-            }
-            let length = headers["content-length"].parse().expect("a number");
-            let mut raw = vec![0; length];
-            reader.read_exact(&mut raw).expect("a body");
-            write!(
-                stream,
-                "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            )
-            .expect("an answer");
-            if sender.send(Post { headers, raw }).is_err() {
-                break;
-            }
-        }
-    });
-    (address, posts)
-}
-
-fn next(posts: &Receiver<Post>) -> Post {
-    posts.recv_timeout(Duration::from_secs(15)).expect("a delivery")
-}
 
 fn register(sim: &Sim, hook: &Value) -> u16 {
     sim.send("POST", "/_sim/hooks", None, &hook.to_string())
@@ -241,6 +188,27 @@ fn payloads_tell_what_changed() {
     let note = next(&posts).json();
     assert_eq!(note["object_attributes"]["noteable_id"], note["merge_request"]["id"]);
     assert_eq!(note["project_id"], note["merge_request"]["target_project_id"]);
+}
+
+#[test]
+fn a_comment_on_a_confidential_issue_has_a_header_of_its_own() {
+    let sim = Sim::start(&sizes(200));
+    let rows = sim.rows("issues");
+    let issue = rows
+        .iter()
+        .find(|row| row["confidential"] == true)
+        .expect("a confidential issue");
+    let projects = sim.rows("projects");
+    let home = projects
+        .iter()
+        .find(|row| row["id"] == issue["project_id"])
+        .expect("its project");
+    let (address, posts) = receiver(200);
+    register(&sim, &json!({"url": format!("http://{address}/"), "events": ["note"]}));
+    sim.change(&json!({"kind": "comment_issue", "project": home["full_path"], "iid": issue["iid"]}));
+    let post = next(&posts);
+    assert_eq!(post.headers["x-gitlab-event"], "Confidential Note Hook");
+    assert_eq!(post.json()["issue"]["id"], issue["id"]);
 }
 
 #[test]

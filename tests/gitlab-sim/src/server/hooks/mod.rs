@@ -71,6 +71,7 @@ struct Outcome {
 
 struct Delivery {
     event: Event,
+    header: &'static str,
     action: Option<String>,
     /// The same for all hooks that get the event.
     event_uuid: String,
@@ -152,10 +153,11 @@ impl Hooks {
         for (place, (event, body)) in events(world, made).into_iter().enumerate() {
             let action = body["object_attributes"]["action"].as_str().map(str::to_owned);
             let event_uuid = uuid(world.changes, 2 + place as u64);
-            let body = body.to_string();
+            let (header, body) = (event.header(&body), body.to_string());
             for hook in hooks.iter().filter(|hook| hook.events.contains(&event)) {
                 let delivery = Delivery {
                     event,
+                    header,
                     action: action.clone(),
                     event_uuid: event_uuid.clone(),
                     agent: format!("GitLab/{}", world.version.number()),
@@ -173,7 +175,7 @@ impl Hooks {
 fn headers(delivery: &Delivery, hook: &str, key: Option<&SigningKey>) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("user-agent", delivery.agent.clone()),
-        ("x-gitlab-event", delivery.event.header().to_owned()),
+        ("x-gitlab-event", delivery.header.to_owned()),
         ("x-gitlab-event-uuid", delivery.event_uuid.clone()),
         ("x-gitlab-webhook-uuid", hook.to_owned()),
         ("idempotency-key", delivery.key.clone()),

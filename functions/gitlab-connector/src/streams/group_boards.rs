@@ -1,0 +1,26 @@
+//! `group_boards`: issue boards.
+
+use mergemind_shared::warehouse::Kind::{Int64, String};
+
+use super::stream::{Of, Rest, Shape, Source, Stream, field, key};
+
+// One line a column, however long: a table is read by its columns.
+#[rustfmt::skip]
+pub fn stream() -> Stream {
+    Stream::new(
+        Shape {
+            name: "group_boards",
+            description: "Issue boards of groups.",
+            cluster_by: &["id"],
+            source: Source::Rest(Rest { of: Of::Group, path: "groups/{owner}/boards", query: "", part: None }),
+            usual: false,
+            parent: Some("group_id"),
+            ..Shape::default()
+        },
+        vec![
+            field("id", Int64, "GitLab's id.", key),
+            field("group_id", Int64, "The group.", |n| n.id("_parent.id")),
+            field("name", String, "Name.", |n| n.text("name")),
+        ],
+    )
+}

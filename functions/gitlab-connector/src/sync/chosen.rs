@@ -1,0 +1,259 @@
+//! Lists of the REST API, which are synced by choice: one after the other, of each group, project or row
+//! that may have a new one.
+//!
+//! A list that is not offered (no repository, jobs switched off, another edition) is counted and passed
+//! over. One that can't be read is a warning, and is tried again in the next sync.
+
+use futures::future::join_all;
+use serde_json::{Value as Json, json};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
+
+use super::context::{Context, lock};
+use super::lists::nodes_of;
+use super::passes::Step;
+use super::position::{Pass, Pending, Position};
+use super::reconcile::projects_of;
+use super::rows::Rows;
+use super::{Error, Scope, users};
+use crate::gitlab;
+use crate::streams::{Node, Of, Part, Rest, Stream};
+
+/// Lists that are planned for in one checkpoint.
+const PLANNED: usize = 1000;
+/// Lists that are read for one checkpoint.
+const READ: usize = 16;
+
+/// Plans the lists of the next stream, or reads some that are planned.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    if pass.part.is_none() && pass.pending.is_empty() {
+        pass.whole = position
+            .whole_at
+            .is_none_or(|last| context.instance.at - last >= context.options.dimensions_every);
+    }
+    let on: Vec<_> = context
+        .streams
+        .rest()
+        .filter(|(stream, _)| context.on(stream.name()))
+        .collect();
+    if pass.pending.is_empty() {
+        plan(context, scope, position, &mut pass, &on).await?;
+    } else {
+        read(context, scope, position, &mut pass, &on, &mut rows).await?;
+    }
+    users::add(context, &mut rows).await?;
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, context.options.overlap),
+    })
+}
+
+/// Fills `pass.pending` with lists of the stream that `pass.part` names, or of the next one. `pass.after` is
+/// the last owner's id that was planned for.
+async fn plan(
+    context: &Context<'_>,
+    scope: &Scope,
+    position: &Position,
+    pass: &mut Pass,
+    on: &[(&Stream, Rest)],
+) -> Result<(), Error> {
+    let mut place = pass
+        .part
+        .as_ref()
+        .and_then(|part| on.iter().position(|(stream, _)| stream.name() == part))
+        .unwrap_or_default();
+    while let Some((stream, rest)) = on.get(place) {
+        let above = pass.after.take().and_then(|id| id.parse().ok()).unwrap_or(0);
+        let owners = owners(context, scope, position, pass, *rest, above).await?;
+        pass.part = Some(stream.name().to_owned());
+        if let Some((id, ..)) = owners.last() {
+            pass.after = Some(id.to_string());
+            let pending = owners.into_iter().map(|(id, owner, iid)| {
+                let path = rest
+                    .path
+                    .replace("{owner}", &owner.to_string())
+                    .replace("{iid}", &iid.to_string());
+                Pending {
+                    path: format!("{}|{path}", stream.name()),
+                    after: None,
+                    of: Some((id, owner)),
+                    all: false,
+                    below: None,
+                }
+            });
+            pass.pending.extend(pending);
+            return Ok(());
+        }
+        place += 1;
+    }
+    pass.listed = true;
+    Ok(())
+}
+
+/// Id, owner and number of what has such a list, by id above `above`.
+async fn owners(
+    context: &Context<'_>,
+    scope: &Scope,
+    position: &Position,
+    pass: &Pass,
+    rest: Rest,
+    above: i64,
+) -> Result<Vec<(i64, i64, i64)>, Error> {
+    match rest.of {
+        Of::Project => {
+            let projects = projects_of(context, scope).await?;
+            let active = lock(&context.active).get(&scope.to_string()).cloned();
+            let wanted =
+                |id: &i64| *id > above && (pass.whole || active.as_ref().is_none_or(|active| active.contains(id)));
+            Ok(projects
+                .into_keys()
+                .filter(wanted)
+                .take(PLANNED)
+                .map(|id| (id, id, 0))
+                .collect())
+        }
+        Of::Group if pass.whole => {
+            let ids = groups_of(context, scope).await?;
+            Ok(ids
+                .into_iter()
+                .filter(|id| *id > above)
+                .take(PLANNED)
+                .map(|id| (id, id, 0))
+                .collect())
+        }
+        Of::Group => Ok(Vec::new()),
+        Of::Row(table) => {
+            let since = position.updated_after.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
+            let since = i64::try_from(since).unwrap_or_default();
+            let touched = context.sink.touched(table, since, above, PLANNED).await?;
+            Ok(touched.into_iter().map(|row| (row.id, row.owner, row.iid)).collect())
+        }
+    }
+}
+
+/// The scope's group and all below it, by id.
+async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>, gitlab::Error> {
+    let Scope::Group(path) = scope else {
+        return Ok(Vec::new());
+    };
+    const QUERY: &str = "query IdsOfGroups($path: ID!, $after: String) { scope: group(fullPath: $path) { id descendantGroups(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } } }";
+    let mut ids = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let mut reply = context
+            .client
+            .ask("groups", QUERY, json!({"path": path, "after": after}))
+            .await?;
+        let mut group = reply.data["scope"].take();
+        ids.extend(Node::new(&group).number("id"));
+        let mut connection = group["descendantGroups"].take();
+        ids.extend(
+            nodes_of(&mut connection)
+                .iter()
+                .filter_map(|node| Node::new(node).number("id")),
+        );
+        let info = &connection["pageInfo"];
+        after = info["endCursor"]
+            .as_str()
+            .filter(|_| info["hasNextPage"] == true)
+            .map(ToOwned::to_owned);
+        if after.is_none() {
+            ids.sort_unstable();
+            ids.dedup();
+            return Ok(ids);
+        }
+    }
+}
+
+/// Reads some of the planned lists to their ends.
+async fn read<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    position: &Position,
+    pass: &mut Pass,
+    on: &[(&Stream, Rest)],
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(READ)).collect();
+    let known = now.iter().filter_map(|pending| {
+        let (name, path) = pending.path.split_once('|')?;
+        let (stream, rest) = on.iter().find(|(stream, _)| stream.name() == name)?;
+        Some((pending, *stream, *rest, path.to_owned()))
+    });
+    let known: Vec<_> = known.collect();
+    let lists = known
+        .iter()
+        .map(|(_, stream, rest, path)| list(context, stream, *rest, path, position));
+    for ((pending, stream, rest, _), found) in known.iter().zip(join_all(lists).await) {
+        let (id, owner) = pending.of.unwrap_or_default();
+        match found {
+            Ok(nodes) => {
+                for mut node in nodes {
+                    node["_parent"] = json!({"id": id, "projectId": owner});
+                    rows.map(stream, &node);
+                }
+                if rest.part.is_none() {
+                    rows.whole(stream, id);
+                }
+            }
+            Err(gitlab::Error::Absent(_)) => *lock(&context.absent).entry(stream.name()).or_default() += 1,
+            Err(error) if error.concerns_all() => return Err(error.into()),
+            Err(error) => {
+                context.warn(scope, &pending.path.replace('|', ": "), &error.into());
+                pass.failed.push((*pending).clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All pages of a list, or those of the part that is wanted.
+async fn list(
+    context: &Context<'_>,
+    stream: &Stream,
+    rest: Rest,
+    path: &str,
+    position: &Position,
+) -> Result<Vec<Json>, gitlab::Error> {
+    let back = |days: i64| {
+        let since = position.updated_after.map(|at| at - Duration::days(days));
+        since.into_iter().chain(context.options.start_date).max()
+    };
+    let mut address = format!("{path}?per_page=100");
+    if !rest.query.is_empty() {
+        address.push_str(&format!("&{}", rest.query));
+    }
+    let mut down_to = None;
+    match rest.part {
+        Some(Part::Since(parameter, days)) => {
+            if let Some(since) = back(days).and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()) {
+                address.push_str(&format!("&{parameter}={since}"));
+            }
+        }
+        Some(Part::DownTo(field, days)) => down_to = back(days).map(|at| (field, at)),
+        None => {}
+    }
+    let mut nodes = Vec::new();
+    loop {
+        let page = context.client.page(stream.name(), &address).await?;
+        let Json::Array(found) = page.data else {
+            return Err(gitlab::Error::Unexpected(format!("the list at {path} is not a list")));
+        };
+        let last = found.last().cloned();
+        // The last page of some lists is empty and still names a next one.
+        let empty = found.is_empty();
+        nodes.extend(found);
+        let far_enough = down_to.is_some_and(|(field, at)| {
+            let last = last
+                .as_ref()
+                .and_then(|node| OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok());
+            last.is_some_and(|last| last < at)
+        });
+        match page.next.filter(|_| !empty && !far_enough) {
+            Some(next) => address = next,
+            None => return Ok(nodes),
+        }
+    }
+}

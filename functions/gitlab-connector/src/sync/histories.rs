@@ -1,0 +1,261 @@
+//! The property that everything rests on: whatever happens in GitLab, and wherever a sync is stopped, the
+//! next one that comes to its end leaves the raw tables equal to GitLab.
+//!
+//! Each history is made of random changes of the simulated GitLab, some of them while pages are being
+//! read, of replicas that lag, of answers that fail, and of commits after or before which the process dies.
+//! `HISTORIES` sets their number and `HISTORY` runs a single one again.
+
+mod memory;
+mod stand;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gitlab_sim::changes::Kind;
+use gitlab_sim::data::World;
+use gitlab_sim::generate::{self, Sizes};
+use gitlab_sim::random::Random;
+use gitlab_sim::truth;
+use mergemind_shared::function::Shutdown;
+use serde_json::Value as Json;
+
+use self::memory::Memory;
+use self::stand::Stand;
+use super::context::{Context, PageSize};
+use super::engine::{self, Cursors};
+use super::{Options, Request, Scope};
+use crate::gitlab::{self, Client};
+use crate::streams::Streams;
+
+/// In every test run; `HISTORIES=5000` for more.
+const HISTORIES: u64 = 60;
+
+/// 2026-01-05, a Monday, in microseconds since 1970.
+const BEGINNING: i64 = 1_767_571_200_000_000;
+
+#[test]
+fn random_histories_end_with_raw_tables_equal_to_gitlab() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = match number("HISTORY") {
+        Some(one) => one..one + 1,
+        None => 0..number("HISTORIES").unwrap_or(HISTORIES),
+    };
+    for seed in seeds {
+        let _teller = Teller(seed);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        if let Err(difference) = runtime.block_on(live(seed)) {
+            panic!("history {seed}: {difference}");
+        }
+    }
+}
+
+/// Tells which history it was if something in it panics.
+struct Teller(u64);
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("run it again with HISTORY={}", self.0);
+        }
+    }
+}
+
+/// Lives through a history, and tells the first difference at its end.
+async fn live(seed: u64) -> Result<(), String> {
+    let random = &mut Random::of(seed, 700, 0);
+    let sizes = Sizes {
+        seed,
+        projects: 2 + random.below(4) as u32,
+        merge_requests: 5 + random.below(40) as u32,
+        months: 2,
+        hidden_percent: [0.0, 10.0, 40.0][random.below(3) as usize],
+        hidden_run: random.below(12) as u32,
+        enterprise: random.below(4) > 0,
+        anchor: BEGINNING,
+    };
+    let stand = Arc::new(Stand::new(generate::world(&sizes), seed));
+    let memory = Memory::new(seed);
+    let streams = Streams::new();
+    let mut cursors = Cursors::new();
+    let rounds = 3 + random.below(6);
+    for _ in 0..rounds {
+        for _ in 0..random.below(8) {
+            stand.change(random);
+        }
+        stand.disturb(random);
+        memory.disturb(random);
+        let request = Request {
+            reconcile: random.below(6) == 0,
+            full_refresh: random.below(15) == 0,
+            ..Request::default()
+        };
+        // Whatever stops it, the next one goes on from what is committed.
+        let _ = sync(&stand, &memory, &streams, &mut cursors, &request, random).await;
+        let pause = [20, 90, 400, 4_000, 100_000][random.below(5) as usize];
+        stand.wait(Duration::from_secs(pause));
+    }
+    stand.calm();
+    memory.calm();
+    stand.wait(Duration::from_secs(600));
+    let request = Request {
+        reconcile: true,
+        ..Request::default()
+    };
+    for attempt in 0..3 {
+        match sync(&stand, &memory, &streams, &mut cursors, &request, random).await {
+            Ok(true) if attempt > 0 => break,
+            Ok(_) => {}
+            Err(error) => return Err(format!("a calm sync failed: {error}")),
+        }
+    }
+    stand.with_world(|world| compare(world, &memory))
+}
+
+/// One sync with pages of a random size; whether it came to its end.
+async fn sync(
+    stand: &Arc<Stand>,
+    memory: &Memory,
+    streams: &Streams,
+    cursors: &mut Cursors,
+    request: &Request,
+    random: &mut Random,
+) -> Result<bool, super::Error> {
+    // A process that died knows only what is committed.
+    *cursors = memory.cursors();
+    let answering = stand.clone();
+    let client = Client::of_stand(Box::new(move |body| answering.answer(body)));
+    let options = options();
+    let scope = Scope::Group("acme".into());
+    let instance = gitlab::probe(
+        &client,
+        &streams.types(),
+        &engine::lists_to_probe(std::slice::from_ref(&scope), cursors),
+    )
+    .await?;
+    let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
+    for (list, most) in [("merge_requests", 85), ("issues", 100), ("projects", 100)] {
+        context.pages.insert(list, PageSize::new(1 + random.below(most) as u32));
+    }
+    let outcome = engine::run_scopes(&context, &[scope], cursors, request).await?;
+    Ok(outcome.complete)
+}
+
+fn options() -> Options {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    Options {
+        streams: Streams::new()
+            .all()
+            .filter(|stream| stream.usual || stream.name() == "issue_notes")
+            .map(|stream| stream.name().to_owned())
+            .collect(),
+        start_date: None,
+        deadline: hours(1),
+        overlap: Duration::from_secs(300),
+        max_records: None,
+        reconcile_every: hours(24),
+        refresh_every: hours(24),
+        dimensions_every: hours(24),
+    }
+}
+
+/// Every raw table against GitLab's rows of the scope.
+fn compare(world: &World, memory: &Memory) -> Result<(), String> {
+    let tables = [
+        ("groups", &["id"][..]),
+        ("projects", &["id"]),
+        ("users", &["id"]),
+        ("labels", &["id"]),
+        ("milestones", &["id"]),
+        ("merge_requests", &["id"]),
+        ("mr_approvals", &["merge_request_id", "user_id"]),
+        ("mr_reviewers", &["merge_request_id", "user_id"]),
+        ("mr_assignees", &["merge_request_id", "user_id"]),
+        ("mr_labels", &["merge_request_id", "label_id"]),
+        ("mr_notes", &["id"]),
+        ("pipelines", &["id"]),
+        ("issues", &["id"]),
+        ("issue_notes", &["id"]),
+    ];
+    let in_scope: Vec<i64> = truth::rows_in_group(world, "projects", "acme")
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|row| row["id"].as_i64())
+        .collect();
+    for (table, key) in tables {
+        let text = |row: &Json| {
+            key.iter()
+                .map(|name| row[name].to_string())
+                .collect::<Vec<_>>()
+                .join("/")
+        };
+        let expected: BTreeMap<String, Json> = truth::rows_in_group(world, table, "acme")
+            .ok_or_else(|| format!("there is no table {table}"))?
+            .into_iter()
+            .map(|row| (text(&row), settled(table, row)))
+            .collect();
+        let actual: BTreeMap<String, Json> = memory
+            .rows(table)
+            .into_iter()
+            // What moved out of the scope stays as it was, and nobody looks at it any more.
+            .filter(|row| row["project_id"].as_i64().is_none_or(|id| in_scope.contains(&id)))
+            .map(|row| (text(&row), settled(table, row)))
+            .collect();
+        for (id, row) in &expected {
+            match actual.get(id) {
+                None => return Err(format!("{table} lacks {row}")),
+                Some(found) if found != row => return Err(difference(table, id, found, row)),
+                Some(_) => {}
+            }
+        }
+        // Users are kept although the last row that referred to them is gone; projects and groups that
+        // moved out of the scope are kept, with their new path.
+        let extra = actual.iter().find(|(id, row)| {
+            let outside = !row["full_path"]
+                .as_str()
+                .is_none_or(|path| path == "acme" || path.starts_with("acme/"));
+            !expected.contains_key(*id) && table != "users" && !outside
+        });
+        if let Some((_, row)) = extra {
+            return Err(format!("{table} still has {row}"));
+        }
+    }
+    Ok(())
+}
+
+fn difference(table: &str, id: &str, found: &Json, expected: &Json) -> String {
+    let columns = expected.as_object().into_iter().flatten();
+    let differing = columns.filter(|(name, value)| found[name.as_str()] != **value);
+    let told: Vec<String> = differing
+        .map(|(name, value)| format!("{name} is {} instead of {value}", found[name.as_str()]))
+        .collect();
+    format!(
+        "{table} {id}, updated at {}: {}",
+        expected["updated_at"],
+        told.join("; ")
+    )
+}
+
+/// A row without what GitLab changes quietly in a merge request that is no longer open: approval rules.
+fn settled(table: &str, mut row: Json) -> Json {
+    if table == "merge_requests" && row["state"] != "opened" {
+        for column in [
+            "approvals_left",
+            "approvals_required",
+            "approved",
+            "detailed_merge_status",
+        ] {
+            row[column] = Json::Null;
+        }
+    }
+    row
+}
+
+/// Changes that histories are made of.
+fn any_kind(random: &mut Random) -> Kind {
+    Kind::ALL[random.below(Kind::ALL.len() as u64) as usize]
+}
