@@ -97,7 +97,7 @@ fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_hist
 }
 
 #[test]
-fn a_cancelled_run_ends_soon_and_its_query_with_it() {
+fn a_cancelled_run_ends_soon() {
     let small = Small::new("cancelled");
     slow_model(&small);
     let function = small.start(1, &[]);
