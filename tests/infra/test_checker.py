@@ -1,9 +1,10 @@
 """The checker checks: mistakes planted in a copy of infra/ are found, each by its own message."""
+import json
 import re
 import tempfile
 import unittest
 
-from terraform import INFRA, Workspace
+from terraform import INFRA, STAND_IN, Workspace
 
 CONNECTOR = "modules/function/main.tf"
 # The file, what is replaced by what, and what Terraform then says.
@@ -47,6 +48,13 @@ class Checker(unittest.TestCase):
         said = self.workspace.run("test", "-filter=tests/defaults.tftest.hcl", expect=1)
         self.assertIn("The scheduler waits as long as it can.", said)
         self.workspace.undo("locals.tf")
+
+    def test_the_schema_holds_the_types_that_are_used_and_no_others(self):
+        text = "\n".join(path.read_text() for path in INFRA.rglob("*.tf"))
+        table = json.loads((STAND_IN / "schema.json").read_text())
+        for kind, key in (("resource", "resources"), ("data", "data")):
+            used = set(re.findall(rf'^{kind} "(google_\w+)"', text, re.M))
+            self.assertEqual(set(table[key]), used, "run tests/infra/stand-in/make-schema")
 
     def test_every_validation_has_a_run_that_expects_it(self):
         expected = (INFRA / "tests/validations.tftest.hcl").read_text()
