@@ -13,6 +13,7 @@
 //! ```
 
 mod command_line;
+mod json;
 mod table;
 mod value;
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use command_line::{Program, load};
+pub use command_line::{Program, load, load_or};
 pub use value::Value;
 
 use crate::secret::{Secret, SecretManager, keep_fresh};
@@ -36,6 +37,8 @@ pub struct Env {
     warnings: Vec<Problem>,
     /// Secrets that must be fetched before they are of use.
     references: Vec<(&'static str, Secret)>,
+    /// Variables that came from JSON: their names, and where that was.
+    from_json: Vec<(String, String)>,
 }
 
 /// One variable, as `--help` and `--print-config` show it.
@@ -77,6 +80,7 @@ impl Env {
             problems: Vec::new(),
             warnings: Vec::new(),
             references: Vec::new(),
+            from_json: Vec::new(),
         }
     }
 
@@ -171,10 +175,12 @@ impl Env {
     /// # Errors
     /// Every problem that was found. The values read are then stand-ins and must not be used.
     pub fn finish(&self) -> Result<(), Problems> {
-        if self.problems.is_empty() {
+        let mut problems = self.problems.clone();
+        problems.extend(self.unknown_in_json());
+        if problems.is_empty() {
             Ok(())
         } else {
-            Err(Problems(self.problems.clone()))
+            Err(Problems(problems))
         }
     }
 

@@ -18,10 +18,10 @@ use serde_json::Value;
 ///
 /// `?` in a handler turns an `ApiError` into a response; give inner error types a
 /// `From<Inner> for ApiError`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     status: StatusCode,
     code: String,
@@ -143,6 +143,12 @@ impl ApiError {
     #[must_use]
     pub fn code(&self) -> &str {
         &self.0.code
+    }
+
+    /// What to do about it, if that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// The message for people.

@@ -5,6 +5,7 @@
 //! differ. Forms that one of the two lacks are avoided: `MERGE … INSERT ROW`, `@@row_count`, `ASSERT`,
 //! exception blocks, more than one `ALTER` in a statement.
 
+mod changes;
 mod commit;
 mod cursor;
 mod encode;
@@ -23,6 +24,7 @@ use google_cloud_bigquery::client::{BigQuery, Write};
 pub use google_cloud_bigquery::query::Row as ResultRow;
 use google_cloud_bigquery_v2::client::TableService;
 
+pub use changes::{Change, Position};
 pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key};
 pub use cursor::Cursor;
 pub use error::Error;

@@ -67,6 +67,9 @@ pub struct DbtTrigger {
     pub timeout: Duration,
 }
 
+/// Largest request in bytes.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
 /// Streams that everything else refers to.
 const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
 
@@ -76,7 +79,9 @@ const LEAST_OVERLAP: Duration = Duration::from_secs(120);
 impl Config {
     /// Declares and reads all variables.
     pub fn read(env: &mut Env) -> Self {
-        let function = FunctionSettings::read(env);
+        let mut function = FunctionSettings::read(env);
+        // A webhook brings the whole description of what changed, which may be a megabyte and more.
+        function.body_limit = BODY_LIMIT;
         let warehouse = WarehouseSettings::read(env);
         let auth_token = env
             .secret(

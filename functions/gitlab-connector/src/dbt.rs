@@ -33,25 +33,18 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdow
         Ok(client) => client,
         Err(error) => return failed(error.to_string()),
     };
-    let id_tokens = match trigger.audience.as_deref().map(IdTokens::new).transpose() {
-        Ok(id_tokens) => id_tokens,
-        Err(problem) => return failed(problem),
-    };
     let mut attempt = 1;
     let mut renewed = false;
     loop {
-        let mut request = client
+        let request = client
             .post(trigger.url.clone())
             .bearer_auth(trigger.token.expose())
             .header("traceparent", trace.traceparent())
             .json(order);
-        if let Some(id_tokens) = &id_tokens {
-            // Cloud Run checks this one; `Authorization` is for dbt-trigger itself.
-            match id_tokens.get().await {
-                Ok(token) => request = request.header(SERVERLESS_AUTHORIZATION, format!("Bearer {}", token.expose())),
-                Err(problem) => return failed(problem),
-            }
-        }
+        let request = match admitted(trigger, request).await {
+            Ok(request) => request,
+            Err(problem) => return failed(problem),
+        };
         let problem = match request.send().await {
             Ok(response) => {
                 let status = response.status();
@@ -88,4 +81,19 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdow
         }
         attempt += 1;
     }
+}
+
+/// Adds what a private Cloud Run service wants to see; `Authorization` is for dbt-trigger itself.
+///
+/// # Errors
+/// Why there is no ID token.
+pub async fn admitted(
+    trigger: &DbtTrigger,
+    request: reqwest::RequestBuilder,
+) -> Result<reqwest::RequestBuilder, String> {
+    let Some(audience) = trigger.audience.as_deref() else {
+        return Ok(request);
+    };
+    let token = IdTokens::new(audience)?.get().await?;
+    Ok(request.header(SERVERLESS_AUTHORIZATION, format!("Bearer {}", token.expose())))
 }

@@ -2,17 +2,26 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::response::Response;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use mergemind_shared::ApiError;
+use mergemind_shared::config::Env;
 use mergemind_shared::function::{RequestBytes, Shutdown, TraceContext};
 use serde_json::{Map, Value, json};
 
+use crate::config::Config;
 use crate::sync::{Request, Syncer};
+use crate::webhook::Webhooks;
 
 /// All routes.
 pub fn routes(syncer: Syncer) -> Router {
-    Router::new().route("/", get(describe).post(sync)).with_state(syncer)
+    let webhooks = Webhooks::new(syncer.clone());
+    Router::new()
+        .route("/", get(describe).post(sync))
+        .route("/fivetran", post(fivetran))
+        .with_state(syncer)
+        .merge(Router::new().route("/webhook", post(webhook)).with_state(webhooks))
 }
 
 /// `GET /`: what this is. It runs nothing.
@@ -20,7 +29,12 @@ async fn describe() -> Json<Value> {
     Json(json!({
         "service": "gitlab-connector",
         "version": env!("CARGO_PKG_VERSION"),
-        "routes": {"POST /": "sync GitLab into BigQuery, then have dbt run", "GET /healthz": "whether this process answers"},
+        "routes": {
+            "POST /": "sync GitLab into BigQuery, then have dbt run",
+            "POST /fivetran": "answer Fivetran with the rows that moved",
+            "POST /webhook": "take a webhook of GitLab, and write what it names",
+            "GET /healthz": "whether this process answers",
+        },
     }))
 }
 
@@ -37,7 +51,63 @@ async fn sync(
     }
     let mut body = object(&body)?;
     let request = Request::take(&mut body)?;
+    // Cloud Scheduler and other callers may say who they are.
+    body.remove("source");
+    if body.is_empty() {
+        return syncer.sync(&request, shutdown, trace).await.map(Json);
+    }
+    let syncer = configured(&body).await?;
     syncer.sync(&request, shutdown, trace).await.map(Json)
+}
+
+/// `POST /webhook`: one delivery of GitLab.
+async fn webhook(
+    State(webhooks): State<Webhooks>,
+    Extension(shutdown): Extension<Shutdown>,
+    headers: HeaderMap,
+    RequestBytes(body): RequestBytes,
+) -> Result<Response, ApiError> {
+    webhooks.take(&headers, &body, shutdown).await
+}
+
+/// `POST /fivetran`: one call of Fivetran's function connector, or of our connector for its SDK.
+async fn fivetran(
+    State(syncer): State<Syncer>,
+    Extension(shutdown): Extension<Shutdown>,
+    headers: HeaderMap,
+    RequestBytes(body): RequestBytes,
+) -> Result<Json<Value>, ApiError> {
+    crate::fivetran::answer(&syncer, &headers, &body, shutdown)
+        .await
+        .map(Json)
+}
+
+/// A syncer with the settings of a request's body on top of this process's.
+async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
+    let mut env = Env::from_process();
+    env.add_file();
+    env.add_json(body, "the request's body", true);
+    if body.contains_key("gitlab_base_url") && !body.contains_key("gitlab_token") {
+        env.problem(
+            "GITLAB_BASE_URL",
+            "in the request's body needs a gitlab_token beside it: ours is not sent elsewhere",
+        );
+    }
+    if body.contains_key("dbt_trigger_url") && !body.contains_key("dbt_trigger_auth_token") {
+        env.problem(
+            "DBT_TRIGGER_URL",
+            "in the request's body needs a dbt_trigger_auth_token beside it: ours is not sent elsewhere",
+        );
+    }
+    let config = Config::read(&mut env);
+    let refused = |problems: String| {
+        ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
+    };
+    env.finish().map_err(|problems| refused(problems.to_string()))?;
+    env.resolve_secrets()
+        .await
+        .map_err(|problems| refused(problems.to_string()))?;
+    Syncer::new(config).await.map_err(refused)
 }
 
 /// A body that is empty or a JSON object.

@@ -1,17 +1,21 @@
 //! `gitlab-connector`: syncs a GitLab into raw BigQuery tables, incrementally, and then has dbt run.
 //!
-//! Settings come from environment variables; `gitlab-connector --help` lists them.
+//! Settings come from environment variables; `gitlab-connector --help` lists them, and
+//! `gitlab-connector --check` tries all that a sync needs.
 
+mod check;
 mod config;
 mod dbt;
+mod fivetran;
 mod gitlab;
 mod http;
 mod streams;
 mod sync;
+mod webhook;
 
 use std::process::ExitCode;
 
-use mergemind_shared::config::{Program, load};
+use mergemind_shared::config::{Program, load_or};
 use mergemind_shared::{function, telemetry};
 
 use config::Config;
@@ -25,8 +29,8 @@ const PROGRAM: Program = Program {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = match load(PROGRAM, Config::read).await {
-        Ok(config) => config,
+    let (config, check) = match load_or(PROGRAM, Some("--check"), Config::read).await {
+        Ok(loaded) => loaded,
         Err(code) => return code,
     };
     telemetry::init(PROGRAM.name);
@@ -38,6 +42,9 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if check {
+        return check::run(&syncer).await;
+    }
     match function::run_with(PROGRAM.name, function, http::routes(syncer)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -26,16 +26,30 @@ const USAGE: u8 = 2;
 /// # Errors
 /// The status to end the process with: 0 after an answer, 2 after a problem.
 pub async fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Result<T, ExitCode> {
+    Ok(load_or(program, None, read).await?.0)
+}
+
+/// Like [`load`], for a function that knows one more argument. Tells whether it was given.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_or<T>(
+    program: Program,
+    extra: Option<&str>,
+    read: impl FnOnce(&mut Env) -> T,
+) -> Result<(T, bool), ExitCode> {
     let Program { name, version, about } = program;
     let mut env = Env::from_process();
+    env.add_file();
     let config = read(&mut env);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {}
         ["--help" | "-h"] => {
             println!(
-                "{name} {version}\n{about}\n\nUsage: {name} [--help | --version | --print-config]\n\n\
+                "{name} {version}\n{about}\n\nUsage: {name} [--help | --version | --print-config{}]\n\n\
                  Settings come from environment variables:\n\n{}",
+                extra.map_or_else(String::new, |extra| format!(" | {extra}")),
                 env.help_table()
             );
             return Err(ExitCode::SUCCESS);
@@ -45,6 +59,7 @@ pub async fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Resu
             return Err(ExitCode::SUCCESS);
         }
         ["--print-config" | "config"] => print!("{}", env.value_table()),
+        [argument] if extra == Some(argument) => {}
         _ => {
             eprintln!("{name}: takes no such arguments; try {name} --help");
             return Err(ExitCode::from(USAGE));
@@ -57,11 +72,12 @@ pub async fn load<T>(program: Program, read: impl FnOnce(&mut Env) -> T) -> Resu
         eprintln!("{name}: {problems}\n{name} --help lists every variable.");
         return Err(ExitCode::from(USAGE));
     }
-    if !arguments.is_empty() {
+    let given = arguments.first().map(String::as_str);
+    if given.is_some() && given != extra {
         return Err(ExitCode::SUCCESS);
     }
     match env.resolve_secrets().await {
-        Ok(()) => Ok(config),
+        Ok(()) => Ok((config, given.is_some())),
         Err(problems) => {
             eprintln!("{name}: {problems}");
             Err(ExitCode::from(USAGE))

@@ -5,7 +5,9 @@ mod client;
 mod error;
 mod limiter;
 mod probe;
+mod token;
 
 pub use client::Client;
 pub use error::Error;
 pub use probe::{Changed, Instance, probe};
+pub use token::TokenFacts;

@@ -1,6 +1,8 @@
 //! The streams: one file each, which states the raw table, where its rows come from, and how an answer
 //! of GitLab becomes a row. All of it stands in one list, so that a column can't lack a part.
 
+#[cfg(test)]
+mod docs;
 mod node;
 pub mod rejected;
 mod stream;

@@ -35,12 +35,26 @@ pub(super) async fn sync(
     shutdown: Shutdown,
     trace: TraceContext,
 ) -> Result<Value, ApiError> {
+    let (summary, answer) = sync_only(inner, request, shutdown.clone()).await?;
+    run_dbt(inner, &summary, answer, &trace, &shutdown).await
+}
+
+/// A sync without dbt: what it did, also as JSON.
+pub(super) async fn sync_only(
+    inner: &Inner,
+    request: &Request,
+    shutdown: Shutdown,
+) -> Result<(Summary, Value), ApiError> {
+    request.check(inner)?;
     let summary = under_lease(inner, async |lease| {
         run(inner, request, lease, shutdown.clone())
             .await
             .map_err(ApiError::from)
     })
     .await?;
+    if let Some(warning) = &summary.token_ends {
+        tracing::warn!("{warning}");
+    }
     for problem in &summary.warnings {
         tracing::error!(problem = %json!(problem), "something could not be synced");
     }
@@ -56,7 +70,7 @@ pub(super) async fn sync(
         "sync {}",
         answer["status"].as_str().unwrap_or_default()
     );
-    run_dbt(inner, &summary, answer, &trace, &shutdown).await
+    Ok((summary, answer))
 }
 
 /// Has dbt run if rows moved, now or in a sync after which it had not run, and adds its answer.
@@ -64,7 +78,7 @@ pub(super) async fn sync(
 /// # Errors
 /// 502 `dbt_failed` if dbt failed or could not be called; the details hold the whole answer, since the
 /// sync itself is committed. The next sync then calls dbt again.
-async fn run_dbt(
+pub(super) async fn run_dbt(
     inner: &Inner,
     summary: &Summary,
     mut answer: Value,
@@ -134,11 +148,7 @@ pub(super) async fn under_lease<T>(
         return Err(held(inner.running_for(), None));
     };
     inner.began();
-    inner
-        .tables_ready
-        .get_or_try_init(|| ensure_tables(inner))
-        .await
-        .map_err(ApiError::from)?;
+    prepare_tables(inner).await?;
     let ttl = inner.config.lease;
     let acquired = inner.warehouse.acquire(LEASE, ttl).await.map_err(Error::from)?;
     let lease = match acquired {
@@ -193,6 +203,8 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     let lists = lists_to_probe(&scopes, &cursors);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     warn_of_missing_fields(inner, &instance);
+    let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
+    let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
     let mut context = Context::new(
         &options,
         &inner.client,
@@ -229,6 +241,8 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         requests: inner.client.take_sent(),
         cursors: outcome.steps,
         warnings,
+        token_ends,
+        absent: std::mem::take(&mut *lock(&context.absent)),
     })
 }
 
@@ -414,6 +428,12 @@ fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
             "this GitLab lacks fields; their columns are NULL"
         );
     }
+}
+
+/// Makes the raw tables, once in a process.
+pub(super) async fn prepare_tables(inner: &Inner) -> Result<(), Error> {
+    inner.tables_ready.get_or_try_init(|| ensure_tables(inner)).await?;
+    Ok(())
 }
 
 async fn ensure_tables(inner: &Inner) -> Result<(), Error> {

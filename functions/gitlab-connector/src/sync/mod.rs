@@ -10,6 +10,7 @@ mod dimensions;
 pub mod discovery;
 mod engine;
 mod error;
+mod follow;
 mod hidden;
 #[cfg(test)]
 mod histories;
@@ -34,13 +35,13 @@ use std::time::{Duration, Instant};
 use mergemind_shared::ApiError;
 use mergemind_shared::auth::Tokens;
 use mergemind_shared::function::{Shutdown, TraceContext};
-use mergemind_shared::warehouse::Warehouse;
+use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::config::Config;
 use crate::gitlab;
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 
 pub use error::Error;
 pub use options::Options;
@@ -87,6 +88,8 @@ struct Inner {
     running: Mutex<()>,
     /// When the last one began.
     began: std::sync::Mutex<Instant>,
+    /// What was last known of this GitLab, and when.
+    instance: std::sync::Mutex<Option<(Instant, gitlab::Instance)>>,
     /// Raw tables are looked after once in a process.
     tables_ready: OnceCell<()>,
 }
@@ -119,6 +122,7 @@ impl Syncer {
             streams: Streams::new(),
             running: Mutex::default(),
             began: std::sync::Mutex::new(Instant::now()),
+            instance: std::sync::Mutex::default(),
             tables_ready: OnceCell::new(),
         })))
     }
@@ -131,6 +135,99 @@ impl Syncer {
     /// What it was told.
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Whether a project with this full path is synced.
+    pub fn covers(&self, path: &str) -> bool {
+        let path = path.to_lowercase();
+        let config = &self.0.config;
+        config.discovery.is_some()
+            || config.scopes.iter().any(|scope| match scope {
+                Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+                Scope::Project(project) => path == project.to_lowercase(),
+            })
+    }
+
+    /// Syncs what is asked for; dbt stays owed.
+    ///
+    /// # Errors
+    /// As [`Syncer::sync`].
+    pub async fn sync_only(&self, request: &Request, shutdown: Shutdown) -> Result<Value, ApiError> {
+        Ok(engine::sync_only(&self.0, request, shutdown).await?.1)
+    }
+
+    /// The raw tables of the streams that are synced.
+    pub fn tables(&self) -> Vec<Table> {
+        let on = |stream: &&Stream| self.0.config.options.on(stream.name());
+        self.0
+            .streams
+            .all()
+            .filter(on)
+            .map(|stream| stream.table.clone())
+            .collect()
+    }
+
+    /// Rows of a raw table that changed after `from`.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn changes(&self, table: &Table, from: &Position, most: usize) -> Result<Vec<Change>, ApiError> {
+        Ok(self.0.warehouse.changes(table, from, most).await.map_err(Error::from)?)
+    }
+
+    /// What GitLab says of itself.
+    ///
+    /// # Errors
+    /// If it refuses the token, or can't be asked.
+    pub async fn probe(&self) -> Result<gitlab::Instance, ApiError> {
+        Ok(gitlab::probe(&self.0.client, &self.0.streams.types(), &[]).await?)
+    }
+
+    /// What GitLab says of the token.
+    ///
+    /// # Errors
+    /// If it refuses the token, or can't be asked.
+    pub async fn token_facts(&self) -> Result<Option<gitlab::TokenFacts>, ApiError> {
+        Ok(gitlab::TokenFacts::ask(&self.0.client).await?)
+    }
+
+    /// Whether a scope can be read.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn look_at(&self, scope: &Scope) -> Result<(), ApiError> {
+        let root = match scope {
+            Scope::Group(_) => "group",
+            Scope::Project(_) => "project",
+        };
+        let query = format!("query Look($path: ID!) {{ scope: {root}(fullPath: $path) {{ id }} }}");
+        let variables = serde_json::json!({"path": scope.path()});
+        let reply = self.0.client.ask("probe", &query, variables).await?;
+        if reply.data["scope"].is_null() {
+            return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
+        }
+        Ok(())
+    }
+
+    /// Whether the raw tables can be made, read and written.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn try_warehouse(&self) -> Result<(), ApiError> {
+        engine::prepare_tables(&self.0).await?;
+        self.0.warehouse.cursors().await.map_err(Error::from)?;
+        // Writes one row: the lease.
+        engine::under_lease(&self.0, async |_| Ok(())).await
+    }
+
+    /// Whether GitLab and the warehouse answer.
+    ///
+    /// # Errors
+    /// Why one of them does not.
+    pub async fn ping(&self) -> Result<(), ApiError> {
+        gitlab::probe(&self.0.client, &[], &[]).await?;
+        engine::prepare_tables(&self.0).await?;
+        Ok(())
     }
 
     /// Syncs what is asked for and then has dbt run.

@@ -1,5 +1,7 @@
 //! What a caller asks of one sync.
 
+use std::time::Duration;
+
 use mergemind_shared::ApiError;
 use serde_json::{Map, Value as Json};
 
@@ -18,6 +20,8 @@ pub struct Request {
     pub streams: Vec<String>,
     /// Only these scopes, by full path.
     pub scopes: Vec<String>,
+    /// Stop at the next checkpoint after this time, if that comes before the deadline.
+    pub at_most: Option<Duration>,
 }
 
 impl Request {
@@ -31,6 +35,7 @@ impl Request {
             reconcile: flag(body, "reconcile")?,
             streams: texts(body, "streams")?,
             scopes: texts(body, "scopes")?,
+            at_most: None,
         };
         let streams = Streams::new();
         if let Some(name) = request.streams.iter().find(|name| streams.find(name).is_none()) {
@@ -81,6 +86,7 @@ impl Request {
     /// What the sync is to do.
     pub(super) fn options(&self, inner: &Inner) -> Options {
         let mut options = inner.config.options.clone();
+        options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
         if !self.streams.is_empty() {
             // Users come with whatever refers to them.
             options

@@ -100,6 +100,10 @@ pub struct Summary {
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
     pub warnings: Vec<Problem>,
+    /// A warning if the token ends soon.
+    pub token_ends: Option<String>,
+    /// Lists that are not offered, by stream.
+    pub absent: BTreeMap<&'static str, u64>,
 }
 
 impl Summary {
@@ -112,11 +116,6 @@ impl Summary {
     /// Rows of all tables that were inserted, changed, or marked as deleted.
     pub fn written(&self) -> u64 {
         self.tally.written()
-    }
-
-    /// Rows of a table that were read and written.
-    pub fn rows(&self, table: &str) -> (u64, u64) {
-        self.tally.of(table)
     }
 
     /// How many seconds the merge requests were behind GitLab when the sync ended, in the scope that is farthest
@@ -160,6 +159,8 @@ impl Summary {
             "streams": per_stream,
             "rejected": self.tally.of("_rejected").0,
             "warnings": self.warnings,
+            "token_warning": self.token_ends,
+            "absent_lists": self.absent,
         })
     }
 }

@@ -1,0 +1,168 @@
+//! Reads what webhooks name, writes it, and has dbt run.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use mergemind_shared::ApiError;
+use mergemind_shared::function::{Shutdown, TraceContext};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::by_iids::{self, Wanted};
+use super::context::{Context, lock};
+use super::lists::{ISSUES, MERGE_REQUESTS, nodes_of, selection, take};
+use super::rows::Rows;
+use super::summary::Summary;
+use super::{Error, Syncer, engine, users};
+use crate::gitlab;
+use crate::webhook::Hint;
+
+/// How long what is known of a GitLab's schema is used again.
+const INSTANCE_LASTS: Duration = Duration::from_secs(600);
+/// How long to wait for a sync that is running, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+const LOOK: Duration = Duration::from_secs(2);
+
+impl Syncer {
+    /// Reads what these webhooks name and writes it; dbt runs afterwards, without anybody waiting for it.
+    ///
+    /// # Errors
+    /// What stopped it; the next sync makes up for it.
+    pub async fn follow(&self, hints: &[Hint], shutdown: Shutdown) -> Result<Value, ApiError> {
+        let inner = &self.0;
+        let begun = Instant::now();
+        let summary = loop {
+            let followed = engine::under_lease(inner, async |lease| {
+                let mut context = Context::new(
+                    &inner.config.options,
+                    &inner.client,
+                    &inner.streams,
+                    &inner.warehouse,
+                    self.instance().await?,
+                    shutdown.clone(),
+                );
+                context.lease = Some(lease);
+                follow(&context, hints).await?;
+                Ok(summary(inner, context, begun))
+            })
+            .await;
+            match followed {
+                // A sync is running; it may have passed by already what changed.
+                Err(error) if error.code() == "sync_running" && begun.elapsed() < PATIENCE && !shutdown.requested() => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                other => break other?,
+            }
+        };
+        let answer = summary.to_json(&inner.streams);
+        tracing::info!(
+            sync_id = summary.sync_id,
+            hints = hints.len(),
+            rows_written = summary.written(),
+            elapsed_s = answer["elapsed_s"].as_f64(),
+            "followed webhooks"
+        );
+        let syncer = self.clone();
+        let short = json!({"status": "success", "sync_id": summary.sync_id, "rows_written": summary.written()});
+        tokio::spawn(async move {
+            let trace = TraceContext::new_trace();
+            if let Err(error) = engine::run_dbt(&syncer.0, &summary, answer, &trace, &shutdown).await {
+                tracing::error!("{error}");
+            }
+        });
+        Ok(short)
+    }
+
+    /// What this GitLab is; asked anew now and then.
+    async fn instance(&self) -> Result<gitlab::Instance, Error> {
+        let known = lock(&self.0.instance).clone();
+        if let Some((_, instance)) = known.filter(|(at, _)| at.elapsed() < INSTANCE_LASTS) {
+            return Ok(instance);
+        }
+        let instance = gitlab::probe(&self.0.client, &self.0.streams.types(), &[]).await?;
+        *lock(&self.0.instance) = Some((Instant::now(), instance.clone()));
+        Ok(instance)
+    }
+}
+
+async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), Error> {
+    let mut rows = Rows::default();
+    let (mut merge_requests, mut issues) = (Wanted::new(), Wanted::new());
+    let (mut commits, mut branches) = (BTreeSet::new(), BTreeSet::new());
+    for hint in hints {
+        let path = || hint.project.clone();
+        if !hint.merge_requests.is_empty() {
+            merge_requests.entry(path()).or_default().extend(&hint.merge_requests);
+        }
+        if !hint.issues.is_empty() && context.on("issues") {
+            issues.entry(path()).or_default().extend(&hint.issues);
+        }
+        commits.extend(hint.pipelines_of.iter().map(|sha| (path(), sha.clone())));
+        branches.extend(hint.branch.iter().map(|branch| (path(), branch.clone())));
+    }
+    for (path, sha) in &commits {
+        add_pipelines(context, path, sha, &mut rows).await?;
+    }
+    for (path, branch) in &branches {
+        add_of_branch(context, path, branch, &mut rows).await?;
+    }
+    by_iids::add(context, &MERGE_REQUESTS, &merge_requests, &mut rows).await?;
+    by_iids::add(context, &ISSUES, &issues, &mut rows).await?;
+    users::add(context, &mut rows).await?;
+    context.commit(rows, None).await
+}
+
+/// The pipelines of a commit, and the merge requests that they belong to.
+async fn add_pipelines<'a>(context: &Context<'a>, path: &str, sha: &str, rows: &mut Rows<'a>) -> Result<(), Error> {
+    if !context.on("pipelines") {
+        return Ok(());
+    }
+    let stream = context.streams.named("pipelines");
+    let query = format!(
+        "query PipelinesOf($path: ID!, $sha: String!) {{ project(fullPath: $path) {{ id pipelines(sha: $sha, first: 100) {{ nodes {{ {} }} }} }} }}",
+        context.selection(stream)
+    );
+    let variables = json!({"path": path, "sha": sha});
+    let mut reply = context.client.ask("pipelines", &query, variables).await?;
+    let mut project = reply.data["project"].take();
+    let mut pipelines = nodes_of(&mut project["pipelines"]);
+    for pipeline in &mut pipelines {
+        pipeline["_parent"] = json!({"id": project["id"]});
+        pipeline["_path"] = json!(path);
+        rows.map(stream, pipeline);
+    }
+    by_iids::add_of_pipelines(context, &pipelines, rows).await
+}
+
+/// The open merge requests of a branch that was pushed to.
+async fn add_of_branch<'a>(context: &Context<'a>, path: &str, branch: &str, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let query = format!(
+        "query OfBranch($path: ID!, $branches: [String!]) {{ project(fullPath: $path) {{ mergeRequests(sourceBranches: $branches, state: opened, first: 20) {{ nodes {{ {} }} }} }} }}",
+        selection(context, &MERGE_REQUESTS)
+    );
+    let variables = json!({"path": path, "branches": [branch]});
+    let mut reply = context.client.ask("merge_requests", &query, variables).await?;
+    let nodes = nodes_of(&mut reply.data["project"]["mergeRequests"]);
+    take(context, &MERGE_REQUESTS, nodes, rows).await
+}
+
+fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant) -> Summary {
+    let owed = context.owed();
+    let tally = std::mem::take(&mut *lock(&context.tally));
+    Summary {
+        sync_id: context.sync_id.clone(),
+        started_at: OffsetDateTime::now_utc() - begun.elapsed(),
+        elapsed_s: begun.elapsed().as_secs_f64(),
+        base_url: inner.config.gitlab_url.origin().ascii_serialization(),
+        instance: context.instance,
+        complete: true,
+        owed: (tally.written() > 0).then_some(owed),
+        project_count: 0,
+        tally,
+        requests: inner.client.take_sent(),
+        cursors: std::collections::BTreeMap::new(),
+        warnings: Vec::new(),
+        token_ends: None,
+        absent: std::collections::BTreeMap::new(),
+    }
+}

@@ -1,0 +1,146 @@
+//! Whether a delivery comes from GitLab: by its plain token, or by its signature.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use mergemind_shared::{ApiError, Secret};
+use sha2::Sha256;
+
+use crate::config::WebhookSecrets;
+
+/// How far a signed delivery's time may be from ours, in seconds: the Standard Webhooks' own tolerance.
+const TOLERANCE: u64 = 5 * 60;
+
+/// Checks a delivery. A signed one is judged by its signature alone.
+///
+/// # Errors
+/// 401; its message tells what is missing, never which part was right.
+pub fn check(secrets: &WebhookSecrets, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+    if secrets.token.is_none() && secrets.signing.is_none() {
+        return Err(refused("webhooks are not taken here").with_hint(
+            "set GITLAB_WEBHOOK_TOKEN or GITLAB_WEBHOOK_SIGNING_TOKEN to what the webhook in GitLab was given",
+        ));
+    }
+    if let Some(signatures) = text(headers, "webhook-signature") {
+        let Some(signing) = &secrets.signing else {
+            return Err(refused("the webhook is signed")
+                .with_hint("set GITLAB_WEBHOOK_SIGNING_TOKEN to the signing token that GitLab shows for the webhook"));
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        return check_signature(signing, signatures, headers, body, now);
+    }
+    let shown = headers.get("x-gitlab-token").map(|token| token.as_bytes());
+    match (&secrets.token, shown) {
+        (Some(token), Some(shown)) if token.matches(shown) => Ok(()),
+        _ => Err(refused("the webhook does not show the secret token")
+            .with_hint("give the webhook in GitLab the same secret token as GITLAB_WEBHOOK_TOKEN")),
+    }
+}
+
+/// Standard Webhooks: HMAC-SHA256 over id, time and body, with dots between.
+fn check_signature(
+    signing: &Secret,
+    signatures: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: u64,
+) -> Result<(), ApiError> {
+    let (Some(id), Some(at)) = (text(headers, "webhook-id"), text(headers, "webhook-timestamp")) else {
+        return Err(refused("the webhook's signature lacks an id or a time"));
+    };
+    let fresh = at.parse::<u64>().is_ok_and(|at| at.abs_diff(now) <= TOLERANCE);
+    if !fresh {
+        return Err(refused("the webhook's signature is too old"));
+    }
+    let secret = signing.expose();
+    let key = secret.strip_prefix("whsec_").unwrap_or(&secret);
+    let key = STANDARD
+        .decode(key)
+        .map_err(|_| refused("GITLAB_WEBHOOK_SIGNING_TOKEN is not a signing token"))?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| refused("the signing token is empty"))?;
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(body);
+    let signed = signatures
+        .split(' ')
+        .filter_map(|signature| signature.strip_prefix("v1,"));
+    let mut right = false;
+    for signature in signed.filter_map(|signature| STANDARD.decode(signature).ok()) {
+        // Compares in constant time.
+        right |= mac.clone().verify_slice(&signature).is_ok();
+    }
+    if right {
+        Ok(())
+    } else {
+        Err(refused("the webhook's signature is wrong"))
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn refused(message: &str) -> ApiError {
+    ApiError::unauthorized(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The key is 32 bytes of zeros.
+    const SIGNING: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).parse().expect("a name"), value.parse().expect("a value")))
+            .collect()
+    }
+
+    fn signature(id: &str, at: u64, body: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[0; 32]).expect("a key");
+        mac.update(format!("{id}.{at}.").as_bytes());
+        mac.update(body);
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    }
+
+    #[test]
+    fn a_plain_token_must_match() {
+        let secrets = WebhookSecrets {
+            token: Some(Secret::new("hook-41d9")),
+            signing: None,
+        };
+        assert!(check(&secrets, &headers(&[("x-gitlab-token", "hook-41d9")]), b"").is_ok());
+        assert!(check(&secrets, &headers(&[("x-gitlab-token", "hook-41d8")]), b"").is_err());
+        assert!(check(&secrets, &headers(&[]), b"").is_err());
+        assert!(check(&WebhookSecrets::default(), &headers(&[("x-gitlab-token", "")]), b"").is_err());
+    }
+
+    #[test]
+    fn a_signature_counts_alone_and_covers_id_time_and_body() {
+        let signing = Secret::new(SIGNING);
+        let (id, at, body) = ("msg-1", 1_000_000, &b"{}"[..]);
+        let good = signature(id, at, body);
+        let try_it = |signatures: &str, id: &str, at: u64, body: &[u8], now: u64| {
+            let headers = headers(&[("webhook-id", id), ("webhook-timestamp", &at.to_string())]);
+            check_signature(&signing, signatures, &headers, body, now).is_ok()
+        };
+        assert!(try_it(&good, id, at, body, at + 10));
+        assert!(try_it(&format!("v1,AAAA {good}"), id, at, body, at));
+        assert!(!try_it(&good, "msg-2", at, body, at));
+        assert!(!try_it(&good, id, at + 1, body, at));
+        assert!(!try_it(&good, id, at, b"{ }", at));
+        assert!(!try_it(&good, id, at, body, at + TOLERANCE + 1));
+        let secrets = WebhookSecrets {
+            token: Some(Secret::new("hook-41d9")),
+            signing: None,
+        };
+        let signed = headers(&[("x-gitlab-token", "hook-41d9"), ("webhook-signature", &good)]);
+        assert!(check(&secrets, &signed, body).is_err(), "never falls back to the token");
+    }
+}

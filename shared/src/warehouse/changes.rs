@@ -1,0 +1,99 @@
+//! Reading raw tables in the order in which they changed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::schema::{Kind, Table};
+use super::sql::literal;
+use super::{Error, ResultRow, Warehouse};
+
+/// A place in a table's changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// `_synced_at` of the last row that was read, in microseconds since 1970.
+    pub at: i64,
+    /// Its key.
+    pub key: String,
+}
+
+/// A row that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its values, by column: times in RFC 3339, dates as `2026-01-31`.
+    pub row: Json,
+    /// Whether GitLab no longer has it.
+    pub deleted: bool,
+    /// The place behind it.
+    pub position: Position,
+}
+
+impl Warehouse {
+    /// The next rows that changed after `from`, oldest change first. A row that changes again comes again.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn changes(&self, table: &Table, from: &Position, most: usize) -> Result<Vec<Change>, Error> {
+        let rows = self
+            .query(statement(&self.name_of(table.name), table, from, most))
+            .await?;
+        rows.iter().map(|row| change(table, row)).collect()
+    }
+}
+
+pub(super) fn statement(name: &str, table: &Table, from: &Position, most: usize) -> String {
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| match column.kind {
+            Kind::Timestamp => format!("UNIX_MICROS({0}) AS {0}", column.name),
+            Kind::Date => format!("FORMAT_DATE('%Y-%m-%d', {0}) AS {0}", column.name),
+            _ => column.name.to_owned(),
+        })
+        .collect();
+    let parts: Vec<String> = table
+        .primary_key
+        .iter()
+        .map(|key| format!("CAST({key} AS STRING), '/'"))
+        .collect();
+    let key = format!("CONCAT({})", parts.join(", "));
+    format!(
+        "SELECT {}, _deleted, UNIX_MICROS(_synced_at) AS _at, {key} AS _key FROM {name} \
+         WHERE _synced_at > TIMESTAMP_MICROS({at}) OR (_synced_at = TIMESTAMP_MICROS({at}) AND {key} > {last}) \
+         ORDER BY _synced_at, _key LIMIT {most}",
+        columns.join(", "),
+        at = from.at,
+        last = literal(&from.key),
+    )
+}
+
+fn change(table: &Table, row: &ResultRow) -> Result<Change, Error> {
+    let mut values = Map::new();
+    for column in &table.columns {
+        let name = column.name;
+        let value = match column.kind {
+            Kind::Int64 => json!(row.get::<Option<i64>>(name)?),
+            Kind::Float64 => json!(row.get::<Option<f64>>(name)?),
+            Kind::Bool => json!(row.get::<Option<bool>>(name)?),
+            Kind::String | Kind::Date => json!(row.get::<Option<String>>(name)?),
+            Kind::Timestamp => json!(row.get::<Option<i64>>(name)?.and_then(rfc3339)),
+            Kind::Int64Array => json!(row.get::<Vec<i64>>(name)?),
+            Kind::StringArray => json!(row.get::<Vec<String>>(name)?),
+        };
+        values.insert(name.to_owned(), value);
+    }
+    Ok(Change {
+        row: Json::Object(values),
+        deleted: row.get("_deleted")?,
+        position: Position {
+            at: row.get("_at")?,
+            key: row.get("_key")?,
+        },
+    })
+}
+
+fn rfc3339(micros: i64) -> Option<String> {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
+    at.format(&Rfc3339).ok()
+}
