@@ -17,6 +17,7 @@ locals {
   counted_alerts = {
     sync_failures   = { title = "Syncs fail", more_than = 2, severity = "ERROR", runbook = "sync-lag" }
     gitlab_refusals = { title = "GitLab refuses the token", more_than = 0, severity = "CRITICAL", runbook = "gitlab-refuses" }
+    token_expiry    = { title = "GitLab's token expires soon", more_than = 0, severity = "WARNING", runbook = "token-rotation" }
     rejected_rows   = { title = "Rows were rejected", more_than = 0, severity = "WARNING", runbook = "sync-lag" }
     dbt_failures    = { title = "dbt does not build everything", more_than = 0, severity = "ERROR", runbook = "dbt-timeout" }
     test_failures   = { title = "dbt tests fail", more_than = 0, severity = "WARNING", runbook = "failing-tests" }

@@ -9,6 +9,7 @@ locals {
     { title = "Requests to GitLab of a sync (p95)", metric = "gitlab_requests", aligner = "ALIGN_PERCENTILE_95" },
     { title = "Rejected rows", metric = "rejected_rows", aligner = "ALIGN_SUM" },
     { title = "GitLab refuses the token", metric = "gitlab_refusals", aligner = "ALIGN_SUM" },
+    { title = "GitLab's token expires soon", metric = "token_expiry", aligner = "ALIGN_SUM" },
     { title = "dbt run duration (s, p95)", metric = "dbt_seconds", aligner = "ALIGN_PERCENTILE_95" },
     { title = "dbt runs that failed", metric = "dbt_failures", aligner = "ALIGN_SUM" },
     { title = "dbt runs with failing tests", metric = "test_failures", aligner = "ALIGN_SUM" },

@@ -9,6 +9,7 @@ locals {
     sync_ended   = "${local.services.connector} AND jsonPayload.message=~\"^sync (success|partial)$\""
     sync_failed  = "${local.services.connector} AND severity=\"ERROR\" AND jsonPayload.code:*"
     token_failed = "${local.services.connector} AND jsonPayload.code=\"gitlab_unauthorized\""
+    token_ends   = "${local.services.connector} AND jsonPayload.message=~\"^GITLAB_TOKEN expires on\""
     row_rejected = "${local.services.connector} AND jsonPayload.message=~\"^a row is kept in _rejected\""
     dbt_ended    = "${local.services.trigger} AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
     dbt_failed   = "${local.services.trigger} AND severity=\"ERROR\" AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
@@ -24,6 +25,7 @@ locals {
     rows_written    = { line = "sync_ended", field = "rows_written", unit = "1", text = "Rows a sync inserted or changed." }
     sync_failures   = { line = "sync_failed", field = null, unit = "1", text = "Calls of the connector that ended in an error." }
     gitlab_refusals = { line = "token_failed", field = null, unit = "1", text = "Calls that failed because GitLab refuses the token." }
+    token_expiry    = { line = "token_ends", field = null, unit = "1", text = "Syncs that met a GitLab token near its end." }
     rejected_rows   = { line = "row_rejected", field = null, unit = "1", text = "Rows kept in _rejected because they could not be mapped." }
     dbt_seconds     = { line = "dbt_ended", field = "elapsed_s", unit = "s", text = "How long a dbt run took." }
     dbt_failures    = { line = "dbt_failed", field = null, unit = "1", text = "dbt runs that did not build everything." }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +107,10 @@ class Pair:
         self.connector_url = address(self.connector)
         wait_until_healthy(f"http://127.0.0.1:{rest}")
         wait_until_healthy(f"http://127.0.0.1:{sim}")
+        # A token near its end, so that the metric of that has something to count.
+        soon = datetime.now(timezone.utc) + timedelta(days=5)
+        faults = json.dumps({"token": {"expires_at": soon.strftime("%Y-%m-%dT00:00:00Z")}}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{sim}/_sim/faults", data=faults, method="POST")).close()
 
     def keep(self, process):
         self.started.append(process)
