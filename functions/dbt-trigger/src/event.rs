@@ -5,8 +5,8 @@
 
 mod seen;
 
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -69,10 +69,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Result<Option<Pushed>, String> 
         let data = serde_json::from_slice(body).unwrap_or_default();
         return cloud_event(id, source, data).map(Some);
     }
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .map(|value| value.as_bytes())
-        .unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if kind.starts_with(b"application/cloudevents+json") {
         let event: Structured = serde_json::from_slice(body).map_err(|e| format!("it is no CloudEvent: {e}"))?;
         let data = match &event.data_base64 {
@@ -138,7 +135,7 @@ fn order(data: Value) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderName;
     use proptest::prelude::*;
     use serde_json::json;
 

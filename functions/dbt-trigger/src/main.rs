@@ -12,6 +12,7 @@ mod http;
 mod keeper;
 mod lease;
 mod order;
+mod orphans;
 mod packages;
 mod page;
 mod project;

@@ -19,6 +19,7 @@ use crate::history::History;
 use crate::keeper::Keeper;
 use crate::lease::{Lease, Leases};
 use crate::order::Action;
+use crate::orphans::Orphans;
 use crate::project::{self, Project, Watched};
 use crate::report::{Built, Results, Run, Verdict};
 use crate::runner::{Ended, How, Invocation, Limits, project_args};
@@ -47,6 +48,7 @@ impl Executor {
 
     async fn serve(mut self, queue: Queue) {
         let mut scope = Scope::new(self.config.follow_changes);
+        let mut orphans = Orphans::default();
         if let Some(project) = &mut self.project {
             project.runner.warm(&self.stop).await;
         }
@@ -58,6 +60,7 @@ impl Executor {
                 entry = queue.next() => {
                     let span = entry.span.clone();
                     self.serve_one(&entry, &mut scope).instrument(span).await;
+                    orphans.take_in();
                 }
                 () = cooled(&mut self.project) => {
                     if let Some(project) = &mut self.project {
@@ -115,7 +118,7 @@ impl Executor {
         let cancelled = async {
             entry.cancel.cancelled().await;
             given_up.cancel();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         // Targets build different datasets, so they don't disturb each other.
         let target = entry.selection.target.as_ref().or(self.config.target.as_ref());
