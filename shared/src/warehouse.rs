@@ -30,7 +30,7 @@ pub use cursor::Cursor;
 pub use error::Error;
 pub use lease::{Acquired, Lease};
 pub use schema::{Column, Kind, Table};
-pub use settings::Settings;
+pub use settings::{Emulator, Settings};
 pub use sweep::{Sweep, Within};
 pub use value::{Row, Value, row_hash};
 

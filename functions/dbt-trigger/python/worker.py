@@ -2,7 +2,8 @@
 
 Nearly all of a small dbt run's time goes into importing Python modules and parsing the project.
 This process does both ahead of time. A run forks it: the child has everything in memory, runs dbt
-in the ordinary way and exits, so it can be killed without losing the warm parent.
+in the ordinary way and exits, so it can be killed without losing the warm parent. A run that can't use
+the parsed project becomes an ordinary command line.
 
 Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "open", "parse_args": [...], "watch": [directory or file, ...]}    once, first
@@ -205,6 +206,10 @@ def run_child(args, manifest, parent, events):
         os.close(events)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
+        if manifest is None:
+            # It may parse, and dbt's static parser would wait for a pool of threads that a fork leaves behind.
+            # With `-m` the current directory would be on the path.
+            os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *args], {**os.environ, "PYTHONSAFEPATH": "1"})
         result = dbtRunner(manifest=manifest).invoke(args)
         if result.success:
             code = 0

@@ -1,219 +1,77 @@
 //! Everything this function can be told, by environment variables alone.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod callers;
+mod dbt;
+mod project;
+mod records;
 
-use mergemind_shared::auth::Tokens;
+use std::path::PathBuf;
+
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings;
+use url::Url;
+
+pub use callers::{Callers, GoogleCallers};
+pub use dbt::{DbtConfig, RunnerKind};
+pub use project::{GitConfig, ProjectConfig};
+pub use records::RecordsConfig;
 
 /// The configuration, read once at the start.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where to listen, and limits of the HTTP side.
     pub settings: Settings,
-    /// The tokens a caller may show: the current one and, while it is being replaced, the one before.
-    pub tokens: Tokens,
+    /// Who may call.
+    pub callers: Callers,
     /// Whether a failed test makes the answer a 500.
     pub fail_on_test_failure: bool,
     /// How to run dbt.
     pub dbt: DbtConfig,
-}
-
-/// How to run dbt.
-#[derive(Debug, Clone)]
-pub struct DbtConfig {
-    /// Where `dbt_project.yml` is; absolute.
-    pub project_dir: PathBuf,
-    /// Where `profiles.yml` is; absolute.
-    pub profiles_dir: PathBuf,
-    /// The profile's target; `None` leaves it to the profile.
-    pub target: Option<String>,
-    /// The interpreter of the environment that has dbt.
-    pub python: String,
-    /// How dbt is run.
-    pub kind: RunnerKind,
-    /// How long one run may take, and how long the worker may take to get ready.
-    pub timeout: Duration,
-    /// How many nodes dbt builds at a time.
-    pub threads: u16,
-    /// Whether `dbt deps` is run when the project's packages changed.
-    pub deps: bool,
-    /// Where dbt's output goes; `None` for a fresh directory that goes away at the end.
-    pub state_dir: Option<PathBuf>,
-    /// dbt's own setting for its compiled output; wins over the state directory.
-    pub target_path: Option<PathBuf>,
-    /// dbt's own setting for its log files; without it, dbt writes none.
-    pub log_path: Option<PathBuf>,
-    /// Variables that dbt gets on top of this process's own.
-    pub environment: Vec<(&'static str, String)>,
-}
-
-/// How dbt is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunnerKind {
-    /// A resident process that has dbt imported and the project parsed.
-    Worker,
-    /// A new dbt command line for every run.
-    Cli,
+    /// Where to fetch the project from, if not from this machine.
+    pub project: ProjectConfig,
+    /// Where it is written down what became of runs.
+    pub records: RecordsConfig,
 }
 
 impl Config {
     /// Declares and reads every variable; problems stay in `env`.
     pub fn read(env: &mut Env) -> Self {
         let settings = Settings::read(env);
-        let token = env
-            .secret("AUTH_TOKEN", "token that callers show as 'Authorization: Bearer …'")
-            .required("a secret of your own, such as the output of: openssl rand -hex 32");
-        let previous = env
-            .secret(
-                "AUTH_TOKEN_PREVIOUS",
-                "an older token that stays valid while callers change over",
-            )
-            .optional();
+        let callers = Callers::read(env);
         let fail_on_test_failure = env
             .bool(
                 "FAIL_ON_TEST_FAILURE",
                 "answer 500 instead of 200 with status 'warning' when a test fails",
             )
             .default(false);
+        let project = ProjectConfig::read(env);
+        let dbt = DbtConfig::read(env, project.is_fetched());
+        let records = RecordsConfig::read(env, &dbt.environment);
         Self {
             settings,
-            tokens: Tokens::new(token, previous),
+            callers,
             fail_on_test_failure,
-            dbt: DbtConfig::read(env),
+            dbt,
+            project,
+            records,
         }
     }
-}
-
-impl DbtConfig {
-    fn read(env: &mut Env) -> Self {
-        let project_dir = directory(
-            &env.string("DBT_PROJECT_DIR", "directory of dbt_project.yml")
-                .default("./models".into()),
-        );
-        if !project_dir.join("dbt_project.yml").is_file() {
-            env.problem(
-                "DBT_PROJECT_DIR",
-                format!(
-                    "is {}, which has no dbt_project.yml; set it to the directory of your dbt project",
-                    project_dir.display()
-                ),
-            );
-        }
-        let profiles_dir = env
-            .string(
-                "DBT_PROFILES_DIR",
-                "directory of profiles.yml; the project's, unless set",
-            )
-            .optional()
-            .map_or_else(|| project_dir.clone(), |path| directory(&path));
-        let target = env
-            .string(
-                "DBT_TARGET",
-                "target of the profile; the profile's own default, unless set",
-            )
-            .optional();
-        let python = env
-            .string("DBT_PYTHON", "Python interpreter of the environment that has dbt")
-            .default("python3".into());
-        let kind = env
-            .string(
-                "DBT_RUNNER",
-                "worker: keep dbt loaded between runs; cli: start it anew for each run",
-            )
-            .one_of(&["worker", "cli"])
-            .default("worker".into());
-        let timeout = env
-            .duration("DBT_TIMEOUT_SECONDS", "how long a run may take before it is ended")
-            .check(|timeout| match timeout.is_zero() {
-                true => Err("is 0; it must be longer than that".into()),
-                false => Ok(()),
-            })
-            .default(Duration::from_secs(300));
-        let threads = env
-            .number("DBT_THREADS", "how many nodes dbt builds at a time")
-            .range(1, 256)
-            .default(4);
-        let deps = env
-            .bool(
-                "DBT_DEPS",
-                "run dbt deps when packages.yml, dependencies.yml or their lock changed",
-            )
-            .default(true);
-        let mut path = |name, description| {
-            let path = env.string(name, description).optional();
-            path.map(|path| directory(&path))
-        };
-        let state_dir = path(
-            "DBT_STATE_DIR",
-            "directory for dbt's output, kept between starts; a temporary one, unless set",
-        );
-        let target_path = path(
-            "DBT_TARGET_PATH",
-            "directory for dbt's compiled output; in the state directory, unless set",
-        );
-        let log_path = path(
-            "DBT_LOG_PATH",
-            "directory for dbt's log files; none are written, unless set",
-        );
-        Self {
-            project_dir,
-            profiles_dir,
-            target,
-            python,
-            kind: if kind == "cli" {
-                RunnerKind::Cli
-            } else {
-                RunnerKind::Worker
-            },
-            timeout,
-            threads,
-            deps,
-            state_dir,
-            target_path,
-            log_path,
-            environment: environment(env, threads),
-        }
-    }
-}
-
-/// What the project's profile and models read, with the defaults that all parts of this pipeline share.
-fn environment(env: &mut Env, threads: u16) -> Vec<(&'static str, String)> {
-    let emulator = env
-        .url(
-            "BIGQUERY_EMULATOR_HOST",
-            "address of a BigQuery emulator, for dbt's profile; Google's BigQuery, unless set",
-        )
-        .optional();
-    let project = env
-        .string(
-            "PROJECT_ID",
-            "Google Cloud project, for dbt's profile; mergemind-local on an emulator",
-        )
-        .optional()
-        .or_else(|| emulator.as_ref().map(|_| "mergemind-local".to_owned()))
-        .or_else(|| env.system("GOOGLE_CLOUD_PROJECT").map(ToOwned::to_owned));
-    let mut all: Vec<_> = project.into_iter().map(|project| ("PROJECT_ID", project)).collect();
-    for (name, description, default) in [
-        (
-            "BQ_DATASET_RAW",
-            "dataset of the raw tables, for dbt's sources",
-            "mergemind_raw",
-        ),
-        ("BQ_DATASET_MODELED", "dataset that dbt builds", "mergemind"),
-        ("BQ_LOCATION", "location of the datasets", "US"),
-    ] {
-        all.push((name, env.string(name, description).default(default.into())));
-    }
-    all.push(("DBT_THREADS", threads.to_string()));
-    all.push(("DBT_SEND_ANONYMOUS_USAGE_STATS", "false".into()));
-    all
 }
 
 /// Absolute, because dbt changes its working directory.
 fn directory(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The address that stands for Cloud Storage, in the variable that Google's own programs read.
+fn storage_emulator(env: &Env) -> Option<Url> {
+    let text = env.system("STORAGE_EMULATOR_HOST")?;
+    let url = if text.contains("://") {
+        Url::parse(text)
+    } else {
+        Url::parse(&format!("http://{text}"))
+    };
+    url.ok()
 }
 
 #[cfg(test)]

@@ -1,207 +1,152 @@
-//! One run at a time. Callers that arrive during a run share the next one: it starts after all of
-//! them have asked, so it sees whatever each of them has loaded.
+//! One run at a time. Callers that ask for the same during a run share the next one: it starts after
+//! all of them have asked, so it sees whatever each of them has loaded.
 
-use std::sync::Arc;
+mod executor;
+mod scope;
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span};
-use uuid::Uuid;
 
-use crate::config::DbtConfig;
-use crate::packages::Packages;
-use crate::report::{Results, Run, Verdict, stopping};
-use crate::runner::{Ended, How, Invocation, Limits, Runner, project_args};
-use crate::state::State;
+use crate::order::Order;
+use crate::report::stopping;
+use crate::runs::{Asked, Entry, Runs};
 
-/// How many callers may wait; far more than one instance of the function is sent.
-const WAITING: usize = 1_000;
+pub use executor::Executor;
+
+/// How many callers may share one waiting run, and how many different runs may wait.
+const CALLERS: usize = 10_000;
+const WAITING: usize = 100;
 
 /// Takes requests for runs; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Queue {
-    calls: mpsc::Sender<Call>,
-    stop: CancellationToken,
-}
+pub struct Queue(Arc<Shared>);
 
 #[derive(Debug)]
-struct Call {
-    /// The request's span, so that the lines of a run are found under the request that began it.
-    span: Span,
-    answer: oneshot::Sender<Arc<Run>>,
+struct Shared {
+    /// Runs that wait for their turn, in order.
+    waiting: Mutex<VecDeque<Arc<Entry>>>,
+    wake: Notify,
+    runs: Runs,
+    stop: CancellationToken,
 }
 
 impl Queue {
-    /// Starts serving in the background, until `stop`; the handle ends when all is put away.
-    pub fn start(
-        runner: Runner,
-        config: &DbtConfig,
-        state: &Arc<State>,
-        stop: CancellationToken,
-    ) -> (Self, JoinHandle<()>) {
-        let (sender, calls) = mpsc::channel(WAITING);
-        let executor = Executor {
-            runner,
-            packages: Packages::new(&config.project_dir),
-            config: config.clone(),
-            state: state.clone(),
-            stop: stop.clone(),
-        };
-        let running = tokio::spawn(executor.serve(calls));
-        (Self { calls: sender, stop }, running)
+    /// An empty one, which takes runs until `stop`.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            runs: Runs::default(),
+            stop,
+        }))
     }
 
-    /// Asks for a run and waits for its end.
+    /// Asks for a run; does not wait for it.
     ///
     /// # Errors
     /// 503 if the function stops or too many wait.
-    pub async fn run(&self) -> Result<Arc<Run>, ApiError> {
-        let (answer, answered) = oneshot::channel();
-        let call = Call {
-            span: Span::current(),
-            answer,
-        };
-        match self.calls.try_send(call) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => return Err(too_many()),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(self.closed()),
+    pub fn submit(&self, order: &Order, asked: Asked) -> Result<Arc<Entry>, ApiError> {
+        if self.0.stop.is_cancelled() {
+            return Err(stopping());
         }
-        answered.await.map_err(|_| self.closed())
+        let mut waiting = self.waiting();
+        if let Some(entry) = waiting.iter().find(|entry| entry.serves(order)) {
+            if entry.callers().1 >= CALLERS {
+                return Err(busy(format!("{CALLERS} callers wait for this run already")));
+            }
+            entry.join(order, asked);
+            return Ok(entry.clone());
+        }
+        if waiting.len() >= WAITING {
+            return Err(busy(format!("{WAITING} different runs wait already")));
+        }
+        let entry = Arc::new(Entry::new(order, asked));
+        waiting.push_back(entry.clone());
+        self.0.runs.add(entry.clone());
+        self.0.wake.notify_one();
+        Ok(entry)
     }
 
-    fn closed(&self) -> ApiError {
-        if self.stop.is_cancelled() {
-            stopping()
-        } else {
-            ApiError::internal("the queue of runs has ended")
-        }
+    /// The runs of this process.
+    pub fn runs(&self) -> &Runs {
+        &self.0.runs
     }
-}
 
-fn too_many() -> ApiError {
-    let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-    ApiError::new(status, "busy", format!("{WAITING} callers wait for dbt already")).with_hint("call again later")
-}
-
-/// Owns the runner, so there can be only one run.
-struct Executor {
-    runner: Runner,
-    packages: Packages,
-    config: DbtConfig,
-    state: Arc<State>,
-    stop: CancellationToken,
-}
-
-impl Executor {
-    async fn serve(mut self, mut calls: mpsc::Receiver<Call>) {
-        self.runner.warm(&self.stop).await;
+    /// Waits for the next run whose turn it is; nobody can join it any more.
+    async fn next(&self) -> Arc<Entry> {
         loop {
-            let first = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => break,
-                call = calls.recv() => match call {
-                    Some(call) => call,
-                    None => break,
-                },
-                () = self.runner.cooled() => {
-                    self.runner.warm(&self.stop).await;
-                    continue;
-                }
-            };
-            let mut sharing = vec![first];
-            while let Ok(call) = calls.try_recv() {
-                sharing.push(call);
+            let next = self.waiting().pop_front();
+            if let Some(entry) = next {
+                return entry;
             }
-            let span = sharing[0].span.clone();
-            let run = Arc::new(self.run(sharing.len()).instrument(span).await);
-            for call in sharing {
-                // Fails if the caller is gone.
-                let _ = call.answer.send(run.clone());
-            }
+            self.0.wake.notified().await;
         }
-        // Callers that still wait are told by the closed channel.
-        drop(calls);
-        self.runner.close().await;
     }
 
-    async fn run(&mut self, callers: usize) -> Run {
-        let run_id = Uuid::now_v7().to_string();
-        // Before the clock starts: the time limit is for dbt's work, not for Python's start.
-        self.runner.warm(&self.stop).await;
-        let begun = Instant::now();
-        tracing::info!(run_id, callers, "dbt run begins");
-        let limits = Limits {
-            deadline: begun + self.config.timeout,
-            stop: self.stop.clone(),
-        };
-        let (ended, results) = match self.deps(&run_id, &limits).await {
-            Some(failed) => (failed, Ok(None)),
-            None => self.build(&run_id, &limits).await,
-        };
-        let verdict = match &results {
-            Ok(results) => Verdict::of(&ended, results.as_ref(), self.config.timeout),
-            Err(problem) => Verdict::CouldNotRun(problem.clone()),
-        };
-        let results = results.ok().flatten().unwrap_or_default();
-        let run = Run {
-            run_id,
-            elapsed: begun.elapsed(),
-            dbt_version: results.dbt_version.clone().or(ended.dbt_version),
-            results,
-            verdict,
-        };
-        run.log();
-        run
+    /// Everything that waits, when nothing will be run any more.
+    fn drain(&self) -> VecDeque<Arc<Entry>> {
+        std::mem::take(&mut *self.waiting())
     }
 
-    /// Installs packages if that is needed; how it ended, if not well.
-    async fn deps(&mut self, run_id: &str, limits: &Limits) -> Option<Ended> {
-        if !self.config.deps || !self.packages.need_deps() {
-            return None;
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<Entry>>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn busy(message: String) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with_hint("call again later")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> Asked {
+        Asked {
+            source: "me".into(),
+            caller: "token".into(),
         }
-        tracing::info!(run_id, "the project's packages changed: running dbt deps");
-        let mut args = vec!["deps".into()];
-        args.extend(project_args(&self.config));
-        let id = format!("{run_id}-deps");
-        let ended = self
-            .runner
-            .run(
-                &Invocation {
-                    id,
-                    args,
-                    reuse_manifest: false,
-                },
-                limits,
-            )
-            .await;
-        if ended.how == How::Exited(0) {
-            self.packages.are_installed();
-            return None;
-        }
-        Some(ended)
     }
 
-    async fn build(&mut self, run_id: &str, limits: &Limits) -> (Ended, Result<Option<Results>, String>) {
-        let path = self.state.run_results();
-        // What is there afterwards is of this run.
-        if let Err(e) = std::fs::remove_file(&path)
-            && e.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!("can't remove {}: {e}", path.display());
+    #[tokio::test]
+    async fn equal_callers_share_and_others_wait_for_their_own() {
+        let queue = Queue::new(CancellationToken::new());
+        let order = |body: &str| Order::parse(body.as_bytes(), &[]).expect("valid");
+        let first = queue.submit(&order(""), asked()).expect("taken");
+        let second = queue.submit(&order("{}"), asked()).expect("taken");
+        let other = queue.submit(&order(r#"{"select":"a"}"#), asked()).expect("taken");
+        assert_eq!(first.run_id, second.run_id);
+        assert_ne!(first.run_id, other.run_id);
+        assert_eq!(queue.next().await.run_id, first.run_id);
+        let late = queue.submit(&order(""), asked()).expect("taken");
+        assert_ne!(late.run_id, first.run_id, "that one may have begun to read");
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end() {
+        let queue = Queue::new(CancellationToken::new());
+        let order = |i: usize| Order::parse(format!(r#"{{"select":"m{i}"}}"#).as_bytes(), &[]).expect("valid");
+        for i in 0..WAITING {
+            queue.submit(&order(i), asked()).expect("taken");
         }
-        let mut args = vec!["build".into()];
-        args.extend(project_args(&self.config));
-        args.extend(["--target-path".into(), self.state.target().display().to_string()]);
-        args.extend(["--threads".into(), self.config.threads.to_string()]);
-        let invocation = Invocation {
-            id: run_id.into(),
-            args,
-            reuse_manifest: true,
-        };
-        let ended = self.runner.run(&invocation, limits).await;
-        (ended, Results::read(&path))
+        assert_eq!(queue.submit(&order(WAITING), asked()).expect_err("full").code(), "busy");
+        for _ in 1..CALLERS {
+            queue.submit(&order(0), asked()).expect("joined");
+        }
+        assert_eq!(queue.submit(&order(0), asked()).expect_err("full").code(), "busy");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_while_the_function_stops() {
+        let stop = CancellationToken::new();
+        let queue = Queue::new(stop.clone());
+        stop.cancel();
+        let error = queue.submit(&Order::default(), asked()).expect_err("stopping");
+        assert_eq!(error.code(), "stopping");
     }
 }

@@ -1,24 +1,49 @@
 //! What dbt says about a run (`run_results.json`), as callers and the log get it.
 
 mod answer;
+mod manifest;
 mod results;
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
-pub use answer::stopping;
-pub use results::{Node, Results};
+use time::OffsetDateTime;
 
+pub use answer::stopping;
+#[cfg(test)]
+pub use results::tests::results as results_of;
+pub use results::{Counts, Node, Results};
+
+use crate::order::{Action, Selection};
 use crate::runner::{Ended, How};
 
 /// A run that has ended; shared by all its callers.
 #[derive(Debug)]
 pub struct Run {
     pub run_id: String,
+    pub action: Action,
+    pub selection: Selection,
+    pub built: Built,
+    pub started_at: OffsetDateTime,
     pub elapsed: Duration,
     pub dbt_version: Option<String>,
     /// The nodes dbt came to; empty if it could not run.
     pub results: Results,
     pub verdict: Verdict,
+    /// The project's commit or archive, if it was fetched.
+    pub project_version: Option<String>,
+}
+
+/// How much of the project a run was about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Built {
+    /// All of it.
+    All,
+    /// What is downstream of these raw tables; nothing, if there are none.
+    Changed(BTreeSet<String>),
+    /// What the caller selected, or what the action itself says.
+    AsAsked,
 }
 
 /// What a run came to.
@@ -36,6 +61,22 @@ pub enum Verdict {
     TimedOut(Duration),
     /// It was ended because the function stops.
     Stopped,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl fmt::Display for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all of the project"),
+            Self::Changed(tables) if tables.is_empty() => f.write_str("nothing, as nothing changed"),
+            Self::Changed(tables) => {
+                let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+                write!(f, "what is downstream of {}", tables.join(", "))
+            }
+            Self::AsAsked => f.write_str("as asked"),
+        }
+    }
 }
 
 impl Verdict {
@@ -45,6 +86,7 @@ impl Verdict {
         match &ended.how {
             How::TimedOut => Self::TimedOut(limit),
             How::Stopped => Self::Stopped,
+            How::Cancelled => Self::Cancelled,
             How::Lost(problem) => Self::CouldNotRun(match complaint() {
                 Some(complaint) => format!("the dbt process is gone: {problem}: {complaint}"),
                 None => format!("the dbt process is gone: {problem}"),
@@ -90,6 +132,18 @@ impl Run {
             Verdict::CouldNotRun(why) => line!(error, "dbt could not run: {why}"),
             Verdict::TimedOut(limit) => line!(error, "dbt run ended: it took longer than {limit:?}"),
             Verdict::Stopped => line!(warn, "dbt run ended: the function stops"),
+            Verdict::Cancelled => line!(warn, "dbt run ended: it was cancelled"),
+        }
+    }
+
+    /// One word for how it ended.
+    pub fn status(&self) -> &'static str {
+        match &self.verdict {
+            Verdict::Success => "success",
+            Verdict::Warning => "warning",
+            Verdict::Stopped => "stopped",
+            Verdict::Cancelled => "cancelled",
+            Verdict::NodesFailed | Verdict::CouldNotRun(_) | Verdict::TimedOut(_) => "error",
         }
     }
 }

@@ -29,6 +29,9 @@ const LADDER: [(Signal, Duration); 3] = [
     (Signal::Kill, Duration::from_millis(1_000)),
 ];
 
+/// Beginnings of names of variables that are for this function alone: a project's macros can read all others.
+const SECRETS: [&str; 3] = ["AUTH_TOKEN", "FIVETRAN_WEBHOOK_SECRET", "DBT_PROJECT_GIT_TOKEN"];
+
 /// One dbt command.
 #[derive(Debug, Clone)]
 pub struct Invocation {
@@ -47,6 +50,8 @@ pub struct Limits {
     pub deadline: Instant,
     /// When the function stops.
     pub stop: CancellationToken,
+    /// When somebody cancels it.
+    pub cancel: CancellationToken,
 }
 
 /// How a command ended, and what it wrote.
@@ -69,6 +74,8 @@ pub enum How {
     TimedOut,
     /// It was ended because the function stops.
     Stopped,
+    /// It was ended because somebody cancelled it.
+    Cancelled,
     /// dbt could not be started, or the worker died in the middle; what happened.
     Lost(String),
 }
@@ -118,6 +125,13 @@ impl Runner {
         match self {
             Self::Worker(worker) => worker.run(invocation, limits).await,
             Self::Cli(cli) => cli.run(invocation, limits).await,
+        }
+    }
+
+    /// Starts what is resident anew if it has grown beyond `limit` MiB.
+    pub async fn trim(&mut self, limit: u64, stop: &CancellationToken) {
+        if let Self::Worker(worker) = self {
+            worker.trim(limit, stop).await;
         }
     }
 
@@ -173,7 +187,7 @@ fn environment(
     state: &State,
 ) -> Vec<(OsString, OsString)> {
     let mut all: Vec<_> = own
-        .filter(|(name, _)| !name.to_string_lossy().starts_with("AUTH_TOKEN"))
+        .filter(|(name, _)| !SECRETS.iter().any(|secret| name.to_string_lossy().starts_with(secret)))
         .collect();
     let path = |path: &std::path::Path| path.as_os_str().to_owned();
     let log_level_file = if config.log_path.is_some() { "debug" } else { "none" };
@@ -194,16 +208,27 @@ fn environment(
     all
 }
 
-/// The flags that `deps`, `parse` and `build` share.
-pub fn project_args(config: &DbtConfig) -> Vec<String> {
+impl Ended {
+    /// A run that has nothing to build.
+    pub fn nothing_to_do() -> Self {
+        Self {
+            how: How::Exited(0),
+            log: Log::default(),
+            dbt_version: None,
+        }
+    }
+}
+
+/// The flags that all commands share; `target` is another one than the configured.
+pub fn project_args(config: &DbtConfig, target: Option<&str>) -> Vec<String> {
     let mut args = vec![
         "--project-dir".into(),
         config.project_dir.display().to_string(),
         "--profiles-dir".into(),
         config.profiles_dir.display().to_string(),
     ];
-    if let Some(target) = &config.target {
-        args.extend(["--target".into(), target.clone()]);
+    if let Some(target) = target.or(config.target.as_deref()) {
+        args.extend(["--target".into(), target.to_owned()]);
     }
     args
 }

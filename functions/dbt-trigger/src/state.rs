@@ -4,15 +4,22 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Error, Result};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::config::DbtConfig;
 
-/// The directories of this process; a temporary one is removed when this is dropped.
-#[derive(Debug)]
+/// The directories of this process; a temporary one is removed when the last clone is dropped.
+#[derive(Debug, Clone)]
 pub struct State {
     target: PathBuf,
     logs: PathBuf,
-    temporary: Option<PathBuf>,
+    base: Arc<Base>,
+}
+
+#[derive(Debug)]
+struct Base {
+    directory: PathBuf,
+    is_temporary: bool,
     /// Held for the life of the process, so that two of them never mix their results.
     _lock: Option<File>,
 }
@@ -23,10 +30,14 @@ impl State {
     /// # Errors
     /// If they can't be made, or another process uses this state directory.
     pub fn open(config: &DbtConfig) -> Result<Self> {
-        let (base, temporary, lock) = match &config.state_dir {
+        let base = match &config.state_dir {
             Some(directory) => {
                 make(directory, "DBT_STATE_DIR")?;
-                (directory.clone(), None, Some(lock(directory)?))
+                Base {
+                    directory: directory.clone(),
+                    is_temporary: false,
+                    _lock: Some(lock(directory)?),
+                }
             }
             None => {
                 let name = format!("dbt-trigger-{}", uuid::Uuid::now_v7().simple());
@@ -39,19 +50,33 @@ impl State {
                         "set DBT_STATE_DIR to a directory that this function may write",
                     )
                 })?;
-                (directory.clone(), Some(directory), None)
+                Base {
+                    directory,
+                    is_temporary: true,
+                    _lock: None,
+                }
             }
         };
-        let target = config.target_path.clone().unwrap_or_else(|| base.join("target"));
-        let logs = config.log_path.clone().unwrap_or_else(|| base.join("logs"));
+        let or_below = |path: &Option<PathBuf>, name| path.clone().unwrap_or_else(|| base.directory.join(name));
+        let target = or_below(&config.target_path, "target");
+        let logs = or_below(&config.log_path, "logs");
         make(&target, "DBT_TARGET_PATH")?;
         make(&logs, "DBT_LOG_PATH")?;
         Ok(Self {
             target,
             logs,
-            temporary,
-            _lock: lock,
+            base: Arc::new(base),
         })
+    }
+
+    /// The same with a target directory for one version of the project, so that two don't mix.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn for_version(&self, version: &str) -> Result<Self> {
+        let target = self.target.join("versions").join(version);
+        make(&target, "DBT_TARGET_PATH")?;
+        Ok(Self { target, ..self.clone() })
     }
 
     /// For dbt's `--target-path`.
@@ -64,16 +89,36 @@ impl State {
         &self.logs
     }
 
-    /// What dbt writes at the end of a run.
-    pub fn run_results(&self) -> PathBuf {
-        self.target.join("run_results.json")
+    /// For runs with another target or other variables than the parsed project's.
+    pub fn other_target(&self) -> PathBuf {
+        self.target.join("other")
+    }
+
+    /// Where the results of the last run of models are kept, which dbt overwrites.
+    pub fn last_results(&self) -> PathBuf {
+        self.target.join("last").join("run_results.json")
+    }
+
+    /// For dbt's `--state` when it retries.
+    pub fn retry(&self) -> PathBuf {
+        self.target.join("retry")
+    }
+
+    /// Where projects are kept that were fetched.
+    pub fn projects(&self) -> PathBuf {
+        self.base.directory.join("projects")
+    }
+
+    /// Where each run's artifacts are kept, unless another place is set.
+    pub fn runs(&self) -> PathBuf {
+        self.base.directory.join("runs")
     }
 }
 
-impl Drop for State {
+impl Drop for Base {
     fn drop(&mut self) {
-        if let Some(directory) = &self.temporary {
-            let _ = std::fs::remove_dir_all(directory);
+        if self.is_temporary {
+            let _ = std::fs::remove_dir_all(&self.directory);
         }
     }
 }

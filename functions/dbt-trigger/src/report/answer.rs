@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use serde_json::{Value, json};
 
-use super::{Node, Run, Verdict};
-use crate::request::RUN_DBT;
+use super::{Built, Node, Run, Verdict};
+use crate::runs::rfc3339;
 
 /// How many failed nodes the message names; the details have all.
 const NAMED: usize = 5;
@@ -14,7 +14,7 @@ impl Run {
     /// The answer to a caller that called itself `source`.
     ///
     /// # Errors
-    /// 500 `dbt_failed`, 504 `dbt_timeout` or 503 `stopping`; each with the same object that a
+    /// 500 `dbt_failed`, 504 `dbt_timeout`, 503 `stopping` or 409 `cancelled`; each with the same object that a
     /// success gives as its `details`, as far as dbt came.
     pub fn answer(&self, source: &str, fail_on_test_failure: bool) -> Result<Value, ApiError> {
         let failed = |message: String| {
@@ -40,20 +40,46 @@ impl Run {
                     .with_details(self.body("error", source)))
             }
             Verdict::Stopped => Err(stopping().with_details(self.body("error", source))),
+            Verdict::Cancelled => Err(
+                ApiError::new(StatusCode::CONFLICT, "cancelled", "the run was cancelled")
+                    .with_details(self.body("error", source)),
+            ),
         }
     }
 
-    fn body(&self, status: &str, source: &str) -> Value {
-        json!({
+    /// What went wrong, if something did.
+    pub fn problem(&self) -> Option<String> {
+        match self.answer("", true) {
+            Ok(_) => None,
+            Err(error) => Some(error.message().to_owned()),
+        }
+    }
+
+    /// The run as it is shown to whoever asks for it later.
+    pub fn body(&self, status: &str, source: &str) -> Value {
+        let mut body = json!({
             "status": status,
             "run_id": self.run_id,
-            "action": RUN_DBT,
+            "action": self.action.name(),
+            "started_at": rfc3339(self.started_at),
             "source": source,
             "dbt_version": self.dbt_version,
             "elapsed_s": (self.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
             "counts": self.results.counts,
             "nodes": self.results.nodes,
-        })
+        });
+        if let Some(version) = &self.project_version {
+            body["project_version"] = json!(version);
+        }
+        if let Built::Changed(tables) = &self.built {
+            body["changed_tables"] = json!(tables);
+        }
+        if !self.selection.is_everything() {
+            let selection = &self.selection;
+            body["selection"] = json!({"select": selection.select, "exclude": selection.exclude,
+                "full_refresh": selection.full_refresh, "target": selection.target, "vars": selection.vars});
+        }
+        body
     }
 
     fn name_causes(&self, what: &str) -> String {
@@ -90,7 +116,10 @@ mod tests {
     use std::time::Duration;
 
     use super::super::results::tests::results;
+    use time::OffsetDateTime;
+
     use super::*;
+    use crate::order::{Action, Selection};
 
     fn run(verdict: Verdict, statuses: &[(&str, &str)]) -> Run {
         Run {
@@ -99,6 +128,11 @@ mod tests {
             dbt_version: Some("1.11.16".into()),
             results: results(statuses),
             verdict,
+            action: Action::Build,
+            selection: Selection::default(),
+            built: Built::All,
+            started_at: OffsetDateTime::UNIX_EPOCH,
+            project_version: None,
         }
     }
 
@@ -109,7 +143,7 @@ mod tests {
             .expect("success");
         assert_eq!(
             answer,
-            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "dbt_version": "1.11.16", "elapsed_s": 3.2,
+            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "started_at": "1970-01-01T00:00:00Z", "dbt_version": "1.11.16", "elapsed_s": 3.2,
                 "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
                 "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.25, "rows": 7, "message": "success it is"}]})
         );
@@ -157,6 +191,7 @@ mod tests {
             (Verdict::CouldNotRun("no".into()), 500, "dbt_failed"),
             (Verdict::TimedOut(Duration::from_secs(300)), 504, "dbt_timeout"),
             (Verdict::Stopped, 503, "stopping"),
+            (Verdict::Cancelled, 409, "cancelled"),
         ] {
             let error = run(verdict, &[]).answer("me", false).expect_err("an error");
             assert_eq!((error.status().as_u16(), error.code()), (status, code));

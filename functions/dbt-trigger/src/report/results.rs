@@ -1,10 +1,17 @@
-//! dbt's `run_results.json`: <https://docs.getdbt.com/reference/artifacts/run-results-json>.
+//! dbt's `run_results.json` and `sources.json`:
+//! <https://docs.getdbt.com/reference/artifacts/run-results-json>,
+//! <https://docs.getdbt.com/reference/artifacts/sources-json>.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::manifest::Manifest;
+use crate::order::Action;
 
 /// The longest message of a node that is passed on, in characters.
 const MESSAGE_LIMIT: usize = 2_000;
@@ -49,6 +56,24 @@ pub struct Node {
     /// Rows that BigQuery says were written; `None` for tests, which write nothing.
     pub rows: Option<i64>,
     pub message: Option<String>,
+    /// Bytes that BigQuery has read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<i64>,
+    /// Rows that a test found wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i64>,
+    /// Of a test: `error`, or `warn` if it may fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
+    /// Of what did not go well: the file with the SQL as BigQuery got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compiled_path: Option<String>,
+    /// Seconds from the first node's start to this one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_s: Option<f64>,
+    /// The nodes of this run that this one had to wait for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -71,27 +96,58 @@ struct Entry {
     message: Option<String>,
     #[serde(default)]
     adapter_response: Value,
+    failures: Option<i64>,
+    #[serde(default)]
+    timing: Vec<Timing>,
+    /// Of a source that could not be asked.
+    error: Option<String>,
+    /// Of a source: when its newest row was loaded.
+    max_loaded_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Timing {
+    name: String,
+    started_at: Option<String>,
 }
 
 impl Results {
-    /// Reads what dbt left at `path`; `None` if it left nothing.
+    /// Reads what dbt left in `target` after `action`; `None` if it left nothing.
     ///
     /// # Errors
     /// Why it can't be read, for people.
-    pub fn read(path: &Path) -> Result<Option<Self>, String> {
-        let text = match std::fs::read(path) {
+    pub fn read(target: &Path, action: Action) -> Result<Option<Self>, String> {
+        let path = target.join(action.results_file());
+        let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(format!("can't read {}: {e}", path.display())),
         };
         match serde_json::from_slice(&text) {
-            Ok(file) => Ok(Some(Self::from_file(file))),
+            Ok(file) => {
+                let mut results = Self::from_file(file);
+                Manifest::read(&target.join("manifest.json")).explain(&mut results.nodes);
+                Ok(Some(results))
+            }
             Err(e) => Err(format!("{} is not what dbt 1.11 writes: {e}", path.display())),
         }
     }
 
     fn from_file(file: File) -> Self {
-        let nodes: Vec<_> = file.results.into_iter().map(Node::from_entry).collect();
+        let starts: Vec<_> = file.results.iter().map(Entry::started_at).collect();
+        let first = starts.iter().flatten().min().copied();
+        let nodes: Vec<_> = file
+            .results
+            .into_iter()
+            .zip(starts)
+            .map(|(entry, start)| {
+                let started_s = start.zip(first).map(|(start, first)| (start - first).as_seconds_f64());
+                Node {
+                    started_s: started_s.map(milli),
+                    ..Node::from_entry(entry)
+                }
+            })
+            .collect();
         Self {
             dbt_version: file.metadata.dbt_version,
             counts: Counts::of(&nodes),
@@ -147,22 +203,39 @@ impl Counts {
 impl Node {
     fn from_entry(entry: Entry) -> Self {
         let (kind, name) = kind_and_name(&entry.unique_id);
-        let message = entry
-            .message
-            .as_deref()
-            .map(str::trim)
-            .filter(|message| !message.is_empty());
+        let loaded = entry
+            .max_loaded_at
+            .as_ref()
+            .map(|at| format!("the newest row is of {at}"));
+        let message = entry.message.or(entry.error).or(loaded);
+        let message = message.as_deref().map(str::trim).filter(|message| !message.is_empty());
+        let status = match entry.status.as_str() {
+            // Of a source that means: too old. As with a failed test, nothing is broken here.
+            "error" if entry.max_loaded_at.is_some() => "fail".into(),
+            _ => entry.status,
+        };
         Self {
             rows: entry.adapter_response["rows_affected"]
                 .as_i64()
                 .filter(|_| !is_test(&kind)),
             name,
             kind,
-            status: entry.status,
-            elapsed_s: (entry.execution_time * 1_000.0).round() / 1_000.0,
+            bytes: entry.adapter_response["bytes_processed"].as_i64(),
+            failures: entry.failures,
+            status,
+            elapsed_s: milli(entry.execution_time),
             message: message.map(|message| message.chars().take(MESSAGE_LIMIT).collect()),
             node: entry.unique_id,
+            severity: None,
+            compiled_path: None,
+            started_s: None,
+            after: Vec::new(),
         }
+    }
+
+    /// Whether there is nothing to say about it.
+    pub fn is_well(&self) -> bool {
+        matches!(self.status.as_str(), "success" | "no-op" | "pass")
     }
 
     /// A failed test is no failure of the build. A skipped test went with a node that failed, which
@@ -184,7 +257,9 @@ impl Node {
             elapsed_s,
             ..
         } = self;
-        let (rows, message) = (self.rows, self.message.as_deref().unwrap_or_default());
+        let (rows, bytes, failures) = (self.rows, self.bytes, self.failures);
+        let message = self.message.as_deref().unwrap_or_default();
+        let compiled = self.compiled_path.as_deref();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -194,6 +269,9 @@ impl Node {
                     status,
                     elapsed_s,
                     rows,
+                    bytes,
+                    failures,
+                    compiled,
                     detail = message,
                     "{kind} {name}: {status} in {elapsed_s:.2} s"
                 )
@@ -207,8 +285,23 @@ impl Node {
     }
 }
 
+impl Entry {
+    /// When the database began to work for it, else when dbt did.
+    fn started_at(&self) -> Option<OffsetDateTime> {
+        let of = |name: &str| {
+            let timing = self.timing.iter().find(|timing| timing.name == name)?;
+            OffsetDateTime::parse(timing.started_at.as_deref()?, &Rfc3339).ok()
+        };
+        of("compile").or_else(|| of("execute"))
+    }
+}
+
+fn milli(seconds: f64) -> f64 {
+    (seconds * 1_000.0).round() / 1_000.0
+}
+
 fn is_test(kind: &str) -> bool {
-    matches!(kind, "test" | "unit_test")
+    matches!(kind, "test" | "unit_test" | "source")
 }
 
 /// `model.package.name` → `("model", "name")`. The id of a generic test ends in a hash that means
@@ -226,7 +319,7 @@ fn kind_and_name(unique_id: &str) -> (String, String) {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use serde_json::json;
 
     use super::*;
@@ -294,9 +387,42 @@ pub(super) mod tests {
     #[test]
     fn a_broken_file_is_told() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("run_results.json");
-        assert!(Results::read(&path).expect("no file is no problem").is_none());
-        std::fs::write(&path, "{\"metadata\": {}").expect("written");
-        assert!(Results::read(&path).expect_err("broken").contains("run_results.json"));
+        let path = directory.path();
+        let read = || Results::read(path, Action::Build);
+        assert!(read().expect("no file is no problem").is_none());
+        std::fs::write(path.join("run_results.json"), "{\"metadata\": {}").expect("written");
+        assert!(read().expect_err("broken").contains("run_results.json"));
+    }
+
+    #[test]
+    fn an_old_source_is_a_warning_and_a_broken_one_an_error() {
+        let file = json!({"metadata": {"dbt_version": "1.11.16"}, "elapsed_time": 1.0, "results": [
+            {"unique_id": "source.p.raw.a", "status": "pass", "max_loaded_at": "2026-01-01T00:00:00Z", "execution_time": 0.1, "timing": []},
+            {"unique_id": "source.p.raw.b", "status": "error", "max_loaded_at": "2020-01-01T00:00:00Z", "execution_time": 0.1, "timing": []},
+            {"unique_id": "source.p.raw.c", "status": "runtime error", "error": "no such table"},
+        ]});
+        let results = Results::from_file(serde_json::from_value(file).expect("valid"));
+        let statuses: Vec<_> = results.nodes.iter().map(|node| node.status.as_str()).collect();
+        assert_eq!(statuses, ["pass", "fail", "runtime error"]);
+        assert_eq!(
+            (results.nodes[0].kind.as_str(), results.nodes[0].name.as_str()),
+            ("source", "raw.a")
+        );
+        assert_eq!(results.nodes[2].message.as_deref(), Some("no such table"));
+        assert!(results.has_failed());
+    }
+
+    #[test]
+    fn a_node_tells_when_it_began_and_what_it_read() {
+        let at = |second: u32| format!("2026-01-01T00:00:{second:02}.500000Z");
+        let entry = |id: &str, second| {
+            json!({"unique_id": id, "status": "success", "execution_time": 1.0, "adapter_response": {"bytes_processed": 9, "rows_affected": 2},
+                "timing": [{"name": "compile", "started_at": at(second), "completed_at": at(second)}, {"name": "execute", "started_at": at(second + 1)}]})
+        };
+        let file = json!({"metadata": {}, "results": [entry("model.p.b", 4), entry("model.p.a", 2)]});
+        let results = Results::from_file(serde_json::from_value(file).expect("valid"));
+        let starts: Vec<_> = results.nodes.iter().map(|node| node.started_s).collect();
+        assert_eq!(starts, [Some(2.0), Some(0.0)]);
+        assert_eq!(results.nodes[0].bytes, Some(9));
     }
 }

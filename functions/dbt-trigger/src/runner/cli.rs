@@ -54,6 +54,10 @@ impl Cli {
                 end(&mut child, group).await;
                 How::Stopped
             }
+            () = limits.cancel.cancelled() => {
+                end(&mut child, group).await;
+                How::Cancelled
+            }
         };
         // What dbt started and did not wait for ends with it.
         signal(group, Signal::Kill);

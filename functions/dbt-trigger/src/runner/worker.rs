@@ -32,7 +32,7 @@ pub struct Worker {
 impl Worker {
     pub(super) fn new(launch: Launch, config: &DbtConfig, state: &State) -> Self {
         let mut parse_args = vec!["parse".into()];
-        parse_args.extend(project_args(config));
+        parse_args.extend(project_args(config, None));
         parse_args.extend(["--target-path".into(), state.target().display().to_string()]);
         Self {
             launch,
@@ -126,11 +126,32 @@ impl Worker {
         }
     }
 
+    pub(super) async fn trim(&mut self, limit: u64, stop: &CancellationToken) {
+        let held = self.live.as_ref().and_then(Live::pid).and_then(memory_of).unwrap_or(0);
+        tracing::debug!(mib = held, "memory of the dbt worker");
+        if held <= limit {
+            return;
+        }
+        tracing::warn!("the dbt worker holds {held} MiB, more than {limit}; starting another");
+        if let Some(live) = self.live.take() {
+            live.close().await;
+        }
+        self.warm(stop).await;
+    }
+
     pub(super) async fn close(self) {
         if let Some(live) = self.live {
             live.close().await;
         }
     }
+}
+
+/// The memory that a process holds, in MiB, where the system tells.
+fn memory_of(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1_024)
 }
 
 fn lost(problem: &str) -> Ended {

@@ -12,11 +12,12 @@ fn a_run_is_answered_with_every_node() {
     let mut body = first.body;
     let run_id = body["run_id"].take();
     assert!(run_id.as_str().is_some_and(|id| id.len() == 36), "{run_id}");
+    assert!(body["started_at"].take().as_str().is_some_and(|at| at.ends_with('Z')));
     assert!(body["elapsed_s"].take().as_f64().is_some_and(|s| s > 0.0));
     assert_eq!(
         body,
         json!({
-            "status": "success", "run_id": null, "action": "run_dbt", "source": "test", "dbt_version": "1.11.16", "elapsed_s": null,
+            "status": "success", "run_id": null, "action": "run_dbt", "source": "test", "started_at": null, "dbt_version": "1.11.16", "elapsed_s": null,
             "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
             "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.01, "rows": 3, "message": "CREATE TABLE"}],
         })

@@ -25,7 +25,7 @@ fn assert_timed_out(answer: &Answer) {
 #[test]
 fn a_run_that_takes_too_long_is_ended_with_all_its_processes() {
     for kind in ["worker", "cli"] {
-        let trigger = Trigger::start(&endless(), &[("DBT_TIMEOUT_SECONDS", "1"), ("DBT_RUNNER", kind)]);
+        let trigger = Trigger::start(&endless(), &[("DBT_TIMEOUT_SECONDS", "4"), ("DBT_RUNNER", kind)]);
         assert_timed_out(&trigger.run());
         let build = trigger.wait_for_build(1);
         assert_gone(&build["pid"]);

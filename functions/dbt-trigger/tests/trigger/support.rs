@@ -31,7 +31,11 @@ pub struct Project {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    /// The status line and the headers, in lower case.
+    pub head: String,
+    /// The body if it is JSON.
     pub body: Value,
+    pub text: String,
 }
 
 impl Project {
@@ -95,9 +99,11 @@ impl Project {
         while address.is_none() {
             let mut line = String::new();
             assert_ne!(lines.read_line(&mut line).expect("a log"), 0, "it ended: {log:?}");
-            address = line
-                .split_once("listens on http://")
-                .map(|(_, address)| address.trim().to_owned());
+            // Up to the line's end as text, up to the quote as JSON.
+            address = line.split_once("listens on http://").map(|(_, rest)| {
+                let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != ':');
+                rest[..end.unwrap_or(rest.len())].to_owned()
+            });
             log.lock().expect("a log").push_str(&line);
         }
         let address = address.expect("just found");
@@ -150,6 +156,28 @@ impl Trigger {
 
     pub fn call(&self, method: &str, token: Option<&str>, body: &str) -> Answer {
         call(&self.address, method, token, body)
+    }
+
+    /// A request with these headers.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        send(&self.address, method, path, headers, body)
+    }
+
+    /// A request with the right token.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.send(method, path, &[("Authorization", &format!("Bearer {TOKEN}"))], body)
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Waits until the run has ended, and returns what is told about it then.
+    pub fn wait_for_run(&self, run_id: &str) -> Value {
+        eventually("the run ends", || {
+            let told = self.ask("GET", &format!("/runs/{run_id}"), "").body;
+            (!matches!(told["status"].as_str(), Some("queued" | "running"))).then_some(told)
+        })
     }
 
     /// The dbt commands so far, as the fake dbt has recorded them.
@@ -218,20 +246,36 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn call(address: &str, method: &str, token: Option<&str>, body: &str) -> Answer {
+/// A request of any kind; headers as they go over the wire.
+pub fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).expect("connects");
     stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
-    let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let length = body.len();
-    let request = format!(
-        "{method} / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{token}Content-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).expect("sends");
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    for (name, value) in headers {
+        request += &format!("{name}: {value}\r\n");
+    }
+    // One that is refused for its head may be answered before all of its body is sent.
+    let _ = stream.write_all(format!("{request}\r\n{body}").as_bytes());
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     Answer {
         status: head[9..12].parse().expect("a status"),
-        body: serde_json::from_str(body).expect("JSON"),
+        head: head.to_lowercase(),
+        body: serde_json::from_str(body).unwrap_or_default(),
+        text: body.into(),
     }
+}
+
+fn call(address: &str, method: &str, token: Option<&str>, body: &str) -> Answer {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<_> = bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
+    send(address, method, "/", &headers, body)
+}
+
+/// Asks the function at `address` for a run.
+pub fn order(address: &str) -> Answer {
+    call(address, "POST", Some(TOKEN), "")
 }

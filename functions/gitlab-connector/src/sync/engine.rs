@@ -65,6 +65,7 @@ pub(super) async fn sync_only(
         requests = answer["gitlab"]["requests"].as_u64(),
         rows_written = summary.written(),
         rejected = answer["rejected"].as_u64(),
+        lag_s = summary.lag_s(),
         complete = summary.complete,
         "sync {}",
         answer["status"].as_str().unwrap_or_default()

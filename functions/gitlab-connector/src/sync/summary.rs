@@ -118,6 +118,15 @@ impl Summary {
         self.tally.written()
     }
 
+    /// How many seconds the merge requests were behind GitLab when the sync ended, in the scope that is farthest
+    /// behind; `None` while a scope has not been read to its end once.
+    pub fn lag_s(&self) -> Option<f64> {
+        let steps = self.cursors.get("merge_requests")?.iter().map(|step| step.to);
+        let oldest = steps.collect::<Option<Vec<_>>>()?.into_iter().min()?;
+        let ended = self.started_at + time::Duration::seconds_f64(self.elapsed_s);
+        Some((ended - oldest).as_seconds_f64().max(0.0))
+    }
+
     /// The answer's JSON, without what dbt said.
     pub fn to_json(&self, streams: &Streams) -> Value {
         let per_stream: Vec<Value> = streams

@@ -8,4 +8,5 @@ mod owed;
 mod start;
 mod streams;
 mod sync;
+mod trigger;
 mod webhooks;

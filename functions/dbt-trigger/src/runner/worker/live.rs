@@ -163,6 +163,7 @@ impl Live {
             },
             () = tokio::time::sleep_until(limits.deadline) => How::TimedOut,
             () = limits.stop.cancelled() => How::Stopped,
+            () = limits.cancel.cancelled() => How::Cancelled,
         };
         for (signal, grace) in LADDER {
             let name = match signal {

@@ -1,0 +1,208 @@
+//! Cloud Storage: the three requests that are needed of its JSON API.
+//!
+//! <https://cloud.google.com/storage/docs/json_api/v1/objects>. Google's own client is a good deal of gRPC
+//! for three requests; its credentials are used.
+
+use std::time::Duration;
+
+use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+const GOOGLE: &str = "https://storage.googleapis.com";
+const PATIENCE: Duration = Duration::from_secs(60);
+const ATTEMPTS: u32 = 3;
+
+/// A bucket, or the part of one below a prefix.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    http: reqwest::Client,
+    endpoint: Url,
+    name: String,
+    prefix: String,
+    /// `None` for an emulator.
+    credentials: Option<Credentials>,
+}
+
+/// `gs://bucket/some/path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub bucket: String,
+    /// Without a slash at either end; may be empty.
+    pub path: String,
+}
+
+impl Place {
+    /// Reads a `gs://` address; `None` if it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("gs://")?;
+        let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let valid = !bucket.is_empty() && bucket.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        valid.then(|| Self {
+            bucket: bucket.into(),
+            path: path.trim_matches('/').into(),
+        })
+    }
+}
+
+impl Bucket {
+    /// The bucket at `place`; `emulator` is the address of a stand-in that wants no credentials.
+    ///
+    /// # Errors
+    /// If there are no Google credentials, or TLS can't be started.
+    pub fn new(place: &Place, emulator: Option<&Url>) -> Result<Self, String> {
+        let credentials = match emulator {
+            Some(_) => None,
+            None => Some(Builder::default().build().map_err(|e| e.to_string())?),
+        };
+        let endpoint = emulator
+            .cloned()
+            .unwrap_or_else(|| Url::parse(GOOGLE).expect("a constant"));
+        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        Ok(Self {
+            http: http.map_err(|e| e.to_string())?,
+            endpoint,
+            name: place.bucket.clone(),
+            prefix: place.path.clone(),
+            credentials,
+        })
+    }
+
+    /// Writes an object.
+    ///
+    /// # Errors
+    /// Why it could not be written, for people.
+    pub async fn put(&self, object: &str, content_type: &str, body: Vec<u8>) -> Result<(), String> {
+        let mut url = self.url(&["upload", "storage", "v1", "b", &self.name, "o"]);
+        url.query_pairs_mut()
+            .append_pair("uploadType", "media")
+            .append_pair("name", &self.full_name(object));
+        let request = || {
+            self.http
+                .post(url.clone())
+                .header("content-type", content_type)
+                .body(body.clone())
+        };
+        self.send(request)
+            .await?
+            .map(|_| ())
+            .ok_or_else(|| format!("there is no bucket {}", self.name))
+    }
+
+    /// Reads an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// Why it could not be read, for people.
+    pub async fn get(&self, object: &str) -> Result<Option<Vec<u8>>, String> {
+        let mut url = self.object(object);
+        url.set_query(Some("alt=media"));
+        let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
+            return Ok(None);
+        };
+        Ok(Some(answer.bytes().await.map_err(|e| e.to_string())?.to_vec()))
+    }
+
+    /// The object's version, which changes whenever it is written; `None` if there is no such object.
+    ///
+    /// # Errors
+    /// Why it could not be asked for, for people.
+    pub async fn generation(&self, object: &str) -> Result<Option<String>, String> {
+        let mut url = self.object(object);
+        url.set_query(Some("fields=generation"));
+        let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
+            return Ok(None);
+        };
+        let told: Value = answer.json().await.map_err(|e| e.to_string())?;
+        let generation = told["generation"]
+            .as_str()
+            .filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        generation
+            .map(|text| Some(text.to_owned()))
+            .ok_or_else(|| "the object has no generation".into())
+    }
+
+    /// `None` for 404.
+    async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Option<Response>, String> {
+        let mut attempt = 1;
+        loop {
+            let mut request = request();
+            if let Some(credentials) = &self.credentials {
+                let headers = credentials
+                    .headers(axum::http::Extensions::new())
+                    .await
+                    .map_err(|e| e.to_string())?;
+                if let CacheableResource::New { data, .. } = headers {
+                    request = request.headers(data);
+                }
+            }
+            let problem = match request.send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(Some(answer)),
+                Ok(answer) if answer.status() == StatusCode::NOT_FOUND => return Ok(None),
+                Ok(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
+                    return Err(format!(
+                        "Cloud Storage refuses bucket {}: HTTP {}; give this function's service account the role Storage Object User",
+                        self.name,
+                        answer.status().as_u16()
+                    ));
+                }
+                Ok(answer) => format!("Cloud Storage answers HTTP {}", answer.status().as_u16()),
+                Err(e) => format!("Cloud Storage can't be reached: {}", e.without_url()),
+            };
+            if attempt == ATTEMPTS {
+                return Err(problem);
+            }
+            tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    fn object(&self, object: &str) -> Url {
+        self.url(&["storage", "v1", "b", &self.name, "o", &self.full_name(object)])
+    }
+
+    fn full_name(&self, object: &str) -> String {
+        let name = format!("{}/{object}", self.prefix);
+        name.trim_matches('/').to_owned()
+    }
+
+    /// A path whose segments are escaped: an object's name is one segment, slashes and all.
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.endpoint.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read() {
+        let place = |bucket: &str, path: &str| {
+            Some(Place {
+                bucket: bucket.into(),
+                path: path.into(),
+            })
+        };
+        assert_eq!(Place::parse("gs://b"), place("b", ""));
+        assert_eq!(Place::parse("gs://b.c-1/x/y.tar.gz"), place("b.c-1", "x/y.tar.gz"));
+        for other in ["", "gs://", "gs:///x", "gs://b?x", "/tmp/x", "s3://b"] {
+            assert_eq!(Place::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_objects_name_is_one_segment() {
+        let place = Place::parse("gs://b/runs").expect("valid");
+        let emulator = Url::parse("http://127.0.0.1:1").expect("valid");
+        let bucket = Bucket::new(&place, Some(&emulator)).expect("a client");
+        assert_eq!(
+            bucket.object("1/a b.json").as_str(),
+            "http://127.0.0.1:1/storage/v1/b/b/o/runs%2F1%2Fa%20b.json"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! The two tables, and a run as their rows.
+
+use mergemind_shared::warehouse::{Column, Kind, Row, Table, Value};
+use time::OffsetDateTime;
+
+use crate::report::{Built, Node, Run};
+use crate::runs::Entry;
+
+/// One row for each run.
+pub const RUNS: &str = "_dbt_runs";
+
+const fn column(name: &'static str, kind: Kind, description: &'static str) -> Column {
+    Column {
+        name,
+        kind,
+        description,
+    }
+}
+
+/// `_dbt_runs`.
+pub fn runs() -> Table {
+    Table {
+        name: RUNS,
+        description: "One row for each run of dbt, written when it begins and when it ends.",
+        columns: vec![
+            column(
+                "run_id",
+                Kind::String,
+                "The run's id, as answers and log lines have it.",
+            ),
+            column(
+                "status",
+                Kind::String,
+                "running, success, warning, error, cancelled, stopped, or lost if its function was killed.",
+            ),
+            column("action", Kind::String, "run_dbt, test, docs, freshness or retry."),
+            column("source", Kind::String, "Who asked first, in the caller's own words."),
+            column(
+                "called_by",
+                Kind::StringArray,
+                "The first callers: as whom each was let in, and its source.",
+            ),
+            column("callers", Kind::Int64, "How many callers share the run."),
+            column("built", Kind::String, "How much of the project."),
+            column(
+                "changed_tables",
+                Kind::StringArray,
+                "Only what is downstream of these raw tables, if not empty.",
+            ),
+            column(
+                "selectors",
+                Kind::StringArray,
+                "What the caller selected, as dbt's arguments.",
+            ),
+            column("queued_at", Kind::Timestamp, "When the first caller asked."),
+            column("started_at", Kind::Timestamp, "When it began."),
+            column("ended_at", Kind::Timestamp, "When it ended."),
+            column("elapsed_s", Kind::Float64, "How long it took, in seconds."),
+            column("nodes", Kind::Int64, "Nodes that dbt came to."),
+            column("failed", Kind::Int64, "Nodes that were refused, and tests that failed."),
+            column("skipped", Kind::Int64, "Nodes that were skipped because others failed."),
+            column("problem", Kind::String, "What went wrong."),
+            column("dbt_version", Kind::String, "dbt's version."),
+            column(
+                "project_version",
+                Kind::String,
+                "The project's commit or archive, if it was fetched.",
+            ),
+            column("instance", Kind::String, "The process of dbt-trigger."),
+        ],
+        primary_key: &["run_id"],
+        version: None,
+        partition_by: Some("queued_at"),
+        cluster_by: &[],
+    }
+}
+
+/// `_dbt_run_nodes`.
+pub fn nodes() -> Table {
+    Table {
+        name: "_dbt_run_nodes",
+        description: "One row for each node of each run of dbt.",
+        columns: vec![
+            column("run_id", Kind::String, "The run."),
+            column("node", Kind::String, "dbt's unique id."),
+            column("name", Kind::String, "Its short name."),
+            column("type", Kind::String, "model, test, unit_test, seed, snapshot, source …"),
+            column("status", Kind::String, "dbt's own word."),
+            column("run_started_at", Kind::Timestamp, "When the run began."),
+            column("elapsed_s", Kind::Float64, "How long it took, in seconds."),
+            column("rows", Kind::Int64, "Rows that were written."),
+            column("bytes", Kind::Int64, "Bytes that BigQuery read."),
+            column("failures", Kind::Int64, "Rows that a test found wrong."),
+            column("severity", Kind::String, "Of a test: error or warn."),
+            column("message", Kind::String, "dbt's message."),
+            column(
+                "compiled_path",
+                Kind::String,
+                "Of what did not go well: the file with its SQL.",
+            ),
+        ],
+        primary_key: &["run_id", "node"],
+        version: None,
+        partition_by: Some("run_started_at"),
+        cluster_by: &[],
+    }
+}
+
+/// A run as a row of [`runs`].
+pub fn run_row(entry: &Entry, instance: &str) -> Row {
+    let run = entry.ended();
+    let run = run.as_deref();
+    let (callers, count) = entry.callers();
+    let counts = run.map(|run| run.results.counts);
+    let number = |of: fn(&crate::report::Counts) -> usize| {
+        counts
+            .as_ref()
+            .map_or(Value::Null, |counts| Value::Int(of(counts) as i64))
+    };
+    let changed = match run.map(|run| &run.built) {
+        Some(Built::Changed(tables)) => tables.iter().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let ended_at = run.map(|run| run.started_at + run.elapsed);
+    vec![
+        Value::Text(entry.run_id.clone()),
+        Value::Text(run.map_or("running", Run::status).into()),
+        Value::Text(entry.action.name().into()),
+        text(callers.first().map(|asked| asked.source.clone())),
+        Value::Texts(
+            callers
+                .iter()
+                .map(|asked| format!("{} {}", asked.caller, asked.source))
+                .collect(),
+        ),
+        Value::Int(count as i64),
+        text(run.map(|run| run.built.to_string())),
+        Value::Texts(changed),
+        Value::Texts(entry.selection.args()),
+        time(Some(entry.queued_at)),
+        time(entry.started_at()),
+        time(ended_at),
+        run.map_or(Value::Null, |run| Value::Float(run.elapsed.as_secs_f64())),
+        number(|counts| counts.total),
+        number(|counts| counts.error + counts.fail),
+        number(|counts| counts.skipped),
+        text(run.and_then(Run::problem)),
+        text(run.and_then(|run| run.dbt_version.clone())),
+        text(run.and_then(|run| run.project_version.clone())),
+        Value::Text(instance.into()),
+    ]
+}
+
+/// A node as a row of [`nodes`].
+pub fn node_row(run: &Run, node: &Node) -> Row {
+    let int = |number: Option<i64>| number.map_or(Value::Null, Value::Int);
+    vec![
+        Value::Text(run.run_id.clone()),
+        Value::Text(node.node.clone()),
+        Value::Text(node.name.clone()),
+        Value::Text(node.kind.clone()),
+        Value::Text(node.status.clone()),
+        time(Some(run.started_at)),
+        Value::Float(node.elapsed_s),
+        int(node.rows),
+        int(node.bytes),
+        int(node.failures),
+        text(node.severity.clone()),
+        text(node.message.clone()),
+        text(node.compiled_path.clone()),
+    ]
+}
+
+fn text(text: Option<String>) -> Value {
+    text.map_or(Value::Null, Value::Text)
+}
+
+fn time(at: Option<OffsetDateTime>) -> Value {
+    at.map_or(Value::Null, |at| {
+        Value::Time((at.unix_timestamp_nanos() / 1_000) as i64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fit_their_tables() {
+        let order = crate::order::Order::default();
+        let asked = crate::runs::Asked {
+            source: "me".into(),
+            caller: "token".into(),
+        };
+        let entry = Entry::new(&order, asked);
+        assert_eq!(run_row(&entry, "i").len(), runs().columns.len());
+        let run = Run::that_never_began(&entry, crate::report::Verdict::Stopped);
+        let mut results = crate::report::results_of(&[("model.p.a", "success")]);
+        let node = results.nodes.remove(0);
+        assert_eq!(node_row(&run, &node).len(), nodes().columns.len());
+        entry.end(std::sync::Arc::new(run));
+        assert_eq!(run_row(&entry, "i")[1], Value::Text("stopped".into()));
+    }
+}

@@ -1,0 +1,131 @@
+//! What became of runs, as JSON or as pages, and ending one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use mergemind_shared::ApiError;
+use serde_json::{Value, json};
+
+use super::Function;
+use crate::artifacts::RUN;
+use crate::page;
+
+/// How many runs are listed.
+const LISTED: usize = 50;
+
+type Shared = State<Arc<Function>>;
+
+/// `GET /runs`: the last ones, the newest first; with a history, those of all instances.
+pub async fn list(State(function): Shared, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
+    function.door.enter_with_browser(&method, &headers).await?;
+    let mut runs: Vec<Value> = function
+        .queue
+        .runs()
+        .last(LISTED)
+        .iter()
+        .map(|entry| entry.brief())
+        .collect();
+    if let Some(history) = &function.history {
+        match history.last(LISTED).await {
+            Ok(older) => {
+                // What this process knows itself is newer.
+                let known: Vec<String> = runs.iter().map(|run| run["run_id"].to_string()).collect();
+                runs.extend(
+                    older
+                        .into_iter()
+                        .filter(|run| !known.contains(&run["run_id"].to_string())),
+                );
+                // Ids begin with the time.
+                runs.sort_by_key(|run| std::cmp::Reverse(run["run_id"].to_string()));
+                runs.truncate(LISTED);
+            }
+            Err(problem) => tracing::warn!("the history can't be read: {problem}"),
+        }
+    }
+    if page::is_wanted(&headers) {
+        return Ok(page::list(&runs));
+    }
+    Ok(Json(json!({"runs": runs})).into_response())
+}
+
+/// `GET /runs/{id}`.
+pub async fn one(
+    State(function): Shared,
+    Path(run_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    function.door.enter_with_browser(&method, &headers).await?;
+    let told = match function.queue.runs().get(&run_id) {
+        Some(entry) => entry.whole(),
+        // A run before this process's time, or of another instance.
+        None => {
+            let kept = function
+                .artifacts
+                .read(&run_id, RUN)
+                .await
+                .map_err(ApiError::internal)?;
+            let kept = kept.and_then(|(content, _)| serde_json::from_slice(&content).ok());
+            kept.ok_or_else(unknown)?
+        }
+    };
+    if page::is_wanted(&headers) {
+        return Ok(page::run(&told, &function.artifacts.names(&run_id)));
+    }
+    let mut told = told;
+    told["artifacts"] = json!(function.artifacts.names(&run_id));
+    Ok(Json(told).into_response())
+}
+
+/// `GET /runs/{id}/artifacts/{name}`: one of dbt's files.
+pub async fn artifact(
+    State(function): Shared,
+    Path((run_id, name)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    function.door.enter_with_browser(&method, &headers).await?;
+    let read = function
+        .artifacts
+        .read(&run_id, &name)
+        .await
+        .map_err(ApiError::internal)?;
+    let (content, kind) = read.ok_or_else(|| {
+        ApiError::new(StatusCode::NOT_FOUND, "unknown_artifact", "there is no such artifact")
+            .with_hint("GET /runs/{id} lists a run's artifacts")
+    })?;
+    Ok(page::artifact(kind, content))
+}
+
+/// `POST /runs/{id}/cancel`: ends a run that waits or runs; 202, since dbt takes a moment.
+pub async fn cancel(
+    State(function): Shared,
+    Path(run_id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let caller = function.door.enter_with_browser(&method, &headers).await?;
+    let entry = function.queue.runs().get(&run_id).ok_or_else(unknown)?;
+    let url = format!("/runs/{}", entry.run_id);
+    if page::is_wanted(&headers) {
+        entry.cancel.cancel();
+        return Ok((StatusCode::SEE_OTHER, [(LOCATION, url)]).into_response());
+    }
+    if entry.ended().is_some() {
+        let message = format!("the run has ended already: {}", entry.state());
+        return Err(ApiError::new(StatusCode::CONFLICT, "run_ended", message));
+    }
+    tracing::warn!(run_id, caller = caller.name(), "the run is being cancelled");
+    entry.cancel.cancel();
+    let answer = json!({"status": "cancelling", "run_id": entry.run_id, "url": url});
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+fn unknown() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "unknown_run", "there is no such run here")
+        .with_hint("GET /runs lists those that are known")
+}

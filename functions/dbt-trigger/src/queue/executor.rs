@@ -1,0 +1,375 @@
+//! Does the runs, one after the other.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::Queue;
+use super::scope::Scope;
+use crate::artifacts::Artifacts;
+use crate::config::DbtConfig;
+use crate::history::History;
+use crate::keeper::Keeper;
+use crate::lease::{Lease, Leases};
+use crate::order::Action;
+use crate::orphans::Orphans;
+use crate::project::{self, Project, Watched};
+use crate::report::{Built, Results, Run, Verdict};
+use crate::runner::{Ended, How, Invocation, Limits, project_args};
+use crate::runs::Entry;
+use crate::state::State;
+
+/// Owns the project and its runner, so there can be only one run.
+pub struct Executor {
+    /// `None` until a project is fetched.
+    pub project: Option<Project>,
+    /// Where new versions of it come from, if it is fetched.
+    pub watched: Option<Watched>,
+    pub config: DbtConfig,
+    pub artifacts: Artifacts,
+    pub keeper: Keeper,
+    /// What keeps several instances from running at once, if anything; with the history to mend.
+    pub leases: Option<(Leases, Option<History>)>,
+    pub stop: CancellationToken,
+}
+
+impl Executor {
+    /// Serves `queue` in the background until the function stops; the handle ends when all is put away.
+    pub fn start(self, queue: Queue) -> JoinHandle<()> {
+        tokio::spawn(self.serve(queue))
+    }
+
+    async fn serve(mut self, queue: Queue) {
+        let mut scope = Scope::new(self.config.follow_changes);
+        let mut orphans = Orphans::default();
+        if let Some(project) = &mut self.project {
+            project.runner.warm(&self.stop).await;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                fetched = next_version(&mut self.watched) => self.switch(fetched, &mut scope).await,
+                entry = queue.next() => {
+                    let span = entry.span.clone();
+                    self.serve_one(&entry, &mut scope).instrument(span).await;
+                    orphans.take_in();
+                }
+                () = cooled(&mut self.project) => {
+                    if let Some(project) = &mut self.project {
+                        project.runner.warm(&self.stop).await;
+                    }
+                }
+            }
+        }
+        for entry in queue.drain() {
+            self.end(&entry, Run::that_never_began(&entry, Verdict::Stopped));
+        }
+        if let Some(project) = self.project {
+            project.runner.close().await;
+        }
+    }
+
+    async fn switch(&mut self, fetched: Project, scope: &mut Scope) {
+        // Other models: whatever was built of the old ones says nothing about them.
+        *scope = Scope::new(self.config.follow_changes);
+        if let Some(old) = self.project.replace(fetched) {
+            project::forget(&old);
+            old.runner.close().await;
+        }
+    }
+
+    async fn serve_one(&mut self, entry: &Arc<Entry>, scope: &mut Scope) {
+        let run = match self.take_lease(entry).await {
+            Ok(lease) => {
+                let run = self.run(entry, scope).await;
+                if let Some(lease) = lease {
+                    lease.give_back().await;
+                }
+                run
+            }
+            Err(verdict) => Run::that_never_began(entry, verdict),
+        };
+        self.end(entry, run);
+        if let Some(project) = &mut self.project {
+            project.runner.trim(self.config.worker_memory, &self.stop).await;
+        }
+    }
+
+    fn end(&self, entry: &Arc<Entry>, run: Run) {
+        run.log();
+        entry.end(Arc::new(run));
+        self.keeper.keep(entry);
+    }
+
+    /// Waits for the right to run; the error is what the run comes to without.
+    async fn take_lease(&self, entry: &Entry) -> Result<Option<Lease>, Verdict> {
+        let Some((leases, history)) = &self.leases else {
+            return Ok(None);
+        };
+        let given_up = self.stop.child_token();
+        let cancelled = async {
+            entry.cancel.cancelled().await;
+            given_up.cancel();
+            std::future::pending::<()>().await;
+        };
+        // Targets build different datasets, so they don't disturb each other.
+        let target = entry.selection.target.as_ref().or(self.config.target.as_ref());
+        let name = format!("run:{}", target.map_or("", String::as_str));
+        let taken = tokio::select! {
+            taken = leases.take(&name, &given_up) => taken,
+            () = cancelled => unreachable!("it never ends"),
+        };
+        match taken {
+            Ok(Some(lease)) => {
+                if let (true, Some(history)) = (lease.others_may_have_died, history)
+                    && let Err(problem) = history.mark_lost(None).await
+                {
+                    tracing::warn!("the history can't be mended: {problem}");
+                }
+                Ok(Some(lease))
+            }
+            Ok(None) if self.stop.is_cancelled() => Err(Verdict::Stopped),
+            Ok(None) => Err(Verdict::Cancelled),
+            Err(problem) => Err(Verdict::CouldNotRun(format!("the lease can't be taken: {problem}"))),
+        }
+    }
+
+    async fn run(&mut self, entry: &Arc<Entry>, scope: &mut Scope) -> Run {
+        let run_id = entry.run_id.as_str();
+        if let Err(verdict) = self.make_ready().await {
+            return Run::that_never_began(entry, verdict);
+        }
+        if entry.cancel.is_cancelled() {
+            return Run::that_never_began(entry, Verdict::Cancelled);
+        }
+        entry.begin();
+        let (begun, started_at) = (Instant::now(), OffsetDateTime::now_utc());
+        let built = scope.plan(entry);
+        tracing::info!(
+            run_id,
+            action = entry.action.name(),
+            callers = entry.callers().1,
+            "dbt run begins: {built}"
+        );
+        self.keeper.keep(entry);
+        let limits = Limits {
+            deadline: begun + self.config.timeout,
+            stop: self.stop.clone(),
+            cancel: entry.cancel.clone(),
+        };
+        let (ended, results) = match self.deps(run_id, &limits).await {
+            Some(failed) => (failed, Ok(None)),
+            None => self.command(entry, &built, &limits).await,
+        };
+        let verdict = match &results {
+            Ok(results) => Verdict::of(&ended, results.as_ref(), self.config.timeout),
+            Err(problem) => Verdict::CouldNotRun(problem.clone()),
+        };
+        scope.ended(&built, matches!(verdict, Verdict::Success | Verdict::Warning));
+        let results = results.ok().flatten().unwrap_or_default();
+        Run {
+            run_id: run_id.into(),
+            action: entry.action,
+            selection: entry.selection.clone(),
+            built,
+            started_at,
+            elapsed: begun.elapsed(),
+            dbt_version: results.dbt_version.clone().or(ended.dbt_version),
+            results,
+            verdict,
+            project_version: self.project.as_ref().and_then(|project| project.version.clone()),
+        }
+    }
+
+    /// Sees to it that there is a project, and that it is warm: the time limit is for dbt's work, not for
+    /// Python's start.
+    async fn make_ready(&mut self) -> Result<(), Verdict> {
+        if self.project.is_none()
+            && let Some(watched) = &mut self.watched
+        {
+            self.project = tokio::select! {
+                () = self.stop.cancelled() => return Err(Verdict::Stopped),
+                project = watched.ready.recv() => project,
+                problem = problem_of(&mut watched.problem) => {
+                    return Err(Verdict::CouldNotRun(format!("the project can't be fetched: {problem}")));
+                }
+            };
+        }
+        match &mut self.project {
+            Some(project) => {
+                project.runner.warm(&self.stop).await;
+                Ok(())
+            }
+            None => Err(Verdict::Stopped),
+        }
+    }
+
+    /// Installs packages if that is needed; how it ended, if not well.
+    async fn deps(&mut self, run_id: &str, limits: &Limits) -> Option<Ended> {
+        let project = self.project.as_mut()?;
+        if !self.config.deps || !project.packages.need_deps() {
+            return None;
+        }
+        tracing::info!(run_id, "the project's packages changed: running dbt deps");
+        let mut args = vec!["deps".into()];
+        args.extend(project_args(&project.config, None));
+        let invocation = Invocation {
+            id: format!("{run_id}-deps"),
+            args,
+            reuse_manifest: false,
+        };
+        let ended = project.runner.run(&invocation, limits).await;
+        if ended.how == How::Exited(0) {
+            project.packages.are_installed();
+            return None;
+        }
+        Some(ended)
+    }
+
+    async fn command(
+        &mut self,
+        entry: &Entry,
+        built: &Built,
+        limits: &Limits,
+    ) -> (Ended, Result<Option<Results>, String>) {
+        if let Built::Changed(tables) = built
+            && tables.is_empty()
+        {
+            return (Ended::nothing_to_do(), Ok(None));
+        }
+        let Some(project) = &mut self.project else {
+            return (Ended::nothing_to_do(), Err("there is no project".into()));
+        };
+        let target = match prepare(entry, &project.state) {
+            Ok(target) => target,
+            Err(problem) => return (Ended::nothing_to_do(), Err(problem)),
+        };
+        let invocation = Invocation {
+            id: entry.run_id.clone(),
+            args: args(entry, built, project, &target),
+            reuse_manifest: entry.action != Action::Retry && entry.selection.is_of_the_parsed_project(),
+        };
+        let ended = project.runner.run(&invocation, limits).await;
+        let (action, last) = (entry.action, project.state.last_results());
+        let (artifacts, run_id) = (self.artifacts.clone(), entry.run_id.clone());
+        let read = move || {
+            if matches!(action, Action::Build | Action::Test | Action::Retry) {
+                keep(&target.join(action.results_file()), &last);
+            }
+            artifacts.collect(&run_id, &target, action);
+            Results::read(&target, action)
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        (ended, read.unwrap_or_else(|e| Err(e.to_string())))
+    }
+}
+
+/// Waits for a new version; for ever, if none can come.
+async fn next_version(watched: &mut Option<Watched>) -> Project {
+    if let Some(watched) = watched
+        && let Some(project) = watched.ready.recv().await
+    {
+        return project;
+    }
+    std::future::pending().await
+}
+
+/// Waits for a problem that the watcher has now or meets next.
+async fn problem_of(problem: &mut watch::Receiver<Option<String>>) -> String {
+    loop {
+        if let Some(problem) = problem.borrow_and_update().clone() {
+            return problem;
+        }
+        if problem.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn cooled(project: &mut Option<Project>) {
+    match project {
+        Some(project) => project.runner.cooled().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sees to it that what is in the target directory afterwards is of this run; returns the directory.
+fn prepare(entry: &Entry, state: &State) -> Result<PathBuf, String> {
+    // Another target or other variables are another project: they must not mix with the parsed one.
+    let target = if entry.selection.is_of_the_parsed_project() {
+        state.target().to_owned()
+    } else {
+        state.other_target()
+    };
+    let told = |e: std::io::Error| format!("can't prepare {}: {e}", target.display());
+    std::fs::create_dir_all(&target).map_err(told)?;
+    if entry.action == Action::Retry {
+        std::fs::create_dir_all(state.retry()).map_err(told)?;
+        std::fs::copy(state.last_results(), state.retry().join("run_results.json"))
+            .map_err(|_| "there is nothing to retry: this function has run nothing since its start".to_owned())?;
+    }
+    match std::fs::remove_file(target.join(entry.action.results_file())) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(told(e)),
+        _ => Ok(target),
+    }
+}
+
+/// dbt's command line for a run.
+fn args(entry: &Entry, built: &Built, project: &Project, target: &Path) -> Vec<String> {
+    let mut args: Vec<String> = entry.action.command().iter().map(|&word| word.to_owned()).collect();
+    args.extend(project_args(&project.config, entry.selection.target.as_deref()));
+    args.extend(["--target-path".into(), target.display().to_string()]);
+    args.extend(["--threads".into(), project.config.threads.to_string()]);
+    match entry.action {
+        Action::Retry => args.extend(["--state".into(), project.state.retry().display().to_string()]),
+        Action::Freshness => {
+            let file = target.join(entry.action.results_file());
+            args.extend(["--output".into(), file.display().to_string()]);
+        }
+        // The emulator has none of the views that a catalogue is read from.
+        Action::Docs if project.config.on_emulator => args.push("--empty-catalog".into()),
+        _ => {}
+    }
+    if let Built::Changed(tables) = built {
+        args.push("--select".into());
+        args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
+    }
+    args.extend(entry.selection.args());
+    args
+}
+
+/// Keeps results for a later retry: the next command overwrites them.
+fn keep(results: &Path, last: &Path) {
+    let kept = last.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(e) = kept.and_then(|()| std::fs::copy(results, last).map(|_| ()))
+        && e.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!("can't keep the results for a retry: {e}");
+    }
+}
+
+impl Run {
+    /// A run that was given up before its turn.
+    pub fn that_never_began(entry: &Entry, verdict: Verdict) -> Self {
+        Self {
+            run_id: entry.run_id.clone(),
+            action: entry.action,
+            selection: entry.selection.clone(),
+            built: Built::AsAsked,
+            started_at: OffsetDateTime::now_utc(),
+            elapsed: Duration::ZERO,
+            dbt_version: None,
+            results: Results::default(),
+            verdict,
+            project_version: None,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+# Datasets only: the connector makes the raw tables, whose columns it knows, and dbt the marts.
+resource "google_bigquery_dataset" "this" {
+  for_each = {
+    raw     = { id = var.dataset_raw, text = "GitLab's rows as gitlab-connector got them, and its cursors. Its stage tables expire by themselves." }
+    modeled = { id = var.dataset_modeled, text = "Marts made by dbt from ${var.dataset_raw}." }
+  }
+
+  dataset_id                 = each.value.id
+  location                   = var.bq_location
+  description                = each.value.text
+  labels                     = { layer = each.key }
+  delete_contents_on_destroy = !var.deletion_protection
+  # The longest there is: rows can be read as they were up to a week ago (docs/runbooks/restore.md).
+  max_time_travel_hours = "168"
+
+  dynamic "default_encryption_configuration" {
+    for_each = var.kms_keys == null ? [] : [var.kms_keys.bigquery]
+    content {
+      kms_key_name = default_encryption_configuration.value
+    }
+  }
+
+  depends_on = [google_project_service.this, google_kms_crypto_key_iam_member.agents]
+}
+
+resource "google_bigquery_dataset_iam_member" "functions" {
+  for_each = {
+    connector_writes_raw  = { dataset = "raw", role = "roles/bigquery.dataEditor", who = "connector" }
+    trigger_reads_raw     = { dataset = "raw", role = "roles/bigquery.dataViewer", who = "trigger" }
+    trigger_writes_models = { dataset = "modeled", role = "roles/bigquery.dataEditor", who = "trigger" }
+  }
+
+  dataset_id = google_bigquery_dataset.this[each.value.dataset].dataset_id
+  role       = each.value.role
+  member     = google_service_account.this[each.value.who].member
+}
+
+resource "google_bigquery_dataset_iam_member" "readers" {
+  for_each = var.readers
+
+  dataset_id = google_bigquery_dataset.this["modeled"].dataset_id
+  role       = "roles/bigquery.dataViewer"
+  member     = each.value
+}

@@ -1,0 +1,63 @@
+# Metrics from log lines that the functions write; tests/infra checks that they do write them.
+locals {
+  services = {
+    connector = "resource.type=\"cloud_run_revision\" AND jsonPayload.service=\"gitlab-connector\""
+    trigger   = "resource.type=\"cloud_run_revision\" AND jsonPayload.service=\"dbt-trigger\""
+  }
+
+  lines = {
+    sync_ended   = "${local.services.connector} AND jsonPayload.message=~\"^sync (success|partial)$\""
+    sync_failed  = "${local.services.connector} AND severity=\"ERROR\" AND jsonPayload.code:*"
+    token_failed = "${local.services.connector} AND jsonPayload.code=\"gitlab_unauthorized\""
+    token_ends   = "${local.services.connector} AND jsonPayload.message=~\"^GITLAB_TOKEN expires on\""
+    row_rejected = "${local.services.connector} AND jsonPayload.message=~\"^a row is kept in _rejected\""
+    dbt_ended    = "${local.services.trigger} AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
+    dbt_failed   = "${local.services.trigger} AND severity=\"ERROR\" AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
+    tests_failed = "${local.services.trigger} AND jsonPayload.message=~\"^dbt run ended: all built, but tests\""
+  }
+
+  # Without a field a metric counts lines; with one it collects the field's values.
+  metrics = {
+    syncs           = { line = "sync_ended", field = null, unit = "1", text = "Syncs that ended." }
+    sync_seconds    = { line = "sync_ended", field = "elapsed_s", unit = "s", text = "How long a sync took." }
+    sync_lag        = { line = "sync_ended", field = "lag_s", unit = "s", text = "How old the newest complete state of GitLab is when a sync ends." }
+    gitlab_requests = { line = "sync_ended", field = "requests", unit = "1", text = "Requests to GitLab of a sync." }
+    rows_written    = { line = "sync_ended", field = "rows_written", unit = "1", text = "Rows a sync inserted or changed." }
+    sync_failures   = { line = "sync_failed", field = null, unit = "1", text = "Calls of the connector that ended in an error." }
+    gitlab_refusals = { line = "token_failed", field = null, unit = "1", text = "Calls that failed because GitLab refuses the token." }
+    token_expiry    = { line = "token_ends", field = null, unit = "1", text = "Syncs that met a GitLab token near its end." }
+    rejected_rows   = { line = "row_rejected", field = null, unit = "1", text = "Rows kept in _rejected because they could not be mapped." }
+    dbt_seconds     = { line = "dbt_ended", field = "elapsed_s", unit = "s", text = "How long a dbt run took." }
+    dbt_failures    = { line = "dbt_failed", field = null, unit = "1", text = "dbt runs that did not build everything." }
+    test_failures   = { line = "tests_failed", field = null, unit = "1", text = "dbt runs in which tests failed or warned." }
+  }
+}
+
+resource "google_logging_metric" "this" {
+  for_each = local.metrics
+
+  name            = "${var.name}/${each.key}"
+  description     = each.value.text
+  filter          = local.lines[each.value.line]
+  value_extractor = each.value.field == null ? null : "EXTRACT(jsonPayload.${each.value.field})"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = each.value.field == null ? "INT64" : "DISTRIBUTION"
+    unit        = each.value.unit
+  }
+
+  dynamic "bucket_options" {
+    for_each = each.value.field == null ? [] : [1]
+    content {
+      # From 1 to about 10 million, each bucket 1.5 times as wide as the one before.
+      exponential_buckets {
+        num_finite_buckets = 40
+        growth_factor      = 1.5
+        scale              = 1
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}

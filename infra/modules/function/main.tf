@@ -1,0 +1,93 @@
+resource "google_cloud_run_v2_service" "this" {
+  name                = var.name
+  location            = var.region
+  custom_audiences    = length(var.audiences) == 0 ? null : var.audiences
+  deletion_protection = var.deletion_protection
+  # Callers are told apart by IAM and tokens; the scheduler and GitLab come from outside this network.
+  ingress = "INGRESS_TRAFFIC_ALL"
+  # Rather than a binding for allUsers, which many organisations forbid.
+  invoker_iam_disabled = var.public
+
+  template {
+    service_account                  = var.service_account
+    timeout                          = "${var.timeout_seconds}s"
+    max_instance_request_concurrency = var.concurrency
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+    encryption_key                   = var.kms_key
+
+    scaling {
+      min_instance_count = var.min_instances
+      max_instance_count = var.max_instances
+    }
+
+    containers {
+      image = var.image
+
+      resources {
+        limits            = { cpu = "1", memory = var.memory }
+        cpu_idle          = !var.billed_per_instance
+        startup_cpu_boost = true
+      }
+
+      dynamic "env" {
+        for_each = { for name, value in var.environment : name => value if value != null }
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      # The image's own files belong to root, and the function is not root: this is all it can write.
+      volume_mounts {
+        name       = "tmp"
+        mount_path = "/tmp"
+      }
+
+      startup_probe {
+        period_seconds    = 1
+        failure_threshold = 60
+        http_get {
+          path = "/healthz"
+        }
+      }
+
+      liveness_probe {
+        period_seconds    = 30
+        timeout_seconds   = 5
+        failure_threshold = 4
+        http_get {
+          path = "/healthz"
+        }
+      }
+    }
+
+    volumes {
+      name = "tmp"
+      empty_dir {
+        medium     = "MEMORY"
+        size_limit = var.temporary
+      }
+    }
+
+    dynamic "vpc_access" {
+      for_each = var.network == null ? [] : [var.network]
+      content {
+        egress = vpc_access.value.egress
+        network_interfaces {
+          network    = vpc_access.value.network
+          subnetwork = vpc_access.value.subnetwork
+          tags       = vpc_access.value.tags
+        }
+      }
+    }
+  }
+}
+
+resource "google_cloud_run_v2_service_iam_member" "invokers" {
+  for_each = var.invokers
+
+  name     = google_cloud_run_v2_service.this.name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = each.value
+}

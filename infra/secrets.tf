@@ -1,0 +1,95 @@
+# Secrets without their values: scripts/deploy adds those as versions, so that none is ever in Terraform's state.
+locals {
+  secrets = merge(
+    {
+      gitlab-token  = { readers = ["connector"], text = "GitLab access token with the scope read_api." }
+      trigger-token = { readers = ["connector", "trigger"], text = "What callers of dbt-trigger show." }
+    },
+    var.webhooks ? {
+      connector-token = { readers = ["connector"], text = "What callers of the public connector show, such as Fivetran." }
+      webhook-token   = { readers = ["connector"], text = "What GitLab shows with its webhooks." }
+    } : {},
+    var.public_trigger ? {
+      fivetran-secret = { readers = ["trigger"], text = "The secret of Fivetran's webhook, by which it signs." }
+    } : {},
+  )
+
+  secret_readers = merge([
+    for key, secret in local.secrets : { for reader in secret.readers : "${key}/${reader}" => { secret = key, reader = reader } }
+  ]...)
+}
+
+resource "google_secret_manager_secret" "this" {
+  for_each = local.secrets
+
+  secret_id = "${var.name}-${each.key}"
+  # Answers "what is this?" in the console, where a secret has no description of its own.
+  annotations = { purpose = each.value.text }
+
+  replication {
+    user_managed {
+      dynamic "replicas" {
+        for_each = local.regions
+        content {
+          location = replicas.value
+          dynamic "customer_managed_encryption" {
+            for_each = var.kms_keys == null ? [] : [var.kms_keys.regional[replicas.value]]
+            content {
+              kms_key_name = customer_managed_encryption.value
+            }
+          }
+        }
+      }
+    }
+  }
+
+  topics {
+    name = google_pubsub_topic.rotation.id
+  }
+  rotation {
+    next_rotation_time = timeadd(plantimestamp(), "${24 * var.secret_rotation_days}h")
+    rotation_period    = "${86400 * var.secret_rotation_days}s"
+  }
+
+  lifecycle {
+    # Secret Manager moves it on by itself.
+    ignore_changes = [rotation[0].next_rotation_time]
+  }
+
+  depends_on = [
+    google_project_service.this,
+    google_pubsub_topic_iam_member.rotation,
+    google_kms_crypto_key_iam_member.agents,
+  ]
+}
+
+resource "google_secret_manager_secret_iam_member" "readers" {
+  for_each = local.secret_readers
+
+  secret_id = google_secret_manager_secret.this[each.value.secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this[each.value.reader].member
+}
+
+# Secret Manager changes no token: it says on this topic that one is due, and an alert passes it on.
+resource "google_pubsub_topic" "rotation" {
+  name         = "${var.name}-secret-rotation"
+  kms_key_name = try(var.kms_keys.regional[var.region], null)
+  depends_on   = [google_project_service.this, google_kms_crypto_key_iam_member.agents]
+}
+
+resource "google_pubsub_topic_iam_member" "rotation" {
+  topic  = google_pubsub_topic.rotation.id
+  role   = "roles/pubsub.publisher"
+  member = "serviceAccount:${local.secrets_agent}"
+}
+
+# Reminders stay here until somebody acknowledges them; the alert looks at their number.
+resource "google_pubsub_subscription" "rotation" {
+  name                       = "${var.name}-secret-rotation"
+  topic                      = google_pubsub_topic.rotation.id
+  message_retention_duration = "604800s"
+  expiration_policy {
+    ttl = ""
+  }
+}

@@ -1,0 +1,170 @@
+# Each optional part, on; defaults.tftest.hcl shows them off.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = {
+      number = "123456789012"
+    }
+  }
+  mock_data "google_bigquery_default_service_account" {
+    defaults = {
+      email = "bq-123456789012@bigquery-encryption.iam.gserviceaccount.com"
+    }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = {
+      email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    }
+  }
+}
+
+variables {
+  project_id    = "acme-data-123"
+  image_tag     = "0123456789ab"
+  gitlab_groups = ["acme"]
+}
+
+run "webhooks" {
+  command = plan
+
+  variables {
+    webhooks = true
+  }
+
+  assert {
+    condition     = keys(module.webhooks) == ["europe-west1"]
+    error_message = "A public instance of the connector exists."
+  }
+  assert {
+    condition     = contains(keys(google_secret_manager_secret.this), "webhook-token") && contains(keys(google_secret_manager_secret.this), "connector-token")
+    error_message = "It has tokens to check."
+  }
+}
+
+run "public_trigger" {
+  command = plan
+
+  variables {
+    public_trigger = true
+  }
+
+  assert {
+    condition     = local.trigger_environment.ID_TOKEN_CHECKED_BY_CLOUD_RUN == "false"
+    error_message = "A public trigger believes no token that Cloud Run did not check."
+  }
+  assert {
+    condition     = contains(keys(google_secret_manager_secret.this), "fivetran-secret")
+    error_message = "Fivetran has a secret to sign with."
+  }
+}
+
+run "second_region" {
+  command = plan
+
+  variables {
+    second_region = "europe-west4"
+  }
+
+  assert {
+    condition     = keys(module.connector) == ["europe-west1", "europe-west4"] && keys(google_artifact_registry_repository.images) == ["europe-west1", "europe-west4"]
+    error_message = "Services and images are in both regions."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.this["europe-west4/sync"].paused && !google_cloud_scheduler_job.this["europe-west1/sync"].paused
+    error_message = "Only the first region's jobs run."
+  }
+  assert {
+    condition     = length(google_bigquery_dataset.this) == 2
+    error_message = "Datasets stay where they are."
+  }
+}
+
+run "failover" {
+  command = plan
+
+  variables {
+    second_region = "europe-west4"
+    active_region = "europe-west4"
+  }
+
+  assert {
+    condition     = !google_cloud_scheduler_job.this["europe-west4/sync"].paused && google_cloud_scheduler_job.this["europe-west1/sync"].paused
+    error_message = "The jobs changed sides."
+  }
+}
+
+run "own_keys" {
+  command = plan
+
+  variables {
+    kms_keys = {
+      bigquery = "projects/k/locations/eu/keyRings/r/cryptoKeys/bq"
+      regional = { europe-west1 = "projects/k/locations/europe-west1/keyRings/r/cryptoKeys/k" }
+    }
+  }
+
+  assert {
+    condition     = alltrue([for dataset in google_bigquery_dataset.this : one(dataset.default_encryption_configuration).kms_key_name == var.kms_keys.bigquery])
+    error_message = "Datasets use the given key."
+  }
+  assert {
+    condition     = one(google_storage_bucket.artifacts.encryption).default_kms_key_name == var.kms_keys.regional["europe-west1"]
+    error_message = "The bucket uses the given key."
+  }
+  assert {
+    condition     = google_artifact_registry_repository.images["europe-west1"].kms_key_name == var.kms_keys.regional["europe-west1"]
+    error_message = "Images use the given key."
+  }
+  assert {
+    condition     = length(google_kms_crypto_key_iam_member.agents) == 6
+    error_message = "Six of Google's agents may use the keys."
+  }
+}
+
+run "events" {
+  command = plan
+
+  variables {
+    events = true
+  }
+
+  assert {
+    condition     = keys(google_pubsub_topic.events) == ["dbt-complete", "sync-complete"] && keys(google_logging_project_sink.events) == ["dbt-complete", "sync-complete"]
+    error_message = "Both events are passed on."
+  }
+  assert {
+    condition     = length(google_pubsub_topic.dead_letters) == 1
+    error_message = "What nobody takes is kept."
+  }
+}
+
+run "budget_and_mail" {
+  command = plan
+
+  variables {
+    alert_emails = ["data@acme.example"]
+    budget       = { billing_account = "012345-6789AB-CDEF01", amount = 40 }
+  }
+
+  assert {
+    condition     = one(one(google_billing_budget.this[0].amount).specified_amount).units == "40"
+    error_message = "The budget is what was said."
+  }
+  assert {
+    condition     = google_monitoring_notification_channel.email["data@acme.example"].labels.email_address == "data@acme.example"
+    error_message = "Somebody is told."
+  }
+}
+
+run "readers" {
+  command = plan
+
+  variables {
+    readers = ["group:analysts@acme.example"]
+  }
+
+  assert {
+    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].role == "roles/bigquery.dataViewer"
+    error_message = "Readers read, no more."
+  }
+}

@@ -1,0 +1,125 @@
+//! What is left when a process is killed, and when a run is cancelled or the function stopped.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Small, below, eventually, everything, lives, pid_of, signal, slow_model};
+
+#[test]
+fn the_worker_and_its_child_may_be_killed_and_the_next_run_works() {
+    let small = Small::new("kills");
+    slow_model(&small);
+    let function = small.start(1, &[]);
+    let quick = json!({"select": "stg_orders"});
+    function.run(&quick);
+    let trigger = pid_of(&function);
+    let worker = below(trigger)[0];
+
+    // The child alone: the worker stays warm.
+    let run = function.begin(&json!({"select": "slow"}));
+    let child = eventually("a child runs", || below(worker).first().copied());
+    std::thread::sleep(Duration::from_secs(1));
+    signal("KILL", child);
+    let told = function.wait_for(&run, &["error"]);
+    assert!(
+        told["problem"]
+            .as_str()
+            .is_some_and(|problem| problem.contains("SIGKILL")),
+        "{told:#}"
+    );
+    assert_eq!(below(trigger)[0], worker, "the worker is the same");
+
+    // The worker in the middle of a run.
+    let run = function.begin(&json!({"select": "slow"}));
+    let child = eventually("a child runs", || below(worker).first().copied());
+    signal("KILL", worker);
+    let told = function.wait_for(&run, &["error"]);
+    assert!(
+        told["problem"]
+            .as_str()
+            .is_some_and(|problem| problem.contains("died during the run")),
+        "{told:#}"
+    );
+    eventually("the child ends with its parent", || (!lives(child)).then_some(()));
+    function.run(&quick);
+    assert_ne!(below(trigger)[0], worker, "there is another one");
+    let left: Vec<u32> = below(trigger).into_iter().filter(|pid| !lives(*pid)).collect();
+    assert!(left.is_empty(), "zombies: {left:?}");
+}
+
+#[test]
+fn a_killed_function_leaves_no_process_and_its_run_is_told_as_lost() {
+    let small = Small::new("killed");
+    slow_model(&small);
+    let mut function = small.start(1, &[]);
+    function.run(&json!({"select": "stg_orders"}));
+    function.begin(&json!({"select": "slow"}));
+    eventually("the history says that it runs", || {
+        let rows = small.query("SELECT run_id FROM {}._dbt_runs WHERE status = 'running'");
+        (!rows.is_empty()).then_some(())
+    });
+    let processes = below(pid_of(&function));
+    assert!(processes.len() >= 2, "a worker and a child: {processes:?}");
+    function.process.kill();
+    for pid in processes {
+        eventually("it ends with the function", || (!lives(pid)).then_some(()));
+    }
+    // Nobody runs longer than the limit and 10 s: then the next function knows.
+    std::thread::sleep(Duration::from_secs(12));
+    let next = small.start(2, &[("DBT_TIMEOUT_SECONDS", "1")]);
+    eventually("the run is told as lost", || {
+        let rows = small.query("SELECT problem FROM {}._dbt_runs WHERE status = 'lost'");
+        (!rows.is_empty()).then_some(())
+    });
+    drop(next);
+}
+
+#[test]
+fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_history() {
+    let small = Small::new("stopped");
+    slow_model(&small);
+    let mut function = small.start(1, &[]);
+    function.run(&json!({"select": "stg_orders"}));
+    function.begin(&json!({"select": "slow"}));
+    let trigger = pid_of(&function);
+    eventually("a child runs", || (below(trigger).len() >= 2).then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    let processes = below(trigger);
+    let begun = Instant::now();
+    signal("TERM", trigger);
+    let status = function.process.wait().expect("it ends");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(status.success(), "{status}");
+    assert!(processes.into_iter().all(|pid| !lives(pid)));
+    let rows = small.query("SELECT status, problem FROM {}._dbt_runs WHERE 'slow' IN UNNEST(selectors)");
+    assert_eq!(rows[0][0].as_deref(), Some("stopped"), "{rows:?}");
+}
+
+#[test]
+fn a_cancelled_run_ends_soon() {
+    let small = Small::new("cancelled");
+    slow_model(&small);
+    let function = small.start(1, &[]);
+    function.run(&json!({"select": "stg_orders"}));
+    let run = function.begin(&json!({"select": "slow"}));
+    function.wait_for(&run, &["running"]);
+    let trigger = pid_of(&function);
+    eventually("a child runs", || (below(trigger).len() >= 2).then_some(()));
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    let url = format!("{}/runs/{run}/cancel", function.url);
+    let (status, answer) =
+        local_stack::http::post(&url, Some(black_box::TRIGGER_TOKEN), &json!({})).expect("an answer");
+    assert_eq!(status, 202, "{answer:#}");
+    let told = function.wait_for(&run, &["cancelled"]);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(told["problem"], "the run was cancelled");
+    assert_eq!(function.run(&everything_but_slow())["status"], "success");
+}
+
+fn everything_but_slow() -> serde_json::Value {
+    let mut order = everything();
+    order["exclude"] = json!("slow");
+    order
+}

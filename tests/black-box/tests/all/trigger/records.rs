@@ -1,0 +1,96 @@
+//! The history in BigQuery.
+
+use serde_json::json;
+
+use super::{Small, eventually, everything};
+
+#[test]
+fn every_run_is_in_the_history_with_its_nodes() {
+    let small = Small::new("history");
+    let function = small.start(1, &[]);
+    let built = function.run(&everything());
+    let tested = function.run(&json!({"action": "test", "select": "stg_orders", "source": "ci"}));
+    let of = |answer: &serde_json::Value| answer["run_id"].as_str().expect("an id").to_owned();
+    let row = |id: &str| {
+        let sql = format!(
+            "SELECT status, action, source, CAST(nodes AS STRING), CAST(failed AS STRING), selectors[SAFE_OFFSET(1)], dbt_version, \
+             CAST(ended_at >= started_at AND started_at >= queued_at AS STRING) FROM {{}}._dbt_runs WHERE run_id = '{id}' AND status != 'running'"
+        );
+        eventually("the run is in the history", || small.query(&sql).first().cloned())
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        row(&of(&built)),
+        [
+            text("success"),
+            text("run_dbt"),
+            text("test"),
+            text("6"),
+            text("0"),
+            None,
+            text("1.11.16"),
+            text("true")
+        ]
+    );
+    assert_eq!(
+        row(&of(&tested)),
+        [
+            text("success"),
+            text("test"),
+            text("ci"),
+            text("2"),
+            text("0"),
+            text("stg_orders"),
+            text("1.11.16"),
+            text("true")
+        ]
+    );
+    let sql = format!(
+        "SELECT name, status FROM {{}}._dbt_run_nodes WHERE run_id = '{}' AND type = 'model' ORDER BY name",
+        of(&built)
+    );
+    let models = small.query(&sql);
+    assert_eq!(models.len(), 3, "{models:?}");
+    assert!(models.iter().all(|model| model[1] == text("success")), "{models:?}");
+    let runs = small.query("SELECT COUNT(*) FROM {}._dbt_runs");
+    assert_eq!(runs, [[text("2")]], "a run's beginning and end are one row");
+    // Another instance tells about them, too.
+    drop(function);
+    let next = small.start(2, &[]);
+    let listed = next.get("/runs");
+    let ids: Vec<_> = listed["runs"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| run["run_id"].clone())
+        .collect();
+    assert_eq!(ids, [of(&tested), of(&built)], "{listed:#}");
+}
+
+#[test]
+fn a_failed_run_says_in_the_history_what_failed() {
+    let small = Small::new("history_failed");
+    small.write(
+        "models/broken.sql",
+        "select no_such_column from {{ ref('stg_orders') }}\n",
+    );
+    let function = small.start(1, &[]);
+    let (status, _) = function.order(&everything());
+    assert_eq!(status, 500);
+    let rows = eventually("the run is in the history", || {
+        let rows = small.query("SELECT status, problem FROM {}._dbt_runs WHERE status != 'running'");
+        (!rows.is_empty()).then_some(rows)
+    });
+    assert_eq!(rows[0][0].as_deref(), Some("error"));
+    assert!(
+        rows[0][1]
+            .as_deref()
+            .is_some_and(|problem| problem.contains("no_such_column")),
+        "{rows:?}"
+    );
+    let nodes = small.query("SELECT status, compiled_path FROM {}._dbt_run_nodes WHERE name = 'broken'");
+    assert!(
+        nodes[0][1].as_deref().is_some_and(|path| path.ends_with("broken.sql")),
+        "{nodes:?}"
+    );
+}

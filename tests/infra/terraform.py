@@ -1,0 +1,146 @@
+"""Runs the real Terraform on a copy of infra/, with the stand-in for Google's provider."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+INFRA = ROOT / "infra"
+STAND_IN = ROOT / "tests/infra/stand-in"
+
+# The least that a person must say.
+VARIABLES = {"project_id": "acme-data-123", "image_tag": "0123456789ab", "gitlab_groups": ["acme"]}
+# Everything that can be turned on, turned on.
+EVERYTHING = VARIABLES | {
+    "region": "europe-west1",
+    "second_region": "europe-west4",
+    "gitlab_projects": ["partners/shared"],
+    "webhooks": True,
+    "public_trigger": True,
+    "events": True,
+    "readers": ["group:analysts@acme.example"],
+    "alert_emails": ["data@acme.example"],
+    "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 50},
+    "network": {"network": "main", "subnetworks": {"europe-west1": "one", "europe-west4": "two"}},
+    "kms_keys": {
+        "bigquery": "projects/keys/locations/eu/keyRings/r/cryptoKeys/bq",
+        "regional": {
+            region: f"projects/keys/locations/{region}/keyRings/r/cryptoKeys/k"
+            for region in ("europe-west1", "europe-west4")
+        },
+    },
+}
+
+
+class Failed(AssertionError):
+    """A Terraform command that did not do what was expected; its text is what Terraform said."""
+
+
+class Workspace:
+    """A copy of infra/ in which Terraform may write its lock, its state and its cache."""
+
+    def __init__(self, folder, variables=VARIABLES):
+        self.folder = Path(folder)
+        self.config = self.folder / "infra"
+        shutil.copytree(INFRA, self.config, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars"))
+        self.say(variables)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        self.environment |= {
+            "TF_CLI_CONFIG_FILE": str(self.use_stand_in()),
+            "TF_DISABLE_PLUGIN_TLS": "1",
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+
+    def use_stand_in(self):
+        """Makes the stand-in what Terraform finds under the provider's name; returns Terraform's configuration."""
+        version = json.loads((STAND_IN / "schema.json").read_text())["version"]
+        system = {"linux": "linux", "darwin": "darwin"}[sys.platform]
+        machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[os.uname().machine]
+        place = self.folder / f"mirror/registry.terraform.io/hashicorp/google/{version}/{system}_{machine}"
+        place.mkdir(parents=True)
+        program = place / f"terraform-provider-google_v{version}"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN / "stand_in.py"}"\n')
+        program.chmod(0o755)
+        settings = self.folder / "terraform.rc"
+        mirror = json.dumps(str(self.folder / "mirror"))
+        settings.write_text(f"provider_installation {{\n  filesystem_mirror {{\n    path = {mirror}\n  }}\n}}\n")
+        return settings
+
+    def say(self, variables):
+        """Sets the variables of the next commands."""
+        (self.config / "said.auto.tfvars.json").write_text(json.dumps(variables))
+
+    def edit(self, name, old, new):
+        """Plants a mistake: replaces text in a file of the copy."""
+        path = self.config / name
+        text = path.read_text()
+        if old not in text:
+            raise Failed(f"{name} holds no {old!r}")
+        path.write_text(text.replace(old, new, 1))
+
+    def undo(self, name):
+        """Takes planted mistakes out of a file again."""
+        shutil.copy(INFRA / name, self.config / name)
+
+    def run(self, *arguments, expect=0):
+        """One command; its output, standard error included."""
+        done = subprocess.run(
+            ["terraform", f"-chdir={self.config}", *arguments, "-no-color"],
+            env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+        )
+        if done.returncode != expect:
+            raise Failed(f"terraform {' '.join(arguments)} ended with {done.returncode}, not {expect}:\n{done.stdout}")
+        return done.stdout
+
+    def init(self):
+        self.run("init", "-backend=false")
+        return self
+
+    def plan(self):
+        """Plans and returns the plan as Terraform tells it to other programs."""
+        self.run("plan", "-out=planned")
+        return json.loads(self.run("show", "-json", "planned"))
+
+    def apply(self):
+        """Applies the plan."""
+        self.run("apply", "planned")
+        return State(json.loads(self.run("show", "-json")))
+
+
+class State:
+    """What Terraform made, with all values known."""
+
+    def __init__(self, shown):
+        self.outputs = {name: output["value"] for name, output in shown["values"]["outputs"].items()}
+        self.resources = {}
+        self._read(shown["values"]["root_module"])
+
+    def _read(self, module):
+        for resource in module.get("resources", []):
+            self.resources[resource["address"]] = resource
+        for child in module.get("child_modules", []):
+            self._read(child)
+
+    def of(self, kind):
+        """Values of all resources of a type, by address."""
+        return {a: r["values"] for a, r in self.resources.items() if r["type"] == kind and r["mode"] == "managed"}
+
+    def services(self):
+        """Cloud Run services by name and place."""
+        return {(s["name"], s["location"]): s for s in self.of("google_cloud_run_v2_service").values()}
+
+
+def environment_of(service):
+    """A service's plain variables, and those whose value the function gets from Secret Manager: the secret's name."""
+    plain, secret = {}, {}
+    for variable in service["template"][0]["containers"][0]["env"]:
+        scheme, _, reference = (variable["value"] or "").partition("://")
+        if scheme == "sm":
+            secret[variable["name"]] = reference.rpartition("/")[2]
+        else:
+            plain[variable["name"]] = variable["value"]
+    return plain, secret

@@ -1,0 +1,88 @@
+"""Checkov's policies, on what Terraform plans and on the Dockerfiles; it runs offline."""
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from states import plan
+from terraform import ROOT
+
+# Policies that we do not follow, and why. One that is followed after all has to leave this list.
+ALWAYS = {
+    "CKV_GCP_15": "looks for public readers in the dataset itself; access is given by members of their own, "
+    "var.readers refuses public ones, and test_access.py looks at what is made",
+    "CKV_GCP_62": "access to the bucket is in Cloud Audit Logs, where access to everything else is",
+    "CKV_GCP_63": "as CKV_GCP_62: there is no log bucket",
+}
+WITHOUT_OWN_KEYS = ALWAYS | {
+    "CKV_GCP_81": "Google's keys encrypt datasets unless kms_keys names others; with it, this policy is followed",
+    "CKV_GCP_83": "as CKV_GCP_81, for topics",
+}
+DOCKERFILES = {
+    "CKV_DOCKER_2": "Cloud Run does not look at HEALTHCHECK: its probes stand in infra/modules/function",
+}
+
+
+class Policies(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory(prefix="mergemind-policies-") as folder:
+            files = {"defaults": plan(False), "everything": plan(True), "planted": planted(plan(False))}
+            for name, content in files.items():
+                (Path(folder) / f"{name}.json").write_text(json.dumps(content))
+            for function in ("gitlab-connector", "dbt-trigger"):
+                target = Path(folder) / function / "Dockerfile"
+                target.parent.mkdir()
+                target.write_text((ROOT / f"functions/{function}/Dockerfile").read_text())
+            cls.failed = scan(folder)
+
+    def test_defaults(self):
+        self.assertEqual(self.failed["defaults.json"], set(WITHOUT_OWN_KEYS))
+
+    def test_everything_on(self):
+        self.assertEqual(self.failed["everything.json"], set(ALWAYS))
+
+    def test_dockerfiles(self):
+        for function in ("gitlab-connector", "dbt-trigger"):
+            self.assertEqual(self.failed[f"{function}/Dockerfile"], set(DOCKERFILES))
+
+    def test_a_planted_mistake_is_found(self):
+        self.assertIn("CKV_GCP_114", self.failed["planted.json"] - self.failed["defaults.json"])
+
+
+def planted(plan):
+    """A plan whose bucket may be made public."""
+    plan = copy.deepcopy(plan)
+    for resource in plan["planned_values"]["root_module"]["resources"]:
+        if resource["type"] == "google_storage_bucket":
+            resource["values"]["public_access_prevention"] = "inherited"
+    return plan
+
+
+def scan(folder):
+    """The policies that each file breaks."""
+    checkov = Path(sys.executable).with_name("checkov")
+    done = subprocess.run(
+        [checkov, "-d", folder, "--framework", "terraform_plan", "dockerfile", "--skip-download", "-o", "json"],
+        # Standard error has progress only.
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=os.environ | {"BC_SKIP_MAPPING": "TRUE", "LOG_LEVEL": "ERROR"},
+    )
+    reports = json.loads(done.stdout)
+    found = {}
+    for report in reports if isinstance(reports, list) else [reports]:
+        if report["results"]["parsing_errors"]:
+            raise AssertionError(f"checkov could not read {report['results']['parsing_errors']}")
+        for check in report["results"]["passed_checks"] + report["results"]["failed_checks"]:
+            broken = found.setdefault(check["file_path"].lstrip("/"), set())
+            if check["check_result"]["result"] == "FAILED":
+                broken.add(check["check_id"])
+    return found
+
+
+if __name__ == "__main__":
+    unittest.main()
