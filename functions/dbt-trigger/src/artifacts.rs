@@ -154,4 +154,25 @@ mod tests {
             KEPT
         );
     }
+
+    #[tokio::test]
+    async fn another_instance_reads_artifacts_from_cloud_storage() {
+        let emulator = crate::bucket::tests::fake().await;
+        let place = crate::bucket::Place::parse("gs://b/artifacts").expect("valid");
+        let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+        let instance = |folder: &tempfile::TempDir| {
+            let bucket = Bucket::new(&place, Some(&emulator)).expect("a client");
+            Artifacts::new(None, folder.path().into(), Some(bucket))
+        };
+        std::fs::write(folders[2].path().join("manifest.json"), "{}").expect("written");
+        let run_id = uuid::Uuid::now_v7().to_string();
+        let first = instance(&folders[0]);
+        first.collect(&run_id, folders[2].path(), Action::Build);
+        first.finish(&run_id, "{\"a\":1}".into()).await;
+        let second = instance(&folders[1]);
+        for (name, content) in [(RUN, "{\"a\":1}"), ("manifest.json", "{}")] {
+            let read = second.read(&run_id, name).await.expect("read").expect("there");
+            assert_eq!(read.0, content.as_bytes(), "{name}");
+        }
+    }
 }

@@ -177,8 +177,69 @@ impl Bucket {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::Bytes;
+    use axum::extract::{Path, Query, State};
+    use axum::response::IntoResponse;
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
+    use serde_json::json;
+
     use super::*;
+
+    type Objects = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+    type Parameters = Query<HashMap<String, String>>;
+
+    /// A Cloud Storage with one bucket, `b`; its address.
+    pub async fn fake() -> Url {
+        async fn put(State(objects): State<Objects>, Query(parameters): Parameters, body: Bytes) -> Json<Value> {
+            objects
+                .lock()
+                .expect("a lock")
+                .insert(parameters["name"].clone(), body.to_vec());
+            Json(json!({}))
+        }
+        async fn read(
+            State(objects): State<Objects>,
+            Path(object): Path<String>,
+            Query(parameters): Parameters,
+        ) -> axum::response::Response {
+            match objects.lock().expect("a lock").get(&object) {
+                Some(content) if parameters.contains_key("alt") => content.clone().into_response(),
+                Some(content) => Json(json!({"generation": content.len().to_string()})).into_response(),
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        let router = Router::new()
+            .route("/upload/storage/v1/b/b/o", post(put))
+            .route("/storage/v1/b/b/o/{object}", get(read))
+            .with_state(Objects::default());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Url::parse(&format!("http://{address}")).expect("an address")
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_read_and_has_a_generation() {
+        let emulator = fake().await;
+        let bucket =
+            |place: &str| Bucket::new(&Place::parse(place).expect("valid"), Some(&emulator)).expect("a client");
+        let runs = bucket("gs://b/runs");
+        runs.put("1/a b.json", "application/json", b"{}".to_vec())
+            .await
+            .expect("written");
+        assert_eq!(runs.get("1/a b.json").await, Ok(Some(b"{}".to_vec())));
+        assert_eq!(
+            bucket("gs://b").generation("runs/1/a b.json").await,
+            Ok(Some("2".into()))
+        );
+        assert_eq!(runs.get("2/a b.json").await, Ok(None));
+        assert!(bucket("gs://other").put("x", "text/plain", Vec::new()).await.is_err());
+    }
 
     #[test]
     fn places_are_read() {

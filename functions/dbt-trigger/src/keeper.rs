@@ -15,6 +15,9 @@ use crate::runs::Entry;
 
 /// How long one thing may take to be written.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A run that takes longer is in the history while it runs.
+const SHORT: Duration = Duration::from_secs(2);
+
 /// Takes runs to be written down; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Keeper(mpsc::UnboundedSender<Arc<Entry>>);
@@ -35,6 +38,10 @@ impl Keeper {
                 tracing::warn!("the history can't be looked after: {problem}");
             }
             while let Some(entry) = entries.recv().await {
+                // Of a short run the end alone is written: its beginning would only delay it.
+                if entry.ended().is_none() && timeout(SHORT, entry.wait()).await.is_ok() {
+                    continue;
+                }
                 let span = entry.span.clone();
                 keep(&artifacts, history.as_ref(), &entry).instrument(span).await;
             }

@@ -84,6 +84,30 @@ mod tests {
         assert!(!folder.path().join("outside").exists());
     }
 
+    #[tokio::test]
+    async fn each_generation_of_an_archive_gets_a_folder_of_its_own() {
+        let emulator = crate::bucket::tests::fake().await;
+        let place = crate::bucket::Place::parse("gs://b").expect("valid");
+        let bucket = Bucket::new(&place, Some(&emulator)).expect("a client");
+        let cache = tempfile::tempdir().expect("a folder");
+        let object = "projects/p.tar.gz";
+        assert!(
+            fetch(&bucket, object, cache.path())
+                .await
+                .expect_err("none")
+                .contains(object)
+        );
+        let store = async |text: &str| {
+            let archive = packed(&[("p/dbt_project.yml", text)]);
+            bucket.put(object, "application/gzip", archive).await.expect("written");
+            fetch(&bucket, object, cache.path()).await.expect("fetched")
+        };
+        let (first, folder) = store("name: one").await;
+        let (second, newer) = store("name: another, which is longer").await;
+        assert_ne!(first, second);
+        assert!(folder.join("p/dbt_project.yml").is_file() && newer.join("p/dbt_project.yml").is_file());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_unpacked_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..300), packed_first: bool) {
