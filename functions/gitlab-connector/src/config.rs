@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 use crate::sync::discovery::Discovery;
 use crate::sync::{Options, Scope};
 
@@ -226,7 +226,7 @@ fn read_streams(env: &mut Env) -> BTreeSet<String> {
         let names: Vec<_> = streams
             .all()
             .filter(|stream| stream.usual == usual)
-            .map(|stream| stream.name())
+            .map(Stream::name)
             .collect();
         names.join(", ")
     };

@@ -40,6 +40,13 @@ pub fn assert_equal_to_gitlab(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &
 
 /// Panics with the first differences in a table, if there are any.
 pub fn assert_table_equals(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &str, table: &str) {
+    if let Some(difference) = table_difference(gitlab, warehouse, dataset, table) {
+        panic!("{difference}");
+    }
+}
+
+/// The first differences in a table, if there are any.
+pub fn table_difference(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &str, table: &str) -> Option<String> {
     let expected = by_key(
         key_of(table),
         gitlab.rows_of_group(table, "acme").expect("GitLab's rows"),
@@ -55,13 +62,11 @@ pub fn assert_table_equals(gitlab: &Gitlab, warehouse: &Warehouse, dataset: &str
     }
     let missing: Vec<_> = expected.keys().filter(|id| !actual.contains_key(*id)).take(5).collect();
     let extra: Vec<_> = actual.keys().filter(|id| !expected.contains_key(*id)).take(5).collect();
-    assert!(
-        missing.is_empty() && extra.is_empty(),
-        "{table}: missing {missing:?}, too many {extra:?}"
-    );
-    for (id, row) in &expected {
-        assert_eq!(&actual[id], row, "{table} {id} differs");
+    if !missing.is_empty() || !extra.is_empty() {
+        return Some(format!("{table}: missing {missing:?}, too many {extra:?}"));
     }
+    let differing = expected.iter().find(|(id, row)| actual[*id] != **row);
+    differing.map(|(id, row)| format!("{table} {id} is\n  {}\ninstead of\n  {row}", actual[id]))
 }
 
 fn by_key(key: &[&str], rows: Vec<Value>) -> BTreeMap<String, Value> {

@@ -4,5 +4,5 @@
 mod compare;
 mod world;
 
-pub use compare::{TABLES, assert_equal_to_gitlab, assert_table_equals, warehouse_rows};
+pub use compare::{TABLES, assert_equal_to_gitlab, assert_table_equals, table_difference, warehouse_rows};
 pub use world::{TRIGGER_TOKEN, World, warehouse, written};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use local_stack::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
 use serde_json::Value;
@@ -96,6 +97,15 @@ impl World {
         assert_eq!(status, 200, "{answer:#}");
         assert_eq!(answer["status"], "success", "{answer:#}");
         answer
+    }
+
+    /// Waits until a raw table equals GitLab.
+    pub fn wait_for_rows(&self, table: &str, longest: Duration) {
+        let begun = Instant::now();
+        while let Some(difference) = crate::table_difference(&self.gitlab, warehouse(), &self.raw, table) {
+            assert!(begun.elapsed() < longest, "after {longest:?} still: {difference}");
+            std::thread::sleep(Duration::from_millis(300));
+        }
     }
 
     /// A raw table equals GitLab.

@@ -69,17 +69,24 @@ impl Owner {
 
 /// What was seen of all owners: the rest of what they owned is gone.
 #[derive(Default)]
-struct Seen(BTreeMap<(&'static str, &'static str), (Vec<i64>, Vec<i64>)>);
+struct Seen(BTreeMap<(&'static str, &'static str), Owned>);
+
+/// Owners, and what they own.
+#[derive(Default)]
+struct Owned {
+    owners: Vec<i64>,
+    present: Vec<i64>,
+}
 
 impl Seen {
     fn add(&mut self, stream: &'static str, owner: Owner, id: i64, present: Vec<i64>) {
-        let (owners, all) = self.0.entry((stream, owner.column())).or_default();
-        owners.push(id);
-        all.extend(present);
+        let owned = self.0.entry((stream, owner.column())).or_default();
+        owned.owners.push(id);
+        owned.present.extend(present);
     }
 
     fn sweep_into<'a>(self, context: &Context<'a>, rows: &mut Rows<'a>) {
-        for ((stream, column), (owners, present)) in self.0 {
+        for ((stream, column), Owned { owners, present }) in self.0 {
             rows.sweeps.push(Sweep {
                 table: &context.streams.named(stream).table,
                 within: vec![Within::OneOf(column, owners)],

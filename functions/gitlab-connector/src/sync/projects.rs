@@ -221,7 +221,7 @@ async fn next_pages(
                 return Ok(pages);
             }
             Err(gitlab::Error::TooComplex(_) | gitlab::Error::TooMuch(_)) if starts.len() > 1 => {
-                at_once = starts.len() / 2
+                at_once = starts.len() / 2;
             }
             Err(error) if context.page("projects").shrink(&error) => {}
             Err(error) => return Err(error),

@@ -317,10 +317,10 @@ fn mark_children<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
     // A table's own parent rows come before it, so that what is marked here reaches their children too.
     for (column, parent) in parents {
         for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
-            let direct = parents
+            let mut direct = parents
                 .iter()
                 .filter(|(column, _)| stream.table.position(column).is_some());
-            if direct.last() == Some(&(column, parent)) && stream.name() != parent {
+            if direct.next_back() == Some(&(column, parent)) && stream.name() != parent {
                 rows.sweeps.push(Sweep {
                     table: &stream.table,
                     within: vec![Within::ParentGone(column, parent)],

@@ -6,7 +6,7 @@ use mergemind_shared::ApiError;
 use serde_json::{Map, Value as Json};
 
 use super::{Inner, Options, Scope};
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 
 /// What a caller asks of one sync. The default is all that is configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Request {
         };
         let streams = Streams::new();
         if let Some(name) = request.streams.iter().find(|name| streams.find(name).is_none()) {
-            let known: Vec<_> = streams.all().map(|stream| stream.name()).collect();
+            let known: Vec<_> = streams.all().map(Stream::name).collect();
             return Err(
                 ApiError::bad_request("unknown_stream", format!("there is no stream {name}"))
                     .with_hint(format!("streams are {}", known.join(", "))),

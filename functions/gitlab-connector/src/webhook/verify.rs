@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -34,7 +34,7 @@ pub fn check(secrets: &WebhookSecrets, headers: &HeaderMap, body: &[u8]) -> Resu
             .map_or(0, |since| since.as_secs());
         return check_signature(signing, signatures, headers, body, now);
     }
-    let shown = headers.get("x-gitlab-token").map(|token| token.as_bytes());
+    let shown = headers.get("x-gitlab-token").map(HeaderValue::as_bytes);
     match (&secrets.token, shown) {
         (Some(token), Some(shown)) if token.matches(shown) => Ok(()),
         _ => Err(refused("the webhook does not show the secret token")
