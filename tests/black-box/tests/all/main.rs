@@ -2,5 +2,6 @@
 
 mod dbt;
 mod errors;
+mod fivetran;
 mod start;
 mod sync;
