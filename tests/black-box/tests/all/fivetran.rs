@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use black_box::{TABLES, World};
+use black_box::{TABLES, World, warehouse};
 use local_stack::{Connector, http, root, venv_python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -284,6 +285,41 @@ fn what_is_too_much_for_one_answer_comes_in_several() {
     let (status, answer) = call(&connector, &json!({"state": state, "secrets": {"auth_token": TOKEN}}));
     assert_eq!((status, &answer["hasMore"]), (200, &json!(false)), "{answer:#}");
     assert_eq!((&answer["insert"], &answer["delete"]), (&json!({}), &json!({})));
+}
+
+#[test]
+fn rows_of_a_sync_under_way_come_with_a_later_call() {
+    let world = World::new("fivetran_running", &["--seed", "76"]);
+    let connector = connector(&world);
+    // Slow enough to be met in the middle.
+    world.gitlab.faults(&json!({"latency_ms": 100})).expect("faults");
+    let url = connector.url.clone();
+    let running = std::thread::spawn(move || http::post(&url, Some(TOKEN), &json!({})));
+    let notes = format!("SELECT COUNT(*) FROM {}.mr_notes", world.raw);
+    while warehouse().number(&notes).unwrap_or(0) == 0 {
+        assert!(!running.is_finished(), "the sync ended before it was met");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ask = |state: &Value| json!({"state": state, "secrets": {"auth_token": TOKEN}});
+    let (status, early) = call(&connector, &ask(&json!({})));
+    assert!(!running.is_finished(), "the sync ended before it was met");
+    assert_eq!((status, &early["hasMore"]), (200, &json!(false)), "{early:#}");
+    assert_eq!(
+        early["insert"],
+        json!({}),
+        "rows that may still move are not handed over"
+    );
+    world.gitlab.faults(&json!({})).expect("no faults");
+    let (status, answer) = running.join().expect("the caller").expect("an answer");
+    assert_eq!(status, 200, "{answer:#}");
+    let (status, late) = call(&connector, &ask(&early["state"]));
+    assert_eq!((status, &late["hasMore"]), (200, &json!(false)), "{late:#}");
+    for table in TABLES {
+        let key = &late["schema"][table]["primary_key"];
+        let actual = by_key(key, late["insert"][table].as_array().expect("rows"));
+        let expected = by_key(key, &world.gitlab.rows(table).expect("GitLab's rows"));
+        assert!(actual == expected, "{table} differs");
+    }
 }
 
 #[test]
