@@ -156,6 +156,12 @@ impl ApiError {
     pub fn message(&self) -> &str {
         &self.0.message
     }
+
+    /// Data for programs.
+    #[must_use]
+    pub fn details(&self) -> Option<&Value> {
+        self.0.details.as_ref()
+    }
 }
 
 impl fmt::Display for ApiError {

@@ -25,7 +25,7 @@ pub use google_cloud_bigquery::query::Row as ResultRow;
 use google_cloud_bigquery_v2::client::TableService;
 
 pub use changes::{Change, Position};
-pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key};
+pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key, newest_mark};
 pub use cursor::Cursor;
 pub use error::Error;
 pub use lease::{Acquired, Lease};

@@ -1,24 +1,28 @@
 //! Fivetran's function protocol: it calls, we sync into the raw tables, and answer with what moved there
 //! since its last call. So what Fivetran gets is what BigQuery has: the same streams, deletions included.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use mergemind_shared::ApiError;
 use mergemind_shared::function::Shutdown;
-use mergemind_shared::warehouse::{Position, Table};
+use mergemind_shared::warehouse::{Kind, Position, Table, newest_mark};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use time::OffsetDateTime;
 
 use crate::sync::{Request, Syncer};
 
 /// Fivetran takes 10 MB; the rest is room for names and quotes.
 const MOST_BYTES: usize = 6_000_000;
-/// Rows that are read from a table at once.
-const ROWS: usize = 2000;
+/// Rows that are read from a table at once: BigQuery reads the whole table for each question, so that few
+/// questions are better.
+const ROWS: usize = 10_000;
 /// A sync for Fivetran ends after this time; the next call goes on.
 const SYNC_TIME: Duration = Duration::from_secs(5 * 60);
+/// How far before the beginning of a sync that runs elsewhere its rows may be marked: clocks differ.
+const MARGIN: Duration = Duration::from_secs(60);
 
 /// What we hand to Fivetran and get back with its next call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,8 @@ const SYNC_TIME: Duration = Duration::from_secs(5 * 60);
 struct State {
     /// How far each table was handed over.
     tables: BTreeMap<String, Position>,
+    /// Up to where rows are handed over after this sync (microseconds since 1970): later ones may still move.
+    until: i64,
     /// Whether the sync is done and only rows remain to be handed over.
     handing_over: bool,
     /// Whether that sync came to its end.
@@ -39,6 +45,9 @@ struct Call {
     state: Value,
     secrets: Map<String, Value>,
     setup_test: bool,
+    /// Whether `schema` is to name columns with their types: Fivetran's own function connector does not ask,
+    /// our connector for its SDK does.
+    column_types: bool,
 }
 
 /// Answers one call.
@@ -54,17 +63,26 @@ pub async fn answer(syncer: &Syncer, headers: &HeaderMap, body: &[u8], shutdown:
     let tables: Vec<Table> = syncer.tables();
     if call.setup_test {
         syncer.ping().await?;
-        return Ok(reply(&tables, &state, Handed::default(), false));
+        let mut answer = reply(&tables, &state, Handed::default(), false);
+        if call.column_types {
+            for table in &tables {
+                answer["schema"][table.name]["columns"] = columns(table);
+            }
+        }
+        return Ok(answer);
     }
     if !state.handing_over {
         let request = Request {
             at_most: Some(SYNC_TIME),
             ..Request::default()
         };
-        state.complete = match syncer.sync_only(&request, shutdown).await {
-            Ok(summary) => summary["complete"] == true,
-            // The scheduler's sync is at work: what it has written so far is handed over.
-            Err(error) if error.code() == "sync_running" => true,
+        let asked = now();
+        (state.complete, state.until) = match syncer.sync_only(&request, shutdown).await {
+            // Nobody else wrote while it ran, and nothing of it is under way any more.
+            Ok(summary) => (summary["complete"] == true, asked.max(newest_mark())),
+            // The scheduler's sync is at work: what was there before it is handed over now, its own rows
+            // with Fivetran's next sync.
+            Err(error) if error.code() == "sync_running" => (true, before_running(asked, &error)),
             Err(error) => return Err(error),
         };
         state.handing_over = true;
@@ -73,6 +91,17 @@ pub async fn answer(syncer: &Syncer, headers: &HeaderMap, body: &[u8], shutdown:
     state.handing_over = rest;
     let more = rest || !state.complete;
     Ok(reply(&tables, &state, handed, more))
+}
+
+fn now() -> i64 {
+    (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1000) as i64
+}
+
+/// An instant before the first row of the sync that `error` tells of.
+fn before_running(now: i64, error: &ApiError) -> i64 {
+    let age = error.details().and_then(|details| details["age_s"].as_u64());
+    // Without an age nothing is sure to be whole.
+    age.map_or(0, |age| now - (Duration::from_secs(age) + MARGIN).as_micros() as i64)
 }
 
 async fn authorize(syncer: &Syncer, headers: &HeaderMap, call: &Call) -> Result<(), ApiError> {
@@ -104,7 +133,7 @@ async fn hand_over(syncer: &Syncer, tables: &[Table], state: &mut State) -> Resu
     for table in tables {
         loop {
             let from = state.tables.get(table.name).cloned().unwrap_or_default();
-            let changes = syncer.changes(table, &from, ROWS).await?;
+            let changes = syncer.changes(table, &from, state.until, ROWS).await?;
             let last = changes.len() < ROWS;
             for change in changes {
                 bytes += change.row.to_string().len();
@@ -132,6 +161,25 @@ async fn hand_over(syncer: &Syncer, tables: &[Table], state: &mut State) -> Resu
         }
     }
     Ok((handed, false))
+}
+
+/// A table's columns with Fivetran's names of their types.
+fn columns(table: &Table) -> Value {
+    let name = |kind| match kind {
+        Kind::Int64 => "LONG",
+        Kind::Float64 => "DOUBLE",
+        Kind::Bool => "BOOLEAN",
+        Kind::String => "STRING",
+        Kind::Timestamp => "UTC_DATETIME",
+        Kind::Date => "NAIVE_DATE",
+        Kind::Int64Array | Kind::StringArray => "JSON",
+    };
+    let columns = table.columns.iter();
+    Value::Object(
+        columns
+            .map(|column| (column.name.to_owned(), json!(name(column.kind))))
+            .collect(),
+    )
 }
 
 fn reply(tables: &[Table], state: &State, handed: Handed, more: bool) -> Value {
@@ -170,5 +218,14 @@ mod tests {
             serde_json::from_value::<State>(json!({})).expect("a state"),
             State::default()
         );
+    }
+    #[test]
+    fn rows_of_a_sync_that_runs_elsewhere_wait() {
+        let running = |details| {
+            ApiError::new(axum::http::StatusCode::CONFLICT, "sync_running", "a sync is running").with_details(details)
+        };
+        let now = 1_000_000_000;
+        assert_eq!(before_running(now, &running(json!({"age_s": 40}))), now - 100_000_000);
+        assert_eq!(before_running(now, &running(json!({}))), 0);
     }
 }

@@ -30,19 +30,23 @@ pub struct Change {
 }
 
 impl Warehouse {
-    /// The next rows that changed after `from`, oldest change first. A row that changes again comes again.
+    /// The next rows that changed after `from` and not after `until` (microseconds since 1970), oldest change
+    /// first. A row that changes again comes again.
+    ///
+    /// Commits are marked when they begin, so what is read is only whole up to an instant at which no commit
+    /// was under way: `until` must be one.
     ///
     /// # Errors
     /// If BigQuery can't be asked.
-    pub async fn changes(&self, table: &Table, from: &Position, most: usize) -> Result<Vec<Change>, Error> {
+    pub async fn changes(&self, table: &Table, from: &Position, until: i64, most: usize) -> Result<Vec<Change>, Error> {
         let rows = self
-            .query(statement(&self.name_of(table.name), table, from, most))
+            .query(statement(&self.name_of(table.name), table, from, until, most))
             .await?;
         rows.iter().map(|row| change(table, row)).collect()
     }
 }
 
-pub(super) fn statement(name: &str, table: &Table, from: &Position, most: usize) -> String {
+pub(super) fn statement(name: &str, table: &Table, from: &Position, until: i64, most: usize) -> String {
     let columns: Vec<String> = table
         .columns
         .iter()
@@ -60,7 +64,8 @@ pub(super) fn statement(name: &str, table: &Table, from: &Position, most: usize)
     let key = format!("CONCAT({})", parts.join(", "));
     format!(
         "SELECT {}, _deleted, UNIX_MICROS(_synced_at) AS _at, {key} AS _key FROM {name} \
-         WHERE _synced_at > TIMESTAMP_MICROS({at}) OR (_synced_at = TIMESTAMP_MICROS({at}) AND {key} > {last}) \
+         WHERE _synced_at <= TIMESTAMP_MICROS({until}) \
+         AND (_synced_at > TIMESTAMP_MICROS({at}) OR (_synced_at = TIMESTAMP_MICROS({at}) AND {key} > {last})) \
          ORDER BY _synced_at, _key LIMIT {most}",
         columns.join(", "),
         at = from.at,
@@ -96,4 +101,48 @@ fn change(table: &Table, row: &ResultRow) -> Result<Change, Error> {
 fn rfc3339(micros: i64) -> Option<String> {
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
     at.format(&Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::warehouse::schema::Column;
+
+    #[test]
+    fn changes_are_read_in_order_from_a_place_to_an_instant() {
+        let column = |name, kind| Column {
+            name,
+            kind,
+            description: "",
+        };
+        let table = Table {
+            name: "t",
+            description: "",
+            columns: vec![
+                column("id", Kind::Int64),
+                column("name", Kind::String),
+                column("at", Kind::Timestamp),
+                column("day", Kind::Date),
+            ],
+            primary_key: &["id", "name"],
+            version: None,
+            partition_by: None,
+            cluster_by: &[],
+        };
+        let from = Position {
+            at: 7,
+            key: "1/it's/".into(),
+        };
+        let key = "CONCAT(CAST(id AS STRING), '/', CAST(name AS STRING), '/')";
+        assert_eq!(
+            statement("`t`", &table, &from, 9, 100),
+            format!(
+                "SELECT id, name, UNIX_MICROS(at) AS at, FORMAT_DATE('%Y-%m-%d', day) AS day, _deleted, \
+                 UNIX_MICROS(_synced_at) AS _at, {key} AS _key FROM `t` WHERE _synced_at <= TIMESTAMP_MICROS(9) \
+                 AND (_synced_at > TIMESTAMP_MICROS(7) OR (_synced_at = TIMESTAMP_MICROS(7) AND {key} > {})) \
+                 ORDER BY _synced_at, _key LIMIT 100",
+                literal("1/it's/")
+            )
+        );
+    }
 }

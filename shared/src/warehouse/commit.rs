@@ -181,9 +181,17 @@ pub fn last_of_each_key(batch: Batch<'_>) -> Batch<'_> {
     Batch { rows: kept, ..batch }
 }
 
+/// When the newest commit was marked by this process.
+static LAST: AtomicI64 = AtomicI64::new(0);
+
+/// The mark (`_synced_at`, microseconds since 1970) of the newest commit that this process has begun; 0 before
+/// the first one.
+pub fn newest_mark() -> i64 {
+    LAST.load(Ordering::SeqCst)
+}
+
 /// The current time in microseconds, but never the same twice in this process: it marks one commit.
 fn unique_now() -> i64 {
-    static LAST: AtomicI64 = AtomicI64::new(0);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_micros() as i64);

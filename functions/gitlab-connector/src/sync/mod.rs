@@ -167,12 +167,19 @@ impl Syncer {
             .collect()
     }
 
-    /// Rows of a raw table that changed after `from`.
+    /// Rows of a raw table that changed after `from` and not after `until`, see [`Warehouse::changes`].
     ///
     /// # Errors
     /// If BigQuery can't be asked.
-    pub async fn changes(&self, table: &Table, from: &Position, most: usize) -> Result<Vec<Change>, ApiError> {
-        Ok(self.0.warehouse.changes(table, from, most).await.map_err(Error::from)?)
+    pub async fn changes(
+        &self,
+        table: &Table,
+        from: &Position,
+        until: i64,
+        most: usize,
+    ) -> Result<Vec<Change>, ApiError> {
+        let changes = self.0.warehouse.changes(table, from, until, most).await;
+        Ok(changes.map_err(Error::from)?)
     }
 
     /// What GitLab says of itself.

@@ -4,6 +4,7 @@ mod choosing;
 mod dbt;
 mod deletions;
 mod errors;
+mod fivetran;
 mod owed;
 mod start;
 mod streams;
