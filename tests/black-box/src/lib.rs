@@ -2,6 +2,7 @@
 //! connector and datasets of its own, so that tests run side by side.
 
 mod compare;
+pub mod fivetran;
 mod world;
 
 pub use compare::{TABLES, assert_equal_to_gitlab, assert_table_equals, table_difference, warehouse_rows};

@@ -1,15 +1,13 @@
 //! Fivetran gets what GitLab has: through our connector for its SDK, and with calls as its own connector makes them.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
+use black_box::fivetran::{Folder, Runner, counted, rows_of, serve};
 use black_box::{TABLES, World, warehouse};
-use local_stack::{Connector, http, root, venv_python};
+use local_stack::{Connector, http, root};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const TOKEN: &str = "fivetran-3b9d41f7";
 
@@ -20,86 +18,6 @@ fn connector(world: &World) -> Connector {
 
 fn call(connector: &Connector, body: &Value) -> http::Answer {
     http::post(&format!("{}/fivetran", connector.url), None, body).expect("an answer")
-}
-
-/// What runs the connector for Fivetran's SDK.
-#[derive(Clone, Copy)]
-enum Runner {
-    /// Our stand-in for the SDK.
-    StandIn,
-    /// Fivetran's own tester.
-    Fivetran,
-}
-
-/// A copy of the connector for Fivetran's SDK, as somebody configured it.
-struct Folder(TempDir, Runner);
-
-impl Folder {
-    fn new(configuration: &Value, runner: Runner) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let original = root().join("functions/gitlab-connector/fivetran/connector.py");
-        std::fs::copy(original, folder.path().join("connector.py")).expect("a copy");
-        let file = folder.path().join("configuration.json");
-        std::fs::write(file, configuration.to_string()).expect("a file");
-        Self(folder, runner)
-    }
-
-    /// Syncs once: whether that went well, and all that was printed.
-    fn sync(&self) -> (bool, String) {
-        let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = match self.1 {
-            Runner::StandIn => {
-                let mut command = Command::new(venv_python("emulator"));
-                command
-                    .arg(python("fivetran_connector_sdk.py"))
-                    .arg("configuration.json");
-                command.env_clear().env("PATH", path);
-                command
-            }
-            Runner::Fivetran => {
-                let bin = venv_python("fivetran").parent().expect("a folder").to_owned();
-                assert!(bin.is_dir(), "run scripts/prepare-python fivetran first");
-                let mut command = Command::new(bin.join("fivetran"));
-                command.args(["debug", "--configuration", "configuration.json"]);
-                command
-                    .env_clear()
-                    .env("PATH", format!("{}:{path}", bin.display()))
-                    .env("HOME", self.0.path())
-                    .env("DO_NOT_TRACK", "1");
-                command
-            }
-        };
-        let output = command.current_dir(self.0.path()).output().expect("it runs");
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        (output.status.success(), text.concat())
-    }
-
-    /// The tables that the syncs left: of each its key, its columns' types, its rows, and those that are deleted.
-    fn tables(&self) -> Value {
-        let files = self.0.path().join("files");
-        let text = match self.1 {
-            Runner::StandIn => std::fs::read(files.join("tables.json")).expect("the tables"),
-            Runner::Fivetran => {
-                let mut command = Command::new(venv_python("fivetran"));
-                command.arg(python("duckdb_rows.py")).arg(files.join("warehouse.db"));
-                command.output().expect("Python runs").stdout
-            }
-        };
-        serde_json::from_slice(&text).expect("tables")
-    }
-}
-
-fn python(name: &str) -> std::path::PathBuf {
-    root().join("tests/black-box/python/fivetran").join(name)
-}
-
-/// Rows that stand in a list, or in an object by their keys.
-fn rows_of(rows: &Value) -> Vec<Value> {
-    match rows {
-        Value::Array(rows) => rows.clone(),
-        Value::Object(rows) => rows.values().cloned().collect(),
-        _ => panic!("no rows: {rows}"),
-    }
 }
 
 fn by_key(key: &Value, rows: &[Value]) -> BTreeMap<String, Value> {
@@ -131,17 +49,6 @@ fn assert_tables_equal(world: &World, tables: &Value) {
             assert_eq!(&actual[id], row, "{table} {id} differs");
         }
     }
-}
-
-/// A number from a sync's summary.
-fn counted(output: &str, name: &str) -> u64 {
-    let mut counts = output
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(name)?.split('|').nth(1));
-    let count = counts
-        .next()
-        .unwrap_or_else(|| panic!("no count of {name} in:\n{output}"));
-    count.trim().parse().expect("a number")
 }
 
 #[test]
@@ -357,7 +264,7 @@ fn mistakes_in_fivetrans_configuration_are_named_and_the_token_is_not() {
         let (ok, output) = folder.sync();
         assert!(!ok && output.contains(told), "{told} is not in:\n{output}");
         assert!(!output.contains(wrong), "the token is in:\n{output}");
-        assert_nowhere_below(folder.0.path(), wrong);
+        assert_nowhere_below(folder.path(), wrong);
     }
 }
 
@@ -410,45 +317,6 @@ fn the_connector_for_fivetrans_sdk_asks_again_while_that_may_help() {
         1,
         "asking again would not help"
     );
-}
-
-/// Gives one answer after another on a port of its own; ends with the last, and hands out the requests' bodies.
-fn serve(answers: Vec<http::Answer>) -> (String, std::thread::JoinHandle<Vec<Value>>) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let asked = std::thread::spawn(move || {
-        let mut asked = Vec::new();
-        for (status, body) in answers {
-            let (mut stream, _) = listener.accept().expect("a caller");
-            asked.push(read_body(&mut BufReader::new(&stream)));
-            let body = body.to_string();
-            write!(
-                stream,
-                "HTTP/1.1 {status} x\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .expect("an answer");
-        }
-        asked
-    });
-    (url, asked)
-}
-
-fn read_body(reader: &mut impl BufRead) -> Value {
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).expect("a header");
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
-            length = text.trim().parse().expect("a length");
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("a body");
-    serde_json::from_slice(&body).expect("JSON")
 }
 
 /// No file but the configuration holds `secret`.

@@ -1,0 +1,148 @@
+//! Runs the connector for Fivetran's SDK: with our stand-in for it, or with Fivetran's own tester.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::JoinHandle;
+
+use local_stack::{http, root, venv_python};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What runs the connector for Fivetran's SDK.
+#[derive(Clone, Copy, Debug)]
+pub enum Runner {
+    /// Our stand-in for the SDK.
+    StandIn,
+    /// Fivetran's own tester.
+    Fivetran,
+}
+
+/// A copy of the connector for Fivetran's SDK, as somebody configured it.
+#[derive(Debug)]
+pub struct Folder(TempDir, Runner);
+
+impl Folder {
+    /// With this configuration.
+    pub fn new(configuration: &Value, runner: Runner) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let original = root().join("functions/gitlab-connector/fivetran/connector.py");
+        std::fs::copy(original, folder.path().join("connector.py")).expect("a copy");
+        let file = folder.path().join("configuration.json");
+        std::fs::write(file, configuration.to_string()).expect("a file");
+        Self(folder, runner)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Syncs once: whether that went well, and all that was printed.
+    pub fn sync(&self) -> (bool, String) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = match self.1 {
+            Runner::StandIn => {
+                let mut command = Command::new(venv_python("emulator"));
+                command
+                    .arg(python("fivetran_connector_sdk.py"))
+                    .arg("configuration.json");
+                command.env_clear().env("PATH", path);
+                command
+            }
+            Runner::Fivetran => {
+                let bin = venv_python("fivetran").parent().expect("a folder").to_owned();
+                assert!(bin.is_dir(), "run scripts/prepare-python fivetran first");
+                let mut command = Command::new(bin.join("fivetran"));
+                command.args(["debug", "--configuration", "configuration.json"]);
+                command
+                    .env_clear()
+                    .env("PATH", format!("{}:{path}", bin.display()))
+                    .env("HOME", self.0.path())
+                    .env("DO_NOT_TRACK", "1");
+                command
+            }
+        };
+        let output = command.current_dir(self.0.path()).output().expect("it runs");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        (output.status.success(), text.concat())
+    }
+
+    /// The tables that the syncs left: of each its key, its columns' types, its rows, and those that are deleted.
+    pub fn tables(&self) -> Value {
+        let files = self.0.path().join("files");
+        let text = match self.1 {
+            Runner::StandIn => std::fs::read(files.join("tables.json")).expect("the tables"),
+            Runner::Fivetran => {
+                let mut command = Command::new(venv_python("fivetran"));
+                command.arg(python("duckdb_rows.py")).arg(files.join("warehouse.db"));
+                command.output().expect("Python runs").stdout
+            }
+        };
+        serde_json::from_slice(&text).expect("tables")
+    }
+}
+
+/// Rows that stand in a list, or in an object by their keys.
+pub fn rows_of(rows: &Value) -> Vec<Value> {
+    match rows {
+        Value::Array(rows) => rows.clone(),
+        Value::Object(rows) => rows.values().cloned().collect(),
+        _ => panic!("no rows: {rows}"),
+    }
+}
+
+/// A number from a sync's summary.
+pub fn counted(output: &str, name: &str) -> u64 {
+    let mut counts = output
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(name)?.split('|').nth(1));
+    let count = counts
+        .next()
+        .unwrap_or_else(|| panic!("no count of {name} in:\n{output}"));
+    count.trim().parse().expect("a number")
+}
+
+/// Gives one answer after another on a port of its own; ends with the last, and hands out the requests' bodies.
+pub fn serve(answers: Vec<http::Answer>) -> (String, JoinHandle<Vec<Value>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let asked = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            asked.push(read_body(&mut BufReader::new(&stream)));
+            let body = body.to_string();
+            write!(
+                stream,
+                "HTTP/1.1 {status} x\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .expect("an answer");
+        }
+        asked
+    });
+    (url, asked)
+}
+
+fn python(name: &str) -> PathBuf {
+    root().join("tests/black-box/python/fivetran").join(name)
+}
+
+fn read_body(reader: &mut impl BufRead) -> Value {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a header");
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(text) = line.to_lowercase().strip_prefix("content-length:") {
+            length = text.trim().parse().expect("a length");
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    serde_json::from_slice(&body).expect("JSON")
+}
