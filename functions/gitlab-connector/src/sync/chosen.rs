@@ -81,6 +81,7 @@ async fn plan(
                     of: Some((id, owner)),
                     all: false,
                     below: None,
+                    since: None,
                 }
             });
             pass.pending.extend(pending);
@@ -185,7 +186,7 @@ async fn read<'a>(
     let known: Vec<_> = known.collect();
     let lists = known
         .iter()
-        .map(|(_, stream, rest, path)| list(context, stream, *rest, path, position));
+        .map(|(pending, stream, rest, path)| list(context, stream, *rest, path, pending, position));
     for ((pending, stream, rest, _), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = pending.of.unwrap_or_default();
         match found {
@@ -202,7 +203,7 @@ async fn read<'a>(
             Err(error) if error.concerns_all() => return Err(error.into()),
             Err(error) => {
                 context.warn(scope, &pending.path.replace('|', ": "), &error.into());
-                pass.failed.push((*pending).clone());
+                pass.failed.push(pending.again(position.updated_after));
             }
         }
     }
@@ -215,10 +216,12 @@ async fn list(
     stream: &Stream,
     rest: Rest,
     path: &str,
+    pending: &Pending,
     position: &Position,
 ) -> Result<Vec<Json>, gitlab::Error> {
+    let since = pending.since.or(position.updated_after).filter(|_| !pending.all);
     let back = |days: i64| {
-        let since = position.updated_after.map(|at| at - Duration::days(days));
+        let since = since.map(|at| at - Duration::days(days));
         since.into_iter().chain(context.options.start_date).max()
     };
     let mut address = format!("{path}?per_page=100");

@@ -2,6 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::{Map, Value as Json, json};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::context::Context;
@@ -29,9 +30,8 @@ pub async fn next<'a>(
         .pending
         .drain(..pass.pending.len().min(AT_ONCE * REQUESTS))
         .collect();
-    let since = position.updated_after.or(context.options.start_date);
-    let since = since.and_then(|at| at.format(&Rfc3339).ok());
-    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(context, chunk, since.as_deref()))).await;
+    let since = position.updated_after;
+    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(context, chunk, since))).await;
     let mut found = Vec::new();
     for (chunk, reply) in now.chunks(AT_ONCE).zip(replies) {
         match reply {
@@ -39,12 +39,12 @@ pub async fn next<'a>(
             Err(error) if error.concerns_all() => return Err(error.into()),
             Err(_) => {
                 for alone in chunk {
-                    match ask(context, std::slice::from_ref(alone), since.as_deref()).await {
+                    match ask(context, std::slice::from_ref(alone), since).await {
                         Ok(projects) => found.extend(projects),
                         Err(error) if error.concerns_all() => return Err(error.into()),
                         Err(error) => {
                             context.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
-                            pass.failed.push(alone.clone());
+                            pass.failed.push(alone.again(position.updated_after));
                         }
                     }
                 }
@@ -79,7 +79,7 @@ pub async fn next<'a>(
 async fn ask(
     context: &Context<'_>,
     chunk: &[Pending],
-    since: Option<&str>,
+    since: Option<OffsetDateTime>,
 ) -> Result<Vec<(Pending, Json)>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     let pipeline = context.selection(context.streams.named("pipelines"));
@@ -90,7 +90,7 @@ async fn ask(
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
-        variables.insert(format!("s{index}"), json!(since.filter(|_| !pending.all)));
+        variables.insert(format!("s{index}"), json!(since_of(pending, since, context)));
     }
     let query = format!("query Pipelines({parameters}) {{ {fields} }}");
     let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
@@ -99,4 +99,36 @@ async fn ask(
         .enumerate()
         .map(|(index, pending)| (pending.clone(), reply.data[format!("a{index}")].take()));
     Ok(projects.filter(|(_, project)| !project.is_null()).collect())
+}
+
+/// Since when changes in a project count.
+fn since_of(pending: &Pending, since: Option<OffsetDateTime>, context: &Context<'_>) -> Option<String> {
+    let since = pending.since.or(since).filter(|_| !pending.all);
+    since
+        .or(context.options.start_date)
+        .and_then(|at| at.format(&Rfc3339).ok())
+}
+
+/// Adds all pipelines of a project.
+pub async fn add_all_of<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    path: &str,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    // As in a first pass: the merge requests are looked at by others.
+    let position = Position::default();
+    let mut pass = position.pass_from(context.instance.at);
+    pass.pending.push(Pending {
+        path: path.to_owned(),
+        after: None,
+        all: true,
+        below: None,
+        of: None,
+        since: None,
+    });
+    while !pass.pending.is_empty() {
+        next(context, scope, &position, &mut pass, rows).await?;
+    }
+    Ok(())
 }

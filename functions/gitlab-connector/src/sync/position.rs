@@ -92,6 +92,13 @@ pub struct Pending {
     /// Of a REST list: the id and the owner's id of what it belongs to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub of: Option<(i64, i64)>,
+    /// Since when changes count, if an earlier pass could not read it.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub since: Option<OffsetDateTime>,
     /// Whether to read it from its beginning.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub all: bool,
@@ -110,6 +117,19 @@ pub struct Backfill {
     /// GitLab's cursor after the last committed page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
+}
+
+impl Pending {
+    /// The same for the next pass, which begins later and must not forget since when changes count here.
+    pub fn again(&self, since: Option<OffsetDateTime>) -> Self {
+        let since = self.since.or(since);
+        Self {
+            after: None,
+            since,
+            all: self.all || since.is_none(),
+            ..self.clone()
+        }
+    }
 }
 
 impl Position {
@@ -198,10 +218,26 @@ mod tests {
             all: false,
             below: None,
             of: None,
+            since: None,
         });
         let position = Position::default().advanced(pass.clone(), Duration::from_secs(300));
         assert_eq!(Position::parse(Some(&position.to_cursor())).pass, Some(pass));
         assert_eq!(Position::parse(Some("not JSON")), Position::default());
+    }
+
+    #[test]
+    fn what_failed_twice_is_still_read_from_its_first_failure_on() {
+        let (first, second) = (datetime!(2026-01-01 10:00 UTC), datetime!(2026-01-01 11:00 UTC));
+        let pending = Pending {
+            path: "a/b".into(),
+            after: Some("c".into()),
+            all: false,
+            below: None,
+            of: None,
+            since: None,
+        };
+        let again = pending.again(Some(first)).again(Some(second));
+        assert_eq!((again.since, again.after, again.all), (Some(first), None, false));
     }
 
     #[test]
@@ -214,6 +250,7 @@ mod tests {
             all: false,
             below: None,
             of: None,
+            since: None,
         });
         let position = Position::default().advanced(pass, Duration::ZERO);
         let next = position.pass_from(datetime!(2026-01-01 11:00 UTC));

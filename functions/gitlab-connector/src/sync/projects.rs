@@ -186,6 +186,7 @@ fn pending(path: &str, all: bool) -> Pending {
         all,
         below: None,
         of: None,
+        since: None,
     }
 }
 

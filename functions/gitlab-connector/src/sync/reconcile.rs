@@ -6,7 +6,7 @@
 //! few things that change without a new time of update: address, number of comments, labels, head
 //! pipeline. A row in which they differ is read too. Each stretch is a checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use mergemind_shared::warehouse::{Sweep, Within};
@@ -20,14 +20,14 @@ use super::passes::Step;
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;
 use super::sink::mark_of;
-use super::{Error, Scope, by_iids, hidden, users};
+use super::{Error, Scope, by_iids, hidden, pipelines, users};
 use crate::gitlab;
 use crate::streams::{Node, gid};
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
-/// Lists of pipelines in one request: each costs 14 of GitLab's 250.
-const PROJECTS_AT_ONCE: usize = 15;
+/// Lists of pipelines in one request: each costs 18 of GitLab's 250.
+const PROJECTS_AT_ONCE: usize = 12;
 /// Such requests at once.
 const REQUESTS: usize = 4;
 /// After any time that GitLab can hold: the end of the year 9999, in microseconds.
@@ -57,7 +57,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
             if done { "pipelines" } else { "issues" }
         }
         "pipelines" if !pass.pending.is_empty() && context.on("pipelines") => {
-            reconcile_pipelines(context, &mut pass, &mut rows).await?;
+            reconcile_pipelines(context, scope, &mut pass, &mut rows).await?;
             "pipelines"
         }
         _ => {
@@ -251,7 +251,12 @@ async fn stretch(
 }
 
 /// Compares some pages of pipelines: GitLab lists them by descending id.
-async fn reconcile_pipelines<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+async fn reconcile_pipelines<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
     let now: Vec<Pending> = pass
         .pending
         .drain(..pass.pending.len().min(PROJECTS_AT_ONCE * REQUESTS))
@@ -261,7 +266,7 @@ async fn reconcile_pipelines<'a>(context: &Context<'a>, pass: &mut Pass, rows: &
             .map(|chunk| ids_of_pipelines(context, chunk)),
     )
     .await?;
-    let (mut ranges, mut present) = (Vec::new(), Vec::new());
+    let (mut ranges, mut present, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for (pending, mut project) in now.into_iter().zip(replies.into_iter().flatten()) {
         let Some(id) = Node::new(&project).number("id") else {
             continue;
@@ -274,6 +279,7 @@ async fn reconcile_pipelines<'a>(context: &Context<'a>, pass: &mut Pass, rows: &
         let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
         ranges.push((id, from, pending.below.map_or(i64::MAX, |below| below - 1)));
         present.extend(ids);
+        told.extend(nodes.into_iter().map(|node| (pending.path.clone(), node)));
         if let Some(end) = more {
             pass.pending.push(Pending {
                 after: Some(end.to_owned()),
@@ -281,6 +287,21 @@ async fn reconcile_pipelines<'a>(context: &Context<'a>, pass: &mut Pass, rows: &
                 ..pending
             });
         }
+    }
+    let seen = context.sink.seen("pipelines", &present).await?;
+    let as_it_is = |node: &Json| {
+        let id = Node::new(node).number("id");
+        id.and_then(|id| seen.get(&id))
+            .is_some_and(|mark| *mark == mark_of("pipelines", node))
+    };
+    let in_time = |node: &Json| {
+        let start = context.options.start_date;
+        start.is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start))
+    };
+    let differing = told.iter().filter(|(_, node)| in_time(node) && !as_it_is(node));
+    let projects: BTreeSet<&String> = differing.map(|(path, _)| path).collect();
+    for path in projects {
+        pipelines::add_all_of(context, scope, path, rows).await?;
     }
     rows.sweeps.push(Sweep {
         table: &context.streams.named("pipelines").table,
@@ -295,7 +316,7 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
@@ -338,6 +359,7 @@ fn pending(path: &str) -> Pending {
         all: true,
         below: None,
         of: None,
+        since: None,
     }
 }
 

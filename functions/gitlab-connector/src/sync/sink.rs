@@ -149,6 +149,7 @@ fn mark_sql(table: &str) -> String {
         "COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', ARRAY_TO_STRING(labels, ',')";
     match table {
         "projects" => "COALESCE(full_path, '')".to_owned(),
+        "pipelines" => "COALESCE(status, '')".to_owned(),
         "merge_requests" => format!(
             "CONCAT({usual}, '|', COALESCE(CAST(head_pipeline_id AS STRING), ''), '|', COALESCE(last_pipeline_status, ''))"
         ),
@@ -175,6 +176,9 @@ pub fn mark_of(table: &str, node: &Json) -> String {
     };
     if table == "projects" {
         return text(node.text("fullPath"));
+    }
+    if table == "pipelines" {
+        return text(node.word("status"));
     }
     let mut mark = format!(
         "{}|{}|{}",

@@ -204,6 +204,7 @@ impl State {
     fn mark(&self, table: &str, row: &Row) -> String {
         let columns: &[&str] = match table {
             "projects" => &["full_path"],
+            "pipelines" => &["status"],
             "merge_requests" => &[
                 "web_url",
                 "user_notes_count",
