@@ -31,7 +31,7 @@ pub use error::Error;
 pub use lease::{Acquired, Lease};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
-pub use sweep::{Sweep, Within};
+pub use sweep::{Sweep, Within, one_of};
 pub use value::{Row, Value, row_hash};
 
 /// Access to one dataset of raw tables.

@@ -3,7 +3,7 @@
 use super::commit::{CursorMove, Mark, Whole};
 use super::lease::Lease;
 use super::schema::Table;
-use super::sweep::{Sweep, numbers};
+use super::sweep::{Sweep, one_of};
 use super::value::{Row, Value};
 
 /// What the compare-and-set of a cursor says when it fails; recognised again in BigQuery's error.
@@ -116,7 +116,7 @@ fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> 
     let of_merges = merges.iter().enumerate().map(|(index, merge)| {
         let parents = merge.whole.filter(|whole| !whole.parents.is_empty());
         let narrow = match parents {
-            Some(whole) => format!(" AND {} IN ({})", whole.column, numbers(&whole.parents)),
+            Some(whole) => bounds(whole),
             None => months(merge, ""),
         };
         let sql = format!(
@@ -135,6 +135,14 @@ fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> 
     of_merges.chain(of_sweeps).collect()
 }
 
+/// Where a batch's parents lie.
+fn bounds(whole: &Whole) -> String {
+    match (whole.parents.iter().min(), whole.parents.iter().max()) {
+        (Some(least), Some(most)) => format!(" AND {} BETWEEN {least} AND {most}", whole.column),
+        _ => String::new(),
+    }
+}
+
 /// Rows of the parents that are not in the stage are gone in GitLab.
 fn mark_the_rest(merge: &Merge, whole: &Whole, synced_at: i64) -> String {
     let not_staged = match &merge.stage {
@@ -150,10 +158,9 @@ fn mark_the_rest(merge: &Merge, whole: &Whole, synced_at: i64) -> String {
         }
     };
     format!(
-        "UPDATE {} T SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE NOT T._deleted AND T.{} IN ({}){not_staged};\n",
+        "UPDATE {} T SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE NOT T._deleted AND {}{not_staged};\n",
         merge.raw,
-        whole.column,
-        numbers(&whole.parents)
+        one_of(&format!("T.{}", whole.column), &whole.parents)
     )
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, ResultRow, Sweep, Value, Warehouse, Written};
+use mergemind_shared::warehouse::{Commit, Error, ResultRow, Sweep, Value, Warehouse, Written, one_of};
 use serde_json::Value as Json;
 
 use crate::streams::{Malformed, Node};
@@ -58,12 +58,11 @@ impl Sink for Warehouse {
             if ids.is_empty() {
                 return Ok(HashMap::new());
             }
-            let list: Vec<String> = ids.iter().map(i64::to_string).collect();
             let sql = format!(
-                "SELECT id, {} AS mark FROM {} WHERE NOT _deleted AND id IN ({})",
+                "SELECT id, {} AS mark FROM {} WHERE NOT _deleted AND {}",
                 mark_sql(table),
                 self.name_of(table),
-                list.join(", ")
+                one_of("id", ids)
             );
             let rows = self.query(sql).await?;
             rows.into_iter()
