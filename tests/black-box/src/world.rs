@@ -42,7 +42,7 @@ impl World {
     /// A small GitLab for the test `name`; `arguments` change it.
     pub fn new(name: &'static str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut all = vec!["--projects", "5", "--merge-requests", "250", "--months", "6"];
+        let mut all = vec!["--projects", "5", "--merge-requests", "90", "--months", "6"];
         // An argument given twice is an error, so the defaults give way.
         for pair in arguments.chunks(2) {
             if let Some(place) = all.iter().position(|known| *known == pair[0]) {

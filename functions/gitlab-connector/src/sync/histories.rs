@@ -29,7 +29,7 @@ use crate::gitlab::{self, Client};
 use crate::streams::Streams;
 
 /// In every test run; `HISTORIES=5000` for more.
-const HISTORIES: u64 = 40;
+const HISTORIES: u64 = 25;
 
 /// 2026-01-05, a Monday, in microseconds since 1970.
 const BEGINNING: i64 = 1_767_571_200_000_000;

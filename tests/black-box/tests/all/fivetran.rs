@@ -52,6 +52,7 @@ fn assert_tables_equal(world: &World, tables: &Value) {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn the_connector_for_fivetrans_sdk_hands_over_what_gitlab_has() {
     gets_what_gitlab_has("fivetran_sdk", Runner::StandIn);
 }
@@ -160,6 +161,7 @@ fn fivetrans_calls_need_the_token() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn what_is_too_much_for_one_answer_comes_in_several() {
     let world = World::new("fivetran_paging", &["--seed", "74", "--merge-requests", "1200"]);
     let connector = connector(&world);
@@ -195,6 +197,7 @@ fn what_is_too_much_for_one_answer_comes_in_several() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn rows_of_a_sync_under_way_come_with_a_later_call() {
     let world = World::new("fivetran_running", &["--seed", "76"]);
     let connector = connector(&world);

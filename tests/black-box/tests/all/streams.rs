@@ -60,6 +60,7 @@ fn every_chosen_stream_equals_gitlab_row_for_row() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn children_of_a_merge_request_follow_its_changes() {
     let world = World::new(
         "children",
@@ -85,6 +86,7 @@ fn children_of_a_merge_request_follow_its_changes() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn streams_can_be_switched_off_and_a_request_can_narrow_them() {
     let world = World::new("narrowed", &["--seed", "43", "--merge-requests", "60"]);
     let connector = world.connector(&[("STREAMS_OFF", "mr_notes,issues")]);

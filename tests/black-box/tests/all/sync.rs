@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn a_first_sync_equals_gitlab_row_for_row() {
-    let world = World::new("first_sync", &["--seed", "11"]);
+    let world = World::new("first_sync", &["--seed", "11", "--merge-requests", "250"]);
     let connector = world.connector(&[]);
     let answer = world.sync(&connector);
     world.assert_equal();
@@ -22,6 +22,7 @@ fn a_first_sync_equals_gitlab_row_for_row() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn the_community_edition_is_synced_without_its_missing_fields() {
     let world = World::new("community", &["--seed", "12", "--edition", "ce"]);
     let connector = world.connector(&[]);
@@ -75,7 +76,7 @@ fn a_change_moves_only_itself() {
 
 #[test]
 fn resumes_after_being_killed() {
-    let arguments = ["--seed", "15", "--merge-requests", "900"];
+    let arguments = ["--seed", "15", "--merge-requests", "500"];
     let world = World::new("killed", &arguments);
     // Slow enough to be caught in the middle.
     world.gitlab.faults(&json!({"latency_ms": 60})).expect("faults");
@@ -120,6 +121,7 @@ fn resumes_after_being_killed() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_moody_gitlab_loses_nothing() {
     let world = World::new("moody", &["--seed", "16"]);
     let connector = world.connector(&[]);
@@ -135,6 +137,7 @@ fn a_moody_gitlab_loses_nothing() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn two_connectors_at_once_cannot_corrupt() {
     let world = World::new("two_connectors", &["--seed", "17"]);
     let connectors = [world.connector(&[]), world.connector(&[])];

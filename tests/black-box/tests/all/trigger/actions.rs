@@ -27,6 +27,7 @@ fn outcomes(answer: &Value) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn worker_and_command_line_give_identical_results() {
     let small = Small::new("same");
     let [worker, cli] = ["worker", "cli"].map(|kind| {
@@ -46,6 +47,7 @@ fn worker_and_command_line_give_identical_results() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn each_action_does_what_dbt_does() {
     let small = Small::new("actions");
     let function = small.start(1, &[]);
@@ -74,6 +76,7 @@ fn each_action_does_what_dbt_does() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn retry_repeats_only_what_failed_and_failures_show_where_the_sql_is() {
     let small = Small::new("retry");
     let function = small.start(1, &[]);
@@ -116,6 +119,7 @@ fn retry_repeats_only_what_failed_and_failures_show_where_the_sql_is() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn only_what_is_downstream_of_changed_tables_is_built() {
     let small = Small::new("scope");
     let function = small.start(1, &[("BUILD_SCOPE", "changed")]);

@@ -12,6 +12,7 @@ use super::{Small, eventually, slow_model};
 const LEASE: [(&str, &str); 2] = [("RUN_LEASE", "true"), ("RUN_LEASE_SECONDS", "6")];
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn two_instances_never_run_at_the_same_time() {
     let small = Small::new("lease");
     let instances = [small.start(1, &LEASE), small.start(2, &LEASE)];
@@ -38,6 +39,7 @@ fn two_instances_never_run_at_the_same_time() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn an_instance_takes_over_from_one_that_was_killed() {
     let small = Small::new("takeover");
     slow_model(&small);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{Small, below, eventually, everything, lives, pid_of, signal, slow_model};
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn the_worker_and_its_child_may_be_killed_and_the_next_run_works() {
     let small = Small::new("kills");
     slow_model(&small);
@@ -50,6 +51,7 @@ fn the_worker_and_its_child_may_be_killed_and_the_next_run_works() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_killed_function_leaves_no_process_and_its_run_is_told_as_lost() {
     let small = Small::new("killed");
     slow_model(&small);
@@ -79,6 +81,7 @@ fn a_killed_function_leaves_no_process_and_its_run_is_told_as_lost() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_history() {
     let small = Small::new("stopped");
     slow_model(&small);

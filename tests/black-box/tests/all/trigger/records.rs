@@ -68,6 +68,7 @@ fn every_run_is_in_the_history_with_its_nodes() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_failed_run_says_in_the_history_what_failed() {
     let small = Small::new("history_failed");
     small.write(
