@@ -88,7 +88,7 @@ pub fn nodes() -> Table {
             column("status", Kind::String, "dbt's own word."),
             column("run_started_at", Kind::Timestamp, "When the run began."),
             column("elapsed_s", Kind::Float64, "How long it took, in seconds."),
-            column("rows", Kind::Int64, "Rows that were written."),
+            column("rows_affected", Kind::Int64, "Rows that were written."),
             column("bytes", Kind::Int64, "Bytes that BigQuery read."),
             column("failures", Kind::Int64, "Rows that a test found wrong."),
             column("severity", Kind::String, "Of a test: error or warn."),

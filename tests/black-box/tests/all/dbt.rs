@@ -18,6 +18,7 @@ fn marts(world: &World) -> i64 {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     let world = World::new("marts", &["--seed", "21"]);
     let trigger = world.trigger(&root().join("models"), false);

@@ -47,6 +47,7 @@ fn an_unchanged_second_sync_moves_nothing() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_change_moves_only_itself() {
     let world = World::new("change", &["--seed", "14"]);
     let connector = world.connector(&[]);

@@ -144,6 +144,7 @@ fn only_what_is_downstream_of_changed_tables_is_built() {
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_failing_test_is_a_warning_with_its_rows_and_an_error_if_asked() {
     let small = Small::new("warning");
     small.write("models/bad_total.sql", "select name from {{ ref('totals') }}\n");

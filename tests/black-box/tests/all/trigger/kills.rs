@@ -104,6 +104,7 @@ fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_hist
 }
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn a_cancelled_run_ends_soon() {
     let small = Small::new("cancelled");
     slow_model(&small);

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Small, eventually, everything};
 
 #[test]
+#[ignore = "slow: scripts/test --slow"]
 fn every_run_is_in_the_history_with_its_nodes() {
     let small = Small::new("history");
     let function = small.start(1, &[]);
