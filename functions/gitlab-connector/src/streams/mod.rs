@@ -7,21 +7,20 @@ mod node;
 pub mod rejected;
 mod stream;
 
+mod boards;
 mod branches;
 mod commits;
 mod deployments;
 mod environments;
 mod epic_issues;
 mod epics;
-mod group_boards;
-mod group_members;
-mod group_variables;
 mod groups;
 mod issue_notes;
 mod issues;
 mod iterations;
 mod jobs;
 mod labels;
+mod members;
 mod merge_requests;
 mod milestones;
 mod mr_approvals;
@@ -34,13 +33,11 @@ mod mr_notes;
 mod mr_reviewers;
 mod mr_state_events;
 mod pipelines;
-mod project_boards;
-mod project_members;
-mod project_variables;
 mod projects;
 mod releases;
 mod tags;
 mod users;
+mod variables;
 mod vulnerabilities;
 
 use mergemind_shared::warehouse::Table;
@@ -85,12 +82,12 @@ impl Streams {
             jobs::stream(),
             deployments::stream(),
             environments::stream(),
-            group_members::stream(),
-            project_members::stream(),
-            group_variables::stream(),
-            project_variables::stream(),
-            group_boards::stream(),
-            project_boards::stream(),
+            members::of_groups(),
+            members::of_projects(),
+            variables::of_groups(),
+            variables::of_projects(),
+            boards::of_groups(),
+            boards::of_projects(),
             epics::stream(),
             epic_issues::stream(),
             iterations::stream(),

@@ -1,33 +1,25 @@
 //! Runs a sync from its beginning to its answer.
 
-use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::function::{Shutdown, TraceContext};
-use mergemind_shared::warehouse::{self, Acquired, Commit, CursorMove, Lease};
+use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::context::{Context, DBT, DBT_OWED, lock};
-use super::lists::{ISSUES, MERGE_REQUESTS};
-use super::passes::{self, Pass};
-use super::position::Position;
-use super::summary::{CursorStep, Summary};
-use super::{Error, Inner, Request, Scope};
-use crate::gitlab::{self, Changed};
-use crate::{dbt, streams};
+use super::exclusive::under_lease;
+use super::owed::run_dbt;
+use super::scopes::{Cursors, Outcome, lists_to_probe, run_scopes};
+use super::summary::Summary;
+use super::{Error, Inner, Request};
+use crate::{gitlab, streams};
 
-/// The lease that keeps syncs apart.
-const LEASE: &str = "sync";
 /// How long a request or commit under way may take after SIGTERM; Cloud Run kills after 10 seconds.
 const GRACE: Duration = Duration::from_secs(7);
 /// The same after the deadline, which leaves more room.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
-
-/// Committed positions, by stream and scope.
-pub type Cursors = HashMap<(String, String), String>;
 
 pub(super) async fn sync(
     inner: &Inner,
@@ -71,120 +63,6 @@ pub(super) async fn sync_only(
         answer["status"].as_str().unwrap_or_default()
     );
     Ok((summary, answer))
-}
-
-/// Has dbt run if rows moved, now or in a sync after which it had not run, and adds its answer.
-///
-/// # Errors
-/// 502 `dbt_failed` if dbt failed or could not be called; the details hold the whole answer, since the
-/// sync itself is committed. The next sync then calls dbt again.
-pub(super) async fn run_dbt(
-    inner: &Inner,
-    summary: &Summary,
-    mut answer: Value,
-    trace: &TraceContext,
-    shutdown: &Shutdown,
-) -> Result<Value, ApiError> {
-    let Some(trigger) = &inner.config.dbt else {
-        answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
-        return Ok(answer);
-    };
-    let Some(owed) = &summary.owed else {
-        answer["dbt"] = json!({"status": "skipped", "reason": "nothing changed"});
-        return Ok(answer);
-    };
-    let info = json!({
-        "sync_id": summary.sync_id,
-        "sync_time": answer["started_at"],
-        "project_count": summary.project_count,
-        "interval_hours": inner.config.interval_hours,
-        "changed_tables": summary.changed_tables(&inner.streams),
-    });
-    let (ok, said) = dbt::run(trigger, &info, trace, shutdown).await;
-    let message = said["message"]
-        .as_str()
-        .unwrap_or("dbt-trigger gave no reason")
-        .to_owned();
-    answer["dbt"] = said;
-    if !ok {
-        let error = ApiError::new(
-            StatusCode::BAD_GATEWAY,
-            "dbt_failed",
-            format!("the sync is committed, but dbt failed: {message}"),
-        );
-        return Err(error
-            .with_hint("mend what dbt names and call dbt-trigger, or wait for the next sync, which calls it again: no data is lost")
-            .with_details(answer));
-    }
-    forget_dbt(inner, owed).await;
-    Ok(answer)
-}
-
-/// Notes that dbt has run. If another sync has moved rows meanwhile, its own call is still owed.
-async fn forget_dbt(inner: &Inner, owed: &str) {
-    let cursor = CursorMove {
-        stream: DBT.into(),
-        scope: String::new(),
-        from: Some(owed.to_owned()),
-        to: "done".into(),
-        at: None,
-    };
-    let commit = Commit {
-        cursor: Some(cursor),
-        ..Commit::default()
-    };
-    match inner.warehouse.commit(commit).await {
-        Ok(_) | Err(warehouse::Error::CursorMoved) => {}
-        Err(error) => tracing::warn!("that dbt has run could not be noted, so the next sync has it run again: {error}"),
-    }
-}
-
-/// Runs `work` while no other process of this connector works on the same tables.
-pub(super) async fn under_lease<T>(
-    inner: &Inner,
-    work: impl AsyncFnOnce(Lease) -> Result<T, ApiError>,
-) -> Result<T, ApiError> {
-    let Ok(_running) = inner.running.try_lock() else {
-        return Err(held(inner.running_for(), None));
-    };
-    inner.began();
-    prepare_tables(inner).await?;
-    let ttl = inner.config.lease;
-    let acquired = inner.warehouse.acquire(LEASE, ttl).await.map_err(Error::from)?;
-    let lease = match acquired {
-        Acquired::Ours(lease) => lease,
-        Acquired::Held { age, left } => return Err(held(age, Some(left))),
-    };
-    let worked = tokio::select! {
-        worked = work(lease.clone()) => worked,
-        error = keep(inner, &lease) => Err(ApiError::from(Error::from(error))),
-    };
-    if let Err(error) = inner.warehouse.release(&lease).await {
-        tracing::warn!("the lease could not be given back and ends by itself: {error}");
-    }
-    worked
-}
-
-/// Renews the lease for as long as it is awaited; ends when that failed for a whole lifetime.
-async fn keep(inner: &Inner, lease: &Lease) -> warehouse::Error {
-    let mut renewed = Instant::now();
-    loop {
-        tokio::time::sleep(lease.ttl() / 3).await;
-        match inner.warehouse.renew(lease).await {
-            Ok(()) => renewed = Instant::now(),
-            Err(error) if renewed.elapsed() >= lease.ttl() => return error,
-            Err(error) => tracing::warn!("the lease could not be renewed; trying again: {error}"),
-        }
-    }
-}
-
-fn held(age: Duration, left: Option<Duration>) -> ApiError {
-    let since = format!("a sync has been running for {} s", age.as_secs());
-    let error = ApiError::new(StatusCode::CONFLICT, "sync_running", since);
-    let details = json!({"age_s": age.as_secs(), "lease_left_s": left.map(|left| left.as_secs())});
-    error
-        .with_hint("call again when it has ended; nothing is lost. If its process is dead, its lease ends by itself")
-        .with_details(details)
 }
 
 async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
@@ -246,171 +124,6 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     })
 }
 
-/// What came of the scopes.
-#[derive(Default)]
-pub struct Outcome {
-    /// Whether every pass came to its end.
-    pub complete: bool,
-    /// Cursors' steps, by pass.
-    pub steps: BTreeMap<&'static str, Vec<CursorStep>>,
-}
-
-/// Runs the passes that are due over each scope. What concerns only one scope is a warning.
-///
-/// # Errors
-/// What concerns all scopes, or, if not a single one could be read, what stopped the last.
-pub async fn run_scopes(
-    context: &Context<'_>,
-    scopes: &[Scope],
-    cursors: &mut Cursors,
-    request: &Request,
-) -> Result<Outcome, Error> {
-    lock(&context.unchanged).extend(context.instance.unchanged.iter().cloned());
-    let mut outcome = Outcome {
-        complete: true,
-        ..Outcome::default()
-    };
-    let (mut failed, mut last_error) = (0, None);
-    for scope in scopes {
-        match run_scope(context, scope, cursors, request, &mut outcome).await {
-            Ok(()) if outcome.complete => {}
-            Ok(()) => break,
-            Err(error) if error.concerns_all() => return Err(error),
-            Err(error) => {
-                context.warn(scope, "the scope", &error);
-                failed += 1;
-                last_error = Some(error);
-            }
-        }
-    }
-    match last_error {
-        Some(error) if failed == scopes.len() => Err(error),
-        _ => Ok(outcome),
-    }
-}
-
-async fn run_scope(
-    context: &Context<'_>,
-    scope: &Scope,
-    cursors: &mut Cursors,
-    request: &Request,
-    outcome: &mut Outcome,
-) -> Result<(), Error> {
-    let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
-    if request.full_refresh {
-        for pass in passes::ALL {
-            if let Some(cursor) = cursors.remove(&key(pass)) {
-                let begin = passes::reset(context, pass, scope, cursor).await?;
-                cursors.insert(key(pass), begin);
-            }
-        }
-    }
-    let first = cursors
-        .get(&key(Pass::MergeRequests))
-        .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
-    let mut dimensions_done = false;
-    for pass in passes::ALL {
-        if !pass.is_wanted(context) {
-            continue;
-        }
-        let cursor = cursors.get(&key(pass)).cloned();
-        match due(context, pass, cursor.as_deref(), first, request) {
-            Due::No => continue,
-            Due::Skip => {
-                let at = passes::skip(context, pass, scope, cursor, context.instance.at).await?;
-                cursors.insert(key(pass), at);
-                continue;
-            }
-            Due::Yes => {}
-        }
-        run_pass(context, pass, scope, cursors, outcome).await?;
-        dimensions_done |= pass == Pass::Dimensions;
-        if !outcome.complete {
-            return Ok(());
-        }
-        let facts = ["merge_requests", "issues", "mr_labels"];
-        if pass == Pass::Issues
-            && !dimensions_done
-            && ["labels", "milestones"].iter().all(|stream| context.on(stream))
-            && facts.iter().any(|table| lock(&context.tally).written_to(table) > 0)
-            && context.sink.dangles().await?
-        {
-            run_pass(context, Pass::Dimensions, scope, cursors, outcome).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn run_pass(
-    context: &Context<'_>,
-    pass: Pass,
-    scope: &Scope,
-    cursors: &mut Cursors,
-    outcome: &mut Outcome,
-) -> Result<(), Error> {
-    let key = (pass.stream().to_owned(), scope.to_string());
-    let cursor = cursors.get(&key).cloned();
-    let from = Position::parse(cursor.as_deref()).updated_after;
-    let progress = passes::run(context, pass, scope, cursor).await?;
-    outcome.steps.entry(pass.stream()).or_default().push(CursorStep {
-        scope: scope.to_string(),
-        from,
-        to: progress.position.updated_after,
-    });
-    outcome.complete &= progress.complete;
-    if let Some(cursor) = progress.cursor {
-        cursors.insert(key, cursor);
-    }
-    Ok(())
-}
-
-/// Whether a pass is to run in this sync.
-enum Due {
-    Yes,
-    No,
-    /// What it would find was just read by the others.
-    Skip,
-}
-
-fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, request: &Request) -> Due {
-    let Some(every) = pass.every(context) else {
-        return Due::Yes;
-    };
-    let position = Position::parse(cursor);
-    let forced = request.reconcile;
-    if forced || position.pass.is_some() {
-        return Due::Yes;
-    }
-    match position.updated_after {
-        None if first && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests) => Due::Skip,
-        None => Due::Yes,
-        Some(last) if context.instance.at - last >= every => Due::Yes,
-        Some(_) => Due::No,
-    }
-}
-
-/// Lists whose last pass has ended: they may have no change since.
-pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
-    let mut lists = Vec::new();
-    for scope in scopes {
-        for list in [&MERGE_REQUESTS, &ISSUES] {
-            let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
-            let position = Position::parse(cursor.map(String::as_str));
-            if let (Some(since), None) = (position.updated_after, &position.pass) {
-                lists.push(Changed {
-                    stream: list.stream,
-                    field: list.field,
-                    scope: scope.to_string(),
-                    path: scope.path().to_owned(),
-                    group: matches!(scope, Scope::Group(_)),
-                    since,
-                });
-            }
-        }
-    }
-    lists
-}
-
 fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
     let missing: Vec<String> = inner
         .streams
@@ -428,23 +141,6 @@ fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
             "this GitLab lacks fields; their columns are NULL"
         );
     }
-}
-
-/// Makes the raw tables, once in a process.
-pub(super) async fn prepare_tables(inner: &Inner) -> Result<(), Error> {
-    inner.tables_ready.get_or_try_init(|| ensure_tables(inner)).await?;
-    Ok(())
-}
-
-async fn ensure_tables(inner: &Inner) -> Result<(), Error> {
-    let mut tables: Vec<_> = inner
-        .streams
-        .all()
-        .filter(|stream| stream.usual || inner.config.options.on(stream.name()))
-        .map(|stream| &stream.table)
-        .collect();
-    tables.push(&inner.streams.rejected);
-    Ok(inner.warehouse.ensure(&tables).await?)
 }
 
 /// Ends when a sync must not go on even to its next checkpoint.

@@ -13,7 +13,7 @@ use super::context::{Context, lock};
 use super::lists::{ISSUES, MERGE_REQUESTS, nodes_of, selection, take};
 use super::rows::Rows;
 use super::summary::Summary;
-use super::{Error, Syncer, engine, users};
+use super::{Error, Syncer, exclusive, owed, users};
 use crate::gitlab;
 use crate::webhook::Hint;
 
@@ -32,7 +32,7 @@ impl Syncer {
         let inner = &self.0;
         let begun = Instant::now();
         let summary = loop {
-            let followed = engine::under_lease(inner, async |lease| {
+            let followed = exclusive::under_lease(inner, async |lease| {
                 let mut context = Context::new(
                     &inner.config.options,
                     &inner.client,
@@ -66,7 +66,7 @@ impl Syncer {
         let short = json!({"status": "success", "sync_id": summary.sync_id, "rows_written": summary.written()});
         tokio::spawn(async move {
             let trace = TraceContext::new_trace();
-            if let Err(error) = engine::run_dbt(&syncer.0, &summary, answer, &trace, &shutdown).await {
+            if let Err(error) = owed::run_dbt(&syncer.0, &summary, answer, &trace, &shutdown).await {
                 tracing::error!("{error}");
             }
         });

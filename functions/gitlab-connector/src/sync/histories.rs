@@ -23,7 +23,7 @@ use serde_json::Value as Json;
 use self::memory::Memory;
 use self::stand::Stand;
 use super::context::{Context, PageSize};
-use super::engine::{self, Cursors};
+use super::scopes::{self, Cursors};
 use super::{Options, Request, Scope};
 use crate::gitlab::{self, Client};
 use crate::streams::Streams;
@@ -134,14 +134,14 @@ async fn sync(
     let instance = gitlab::probe(
         &client,
         &streams.types(),
-        &engine::lists_to_probe(std::slice::from_ref(&scope), cursors),
+        &scopes::lists_to_probe(std::slice::from_ref(&scope), cursors),
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
     for (list, most) in [("merge_requests", 85), ("issues", 100), ("projects", 100)] {
         context.pages.insert(list, PageSize::new(1 + random.below(most) as u32));
     }
-    let outcome = engine::run_scopes(&context, &[scope], cursors, request).await?;
+    let outcome = scopes::run_scopes(&context, &[scope], cursors, request).await?;
     Ok(outcome.complete)
 }
 

@@ -10,6 +10,7 @@ mod dimensions;
 pub mod discovery;
 mod engine;
 mod error;
+mod exclusive;
 mod follow;
 mod hidden;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod histories;
 mod lists;
 mod notes;
 mod options;
+mod owed;
 mod passes;
 mod pipelines;
 mod position;
@@ -24,6 +26,7 @@ mod projects;
 mod reconcile;
 mod request;
 mod rows;
+mod scopes;
 mod sink;
 mod summary;
 mod users;
@@ -221,10 +224,10 @@ impl Syncer {
     /// # Errors
     /// Why not.
     pub async fn try_warehouse(&self) -> Result<(), ApiError> {
-        engine::prepare_tables(&self.0).await?;
+        exclusive::prepare_tables(&self.0).await?;
         self.0.warehouse.cursors().await.map_err(Error::from)?;
         // Writes one row: the lease.
-        engine::under_lease(&self.0, async |_| Ok(())).await
+        exclusive::under_lease(&self.0, async |_| Ok(())).await
     }
 
     /// Whether GitLab and the warehouse answer.
@@ -233,7 +236,7 @@ impl Syncer {
     /// Why one of them does not.
     pub async fn ping(&self) -> Result<(), ApiError> {
         gitlab::probe(&self.0.client, &[], &[]).await?;
-        engine::prepare_tables(&self.0).await?;
+        exclusive::prepare_tables(&self.0).await?;
         Ok(())
     }
 

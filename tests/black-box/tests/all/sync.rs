@@ -79,21 +79,25 @@ fn a_change_moves_only_itself() {
 fn resumes_after_being_killed() {
     let arguments = ["--seed", "15", "--merge-requests", "500"];
     let world = World::new("killed", &arguments);
+    // Makes the tables that are watched below.
+    let groups = json!({"streams": ["groups"]});
+    let (status, answer) = local_stack::http::post(&world.connector(&[]).url, None, &groups).expect("an answer");
+    assert_eq!(status, 200, "{answer:#}");
     // Slow enough to be caught in the middle.
     world.gitlab.faults(&json!({"latency_ms": 60})).expect("faults");
     let committed = || {
         let count = |table: &str| {
             warehouse()
                 .number(&format!("SELECT COUNT(*) FROM {}.{table}", world.raw))
-                .unwrap_or(0)
+                .expect("a count")
         };
         count("pipelines") + count("merge_requests")
     };
-    // The lease of a killed sync ends by itself; until then others are told so.
-    let short_lease = [("SYNC_LEASE_SECONDS", "5")];
+    // Longer than the test: the lease of a killed sync ends by itself, but here only when the test says so.
+    let long_lease = [("SYNC_LEASE_SECONDS", "1000")];
     let mut seen = 0;
     for _ in 0..3 {
-        let mut connector = world.connector(&short_lease);
+        let mut connector = world.connector(&long_lease);
         let url = connector.url.clone();
         let call = std::thread::spawn(move || local_stack::http::post(&url, None, &json!({})));
         while committed() <= seen {
@@ -106,10 +110,14 @@ fn resumes_after_being_killed() {
             "the sync ended before it was killed"
         );
         seen = committed();
-        let (status, answer) = world.connector(&short_lease).sync().expect("an answer");
+        let (status, answer) = world.connector(&long_lease).sync().expect("an answer");
         assert_eq!((status, &answer["code"]), (409, &json!("sync_running")), "{answer:#}");
         assert!(answer["details"]["age_s"].is_u64(), "{answer:#}");
-        std::thread::sleep(Duration::from_secs(6));
+        let expire = format!(
+            "UPDATE {}._leases SET expires_at = TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 SECOND) WHERE TRUE",
+            world.raw
+        );
+        warehouse().query(&expire).expect("the lease ends");
     }
     world.gitlab.faults(&json!({})).expect("no faults");
     let connector = world.connector(&[]);

@@ -10,7 +10,7 @@ use gitlab_sim::random::Random;
 use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Table, Value, Within, Written, last_of_each_key};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::engine::Cursors;
+use super::super::scopes::Cursors;
 use super::super::sink::{Sink, Touched};
 use crate::streams::Streams;
 

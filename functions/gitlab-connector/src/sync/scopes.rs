@@ -1,0 +1,179 @@
+//! Which passes run over which scope, and what comes of them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::context::{Context, lock};
+use super::lists::{ISSUES, MERGE_REQUESTS};
+use super::passes::{self, Pass};
+use super::position::Position;
+use super::summary::CursorStep;
+use super::{Error, Request, Scope};
+use crate::gitlab::Changed;
+
+/// Committed positions, by stream and scope.
+pub type Cursors = HashMap<(String, String), String>;
+
+/// What came of the scopes.
+#[derive(Default)]
+pub struct Outcome {
+    /// Whether every pass came to its end.
+    pub complete: bool,
+    /// Cursors' steps, by pass.
+    pub steps: BTreeMap<&'static str, Vec<CursorStep>>,
+}
+
+/// Runs the passes that are due over each scope. What concerns only one scope is a warning.
+///
+/// # Errors
+/// What concerns all scopes, or, if not a single one could be read, what stopped the last.
+pub async fn run_scopes(
+    context: &Context<'_>,
+    scopes: &[Scope],
+    cursors: &mut Cursors,
+    request: &Request,
+) -> Result<Outcome, Error> {
+    lock(&context.unchanged).extend(context.instance.unchanged.iter().cloned());
+    let mut outcome = Outcome {
+        complete: true,
+        ..Outcome::default()
+    };
+    let (mut failed, mut last_error) = (0, None);
+    for scope in scopes {
+        match run_scope(context, scope, cursors, request, &mut outcome).await {
+            Ok(()) if outcome.complete => {}
+            Ok(()) => break,
+            Err(error) if error.concerns_all() => return Err(error),
+            Err(error) => {
+                context.warn(scope, "the scope", &error);
+                failed += 1;
+                last_error = Some(error);
+            }
+        }
+    }
+    match last_error {
+        Some(error) if failed == scopes.len() => Err(error),
+        _ => Ok(outcome),
+    }
+}
+
+async fn run_scope(
+    context: &Context<'_>,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    request: &Request,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
+    if request.full_refresh {
+        for pass in passes::ALL {
+            if let Some(cursor) = cursors.remove(&key(pass)) {
+                let begin = passes::reset(context, pass, scope, cursor).await?;
+                cursors.insert(key(pass), begin);
+            }
+        }
+    }
+    let first = cursors
+        .get(&key(Pass::MergeRequests))
+        .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
+    let mut dimensions_done = false;
+    for pass in passes::ALL {
+        if !pass.is_wanted(context) {
+            continue;
+        }
+        let cursor = cursors.get(&key(pass)).cloned();
+        match due(context, pass, cursor.as_deref(), first, request) {
+            Due::No => continue,
+            Due::Skip => {
+                let at = passes::skip(context, pass, scope, cursor, context.instance.at).await?;
+                cursors.insert(key(pass), at);
+                continue;
+            }
+            Due::Yes => {}
+        }
+        run_pass(context, pass, scope, cursors, outcome).await?;
+        dimensions_done |= pass == Pass::Dimensions;
+        if !outcome.complete {
+            return Ok(());
+        }
+        let facts = ["merge_requests", "issues", "mr_labels"];
+        if pass == Pass::Issues
+            && !dimensions_done
+            && ["labels", "milestones"].iter().all(|stream| context.on(stream))
+            && facts.iter().any(|table| lock(&context.tally).written_to(table) > 0)
+            && context.sink.dangles().await?
+        {
+            run_pass(context, Pass::Dimensions, scope, cursors, outcome).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn run_pass(
+    context: &Context<'_>,
+    pass: Pass,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let key = (pass.stream().to_owned(), scope.to_string());
+    let cursor = cursors.get(&key).cloned();
+    let from = Position::parse(cursor.as_deref()).updated_after;
+    let progress = passes::run(context, pass, scope, cursor).await?;
+    outcome.steps.entry(pass.stream()).or_default().push(CursorStep {
+        scope: scope.to_string(),
+        from,
+        to: progress.position.updated_after,
+    });
+    outcome.complete &= progress.complete;
+    if let Some(cursor) = progress.cursor {
+        cursors.insert(key, cursor);
+    }
+    Ok(())
+}
+
+/// Whether a pass is to run in this sync.
+enum Due {
+    Yes,
+    No,
+    /// What it would find was just read by the others.
+    Skip,
+}
+
+fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, request: &Request) -> Due {
+    let Some(every) = pass.every(context) else {
+        return Due::Yes;
+    };
+    let position = Position::parse(cursor);
+    let forced = request.reconcile;
+    if forced || position.pass.is_some() {
+        return Due::Yes;
+    }
+    match position.updated_after {
+        None if first && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests) => Due::Skip,
+        None => Due::Yes,
+        Some(last) if context.instance.at - last >= every => Due::Yes,
+        Some(_) => Due::No,
+    }
+}
+
+/// Lists whose last pass has ended: they may have no change since.
+pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
+    let mut lists = Vec::new();
+    for scope in scopes {
+        for list in [&MERGE_REQUESTS, &ISSUES] {
+            let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
+            let position = Position::parse(cursor.map(String::as_str));
+            if let (Some(since), None) = (position.updated_after, &position.pass) {
+                lists.push(Changed {
+                    stream: list.stream,
+                    field: list.field,
+                    scope: scope.to_string(),
+                    path: scope.path().to_owned(),
+                    group: matches!(scope, Scope::Group(_)),
+                    since,
+                });
+            }
+        }
+    }
+    lists
+}
