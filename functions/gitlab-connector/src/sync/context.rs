@@ -68,7 +68,7 @@ impl<'a> Context<'a> {
     ) -> Self {
         // With notes inside, 85 merge requests come to about 240 of the 250 that GitLab allows a query.
         let pages = [
-            ("merge_requests", if options.on("mr_notes") { 85 } else { 100 }),
+            ("merge_requests", if options.on("mr_notes") { 75 } else { 100 }),
             ("issues", LARGEST_PAGE),
             ("projects", LARGEST_PAGE),
         ];

@@ -1,24 +1,27 @@
 //! The way past rows of a list that the token may not see.
 //!
 //! When a whole page is hidden, GitLab says that there is more but gives no cursor to go on from. Then
-//! time leads on: windows that are small enough to fit a page show all that is visible in them, and once
-//! the hidden ones are behind, the ordinary list begins anew from there.
+//! time leads on: a window that fits a page shows all that is visible in it, and from its end the ordinary
+//! list begins anew. One cheap question tries many windows at once.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use super::Scope;
 use super::context::Context;
-use super::lists::{List, Page, Which, Window, fetch};
+use super::lists::{List, Page, Which, Window, bounds, fetch, first, root_of, text_of};
 use super::position::Pass;
 use crate::gitlab;
 
 /// GitLab keeps microseconds.
 const SMALLEST: Duration = Duration::microseconds(1);
-const FIRST: Duration = Duration::hours(1);
 /// Earlier than any GitLab.
 const BEGINNING: OffsetDateTime = datetime!(2000-01-01 0:00 UTC);
+/// Windows in one question. Each scores about 18 of the 250 that GitLab allows a query.
+const TRIED: u32 = 13;
+/// From a window to the next larger one: the largest is nine years.
+const GROWTH: i64 = 16;
 
 /// Finds the next page that leads on. Returns it, with all that was visible on the way, and the instant
 /// up to which everything was read.
@@ -31,28 +34,36 @@ pub async fn pass_by(
     pass: &Pass,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
     tracing::info!(%scope, list = list.stream, "a page is hidden from this token; going on by time");
+    let search = Search {
+        context,
+        list,
+        which,
+        scope,
+    };
     let mut nodes = Vec::new();
     let mut from = place_of(which, stuck.after.as_deref())
         .or(stuck.from)
         .unwrap_or(BEGINNING);
-    let mut span = FIRST;
     loop {
-        // Bounds are inclusive: what lies on one is read twice, and nothing is skipped.
-        let mut until = Ord::min(from + span, Ord::max(pass.started_at, from + SMALLEST));
-        if take_window(context, list, which, scope, from, until, &mut nodes).await? {
-            span *= 8;
-        } else {
-            while until - from > SMALLEST {
-                let middle = from + (until - from) / 2;
-                if take_window(context, list, which, scope, from, middle, &mut nodes).await? {
-                    from = middle;
-                } else {
-                    until = middle;
-                }
-            }
-            span = SMALLEST * 1000;
+        let found = search
+            .furthest(from, Ord::max(pass.started_at, from + SMALLEST))
+            .await?;
+        let window = Window {
+            after: None,
+            from: Some(from),
+            until: Some(found.end),
+        };
+        let page = fetch(context, list, which, scope, &window).await?;
+        // More rows than a page within the smallest window: what is beyond them can't be reached.
+        if page.has_next && found.end - from > SMALLEST {
+            continue;
         }
-        from = until;
+        nodes.extend(page.nodes);
+        // Bounds are inclusive: what lies on one is read twice, and nothing is skipped.
+        from = found.end;
+        if !found.leads_on {
+            continue;
+        }
         let ordinary = Window {
             from: Some(from),
             ..Window::default()
@@ -65,27 +76,88 @@ pub async fn pass_by(
     }
 }
 
-/// Takes all that is visible in a window, if it fits one page.
-async fn take_window(
-    context: &Context<'_>,
+/// A search for windows of time in a list.
+struct Search<'a> {
+    context: &'a Context<'a>,
     list: &'static List,
     which: Which,
-    scope: &Scope,
-    from: OffsetDateTime,
-    until: OffsetDateTime,
-    nodes: &mut Vec<Json>,
-) -> Result<bool, gitlab::Error> {
-    let window = Window {
-        after: None,
-        from: Some(from),
-        until: Some(until),
-    };
-    let page = fetch(context, list, which, scope, &window).await?;
-    if page.has_next {
-        return Ok(false);
+    scope: &'a Scope,
+}
+
+/// Where a window ends.
+#[derive(Clone, Copy)]
+struct End {
+    end: OffsetDateTime,
+    /// Whether the ordinary list goes on from there.
+    leads_on: bool,
+}
+
+impl Search<'_> {
+    /// The end of a window from `from` on that fits a page: one from which the list goes on, or else the
+    /// last one.
+    async fn furthest(&self, from: OffsetDateTime, end: OffsetDateTime) -> Result<End, gitlab::Error> {
+        let spans = (0..TRIED).map(|step| Duration::microseconds(GROWTH.pow(step)));
+        let mut ends: Vec<_> = spans.map(|span| Ord::min(from + span, end)).collect();
+        ends.dedup();
+        let mut best = End {
+            end: ends[0],
+            leads_on: false,
+        };
+        let mut too_far = None;
+        loop {
+            let fitting = self.fitting(from, &ends).await?;
+            let leading = fitting.iter().find(|end| end.leads_on);
+            best = leading.or(fitting.last()).copied().unwrap_or(best);
+            too_far = ends.get(fitting.len()).copied().or(too_far);
+            match too_far {
+                Some(too_far) if !best.leads_on && too_far - best.end > SMALLEST => ends = between(best.end, too_far),
+                _ => return Ok(best),
+            }
+        }
     }
-    nodes.extend(page.nodes);
-    Ok(true)
+
+    /// Those of these windows, which begin at `from` and grow, that fit a page.
+    async fn fitting(&self, from: OffsetDateTime, ends: &[OffsetDateTime]) -> Result<Vec<End>, gitlab::Error> {
+        let (root, below) = root_of(self.scope);
+        let field = self.list.field;
+        let fields: String = ends
+            .iter()
+            .enumerate()
+            .map(|(place, end)| {
+                let [from, end] = [from, *end].map(|at| format!("\"{}\"", text_of(at)));
+                let window = bounds(self.which, &from, &end);
+                let rest = bounds(self.which, &end, "null");
+                format!(
+                    "w{place}: {field}({below}first: $first, {window}) {{ pageInfo {{ hasNextPage }} }} \
+                     r{place}: {field}({below}first: $first, {rest}) {{ pageInfo {{ hasNextPage endCursor }} }} "
+                )
+            })
+            .collect();
+        let query = format!(
+            "query WindowsOf{}($path: ID!, $first: Int!) {{ scope: {root}(fullPath: $path) {{ {fields}}} }}",
+            self.list.operation,
+        );
+        let first = first(self.context, self.list, self.which);
+        let variables = json!({"path": self.scope.path(), "first": first});
+        let reply = self.context.client.ask(self.list.stream, &query, variables).await?;
+        let page = |name: char, place: usize| &reply.data["scope"][format!("{name}{place}")]["pageInfo"];
+        let fits = |(place, _): &(usize, &OffsetDateTime)| page('w', *place)["hasNextPage"] == false;
+        let ends = ends.iter().enumerate().take_while(fits).map(|(place, end)| End {
+            end: *end,
+            leads_on: page('r', place)["hasNextPage"] == false || page('r', place)["endCursor"].is_string(),
+        });
+        Ok(ends.collect())
+    }
+}
+
+/// Instants that part the time between two evenly.
+fn between(low: OffsetDateTime, high: OffsetDateTime) -> Vec<OffsetDateTime> {
+    let part = (high - low) / (TRIED + 1);
+    let step = Ord::max(part, SMALLEST);
+    (1..=TRIED)
+        .map(|count| low + step * count)
+        .filter(|end| *end < high)
+        .collect()
 }
 
 /// The instant in a cursor. GitLab's cursors are base64 of the sort columns' JSON; where that is not so,
@@ -116,6 +188,15 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn windows_between_two_instants_end_inside_and_shrink_to_a_microsecond() {
+        let low = datetime!(2026-07-28 08:49:47 UTC);
+        let ends = between(low, low + Duration::days(3));
+        assert_eq!(ends.len(), TRIED as usize);
+        assert!(ends.is_sorted() && ends[0] > low && ends[12] < low + Duration::days(3));
+        assert_eq!(between(low, low + SMALLEST * 2), [low + SMALLEST]);
+    }
 
     #[test]
     fn a_cursor_tells_its_place() {

@@ -17,7 +17,7 @@ use crate::streams::{Node, Source, number_of};
 /// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
 const LONGEST_INNER_LIST: usize = 100;
 /// Notes that come with each row; of rows with more, all are asked for by number.
-const NOTES_INSIDE: u32 = 20;
+const NOTES_INSIDE: u32 = 100;
 
 /// A list that is read by time of update.
 pub struct List {
@@ -30,7 +30,7 @@ pub struct List {
     /// The stream of notes on its rows.
     pub notes: &'static str,
     /// Names its queries in GitLab's logs.
-    operation: &'static str,
+    pub operation: &'static str,
 }
 
 pub const MERGE_REQUESTS: List = List {
@@ -212,26 +212,18 @@ pub async fn fetch(
     scope: &Scope,
     window: &Window,
 ) -> Result<Page, gitlab::Error> {
-    let text = |at: Option<OffsetDateTime>| at.and_then(|at| at.format(&Rfc3339).ok());
+    let text = |at: Option<OffsetDateTime>| at.map(text_of);
     let query = query(context, list, which, scope);
     let size = context.page(list.stream);
     let mut found = loop {
-        let first = if which == Which::Ids {
-            super::context::LARGEST_PAGE
-        } else {
-            size.get()
-        };
-        let mut variables = json!({"path": scope.path(), "first": first, "after": window.after});
-        match which {
-            Which::Updated => {
-                variables["updatedAfter"] = json!(text(window.from));
-                variables["updatedBefore"] = json!(text(window.until));
-            }
-            Which::Ids => {
-                variables["createdAfter"] = json!(text(window.from));
-                variables["createdBefore"] = json!(text(window.until));
-            }
-            Which::Open => {}
+        let mut variables = json!({
+            "path": scope.path(),
+            "first": first(context, list, which),
+            "after": window.after,
+        });
+        if which != Which::Open {
+            variables["from"] = json!(text(window.from));
+            variables["until"] = json!(text(window.until));
         }
         match context.client.ask(list.stream, &query, variables).await {
             Ok(mut reply) => break reply.data["scope"].take(),
@@ -294,23 +286,50 @@ pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
     }
 }
 
-fn query(context: &Context<'_>, list: &'static List, which: Which, scope: &Scope) -> String {
-    let (root, below) = match scope {
+/// A time as GitLab takes it.
+pub fn text_of(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).expect("years after 0 have a form")
+}
+
+/// How many rows to ask for at once.
+pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
+    if which == Which::Ids {
+        super::context::LARGEST_PAGE
+    } else {
+        context.page(list.stream).get()
+    }
+}
+
+/// The field of a scope, and what lists below it are asked with.
+pub fn root_of(scope: &Scope) -> (&'static str, &'static str) {
+    match scope {
         Scope::Group(_) => ("group", "includeSubgroups: true, includeArchived: true, "),
         Scope::Project(_) => ("project", ""),
+    }
+}
+
+/// The arguments that bound and sort a list.
+pub fn bounds(which: Which, from: &str, until: &str) -> String {
+    match which {
+        Which::Updated => format!("updatedAfter: {from}, updatedBefore: {until}, sort: UPDATED_ASC"),
+        Which::Ids => format!("createdAfter: {from}, createdBefore: {until}, sort: CREATED_ASC"),
+        Which::Open => "state: opened, sort: CREATED_ASC".into(),
+    }
+}
+
+fn query(context: &Context<'_>, list: &'static List, which: Which, scope: &Scope) -> String {
+    let (root, below) = root_of(scope);
+    let bounds = bounds(which, "$from", "$until");
+    let declared = if which == Which::Open {
+        ""
+    } else {
+        ", $from: Time, $until: Time"
     };
-    let (name, declared, bounds, node) = match which {
-        Which::Updated => (
-            "",
-            ", $updatedAfter: Time, $updatedBefore: Time",
-            "updatedAfter: $updatedAfter, updatedBefore: $updatedBefore, sort: UPDATED_ASC",
-            selection(context, list),
-        ),
-        Which::Open => ("Open", "", "state: opened, sort: CREATED_ASC", selection(context, list)),
+    let (name, node) = match which {
+        Which::Updated => ("", selection(context, list)),
+        Which::Open => ("Open", selection(context, list)),
         Which::Ids => (
             "IdsOf",
-            ", $createdAfter: Time, $createdBefore: Time",
-            "createdAfter: $createdAfter, createdBefore: $createdBefore, sort: CREATED_ASC",
             format!("id iid projectId createdAt updatedAt {}", mark_selection(list.stream)),
         ),
     };
