@@ -2,6 +2,7 @@
 
 mod answer;
 mod manifest;
+mod node;
 mod results;
 
 use std::collections::BTreeSet;
@@ -11,9 +12,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 pub use answer::stopping;
+pub use node::Node;
 #[cfg(test)]
 pub use results::tests::results as results_of;
-pub use results::{Counts, Node, Results};
+pub use results::{Counts, Results};
 
 use crate::order::{Action, Selection};
 use crate::runner::{Ended, How};

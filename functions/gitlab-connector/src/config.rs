@@ -1,6 +1,8 @@
 //! The connector's settings.
 
-use std::collections::BTreeSet;
+mod options;
+mod scopes;
+
 use std::time::Duration;
 
 use mergemind_shared::Secret;
@@ -8,11 +10,8 @@ use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
 use mergemind_shared::function::Settings as FunctionSettings;
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use crate::streams::{Stream, Streams};
 use crate::sync::discovery::Discovery;
 use crate::sync::{Options, Scope};
 
@@ -70,12 +69,6 @@ pub struct DbtTrigger {
 /// Largest request in bytes.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Streams that everything else refers to.
-const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
-
-/// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time.
-const LEAST_OVERLAP: Duration = Duration::from_secs(120);
-
 impl Config {
     /// Declares and reads all variables.
     pub fn read(env: &mut Env) -> Self {
@@ -118,7 +111,7 @@ impl Config {
                 "full paths of single projects to sync; commas between",
             )
             .default(Vec::new());
-        let discovery = read_discovery(env);
+        let discovery = scopes::read_discovery(env);
         if groups.is_empty() && projects.is_empty() && discovery.is_none() {
             env.problem(
                 "GITLAB_GROUPS",
@@ -131,10 +124,10 @@ impl Config {
             tokens: auth_token.map(|current| Tokens::new(current, previous)),
             gitlab_url,
             gitlab_token,
-            scopes: scopes(env, groups, projects),
+            scopes: scopes::of(env, groups, projects),
             discovery,
             dbt: read_dbt(env),
-            options: read_options(env),
+            options: options::read(env),
             interval_hours: env
                 .number(
                     "SYNC_INTERVAL_HOURS",
@@ -163,153 +156,6 @@ fn at_least(seconds: u64) -> impl Fn(&Duration) -> Result<(), String> {
     }
 }
 
-fn read_options(env: &mut Env) -> Options {
-    let hours = |env: &mut Env, name, description, default: f64| {
-        let hours = env.number(name, description).range(0.25, 24.0 * 366.0).default(default);
-        Duration::from_secs_f64(hours * 3600.0)
-    };
-    Options {
-        streams: read_streams(env),
-        start_date: read_start_date(env),
-        deadline: env
-            .duration(
-                "SYNC_DEADLINE_SECONDS",
-                "a sync stops cleanly after this time, and the next one goes on",
-            )
-            .default(Duration::from_secs(50 * 60)),
-        overlap: env
-            .duration(
-                "SYNC_OVERLAP_SECONDS",
-                "how far before the last sync's start the next one looks again",
-            )
-            .check(|overlap| {
-                if *overlap < LEAST_OVERLAP {
-                    return Err(
-                        "must be at least 2m: GitLab delays updates by up to a minute, and replicas lag".into(),
-                    );
-                }
-                Ok(())
-            })
-            .default(Duration::from_secs(5 * 60)),
-        max_records: env
-            .number(
-                "MAX_RECORDS_PER_SYNC",
-                "after so many rows a sync stops cleanly, and the next one goes on",
-            )
-            .range(1, u64::MAX)
-            .optional(),
-        reconcile_every: hours(
-            env,
-            "RECONCILE_INTERVAL_HOURS",
-            "how often rows that are gone in GitLab are looked for",
-            24.0,
-        ),
-        refresh_every: hours(
-            env,
-            "OPEN_MR_REFRESH_HOURS",
-            "how often open merge requests are read again, changed or not",
-            24.0,
-        ),
-        dimensions_every: hours(
-            env,
-            "DIMENSIONS_INTERVAL_HOURS",
-            "how often groups, labels and milestones are read whole",
-            24.0,
-        ),
-    }
-}
-
-/// The usual streams, with those that are switched on beside them, without those that are switched off.
-fn read_streams(env: &mut Env) -> BTreeSet<String> {
-    let streams = Streams::new();
-    let names = |usual: bool| {
-        let names: Vec<_> = streams
-            .all()
-            .filter(|stream| stream.usual == usual)
-            .map(Stream::name)
-            .collect();
-        names.join(", ")
-    };
-    let on = env
-        .list(
-            "STREAMS",
-            &format!("streams to sync beside the usual ones: {}", names(false)),
-        )
-        .default(Vec::new());
-    let off = env
-        .list("STREAMS_OFF", "usual streams to leave out")
-        .default(Vec::new());
-    for (variable, wanted) in [("STREAMS", &on), ("STREAMS_OFF", &off)] {
-        for name in wanted.iter().filter(|name| streams.find(name).is_none()) {
-            let known = format!("usual ones are {}; others are {}", names(true), names(false));
-            env.problem(variable, format!("names {name}, which is no stream; {known}"));
-        }
-    }
-    for name in off.iter().filter(|name| NEEDED.contains(&name.as_str())) {
-        env.problem(
-            "STREAMS_OFF",
-            format!("names {name}, without which nothing else can be synced"),
-        );
-    }
-    let usual = streams
-        .all()
-        .filter(|stream| stream.usual)
-        .map(|stream| stream.name().to_owned());
-    usual.chain(on).filter(|name| !off.contains(name)).collect()
-}
-
-fn read_start_date(env: &mut Env) -> Option<OffsetDateTime> {
-    let text = env
-        .string(
-            "START_DATE",
-            "what was last updated before this day (2026-01-31) or time is left out",
-        )
-        .check(|text| {
-            parse_start(text).map(|_| ()).ok_or_else(|| {
-                format!("is '{text}'; it must be a day such as 2026-01-31 or a time such as 2026-01-31T12:00:00Z")
-            })
-        })
-        .optional()?;
-    parse_start(&text)
-}
-
-fn parse_start(text: &str) -> Option<OffsetDateTime> {
-    let whole = if text.len() == 10 {
-        format!("{text}T00:00:00Z")
-    } else {
-        text.to_owned()
-    };
-    OffsetDateTime::parse(&whole, &Rfc3339).ok()
-}
-
-fn read_discovery(env: &mut Env) -> Option<Discovery> {
-    let on = env
-        .bool(
-            "AUTO_DISCOVER_PROJECTS",
-            "sync the projects that the token's user is a member of",
-        )
-        .default(false);
-    let discovery = Discovery {
-        pattern: env
-            .string(
-                "PROJECT_NAME_PATTERN",
-                "of the discovered projects only those whose full path or name matches; * and ? stand for anything",
-            )
-            .optional(),
-        include_private: env
-            .bool("INCLUDE_PRIVATE_PROJECTS", "whether discovery takes private projects")
-            .default(true),
-        include_archived: env
-            .bool("INCLUDE_ARCHIVED", "whether discovery takes archived projects")
-            .default(false),
-        most: env
-            .number("MAX_PROJECTS_TO_SYNC", "how many projects discovery takes at most")
-            .range(1, 100_000)
-            .default(1000),
-    };
-    on.then_some(discovery)
-}
-
 fn read_webhook(env: &mut Env) -> WebhookSecrets {
     WebhookSecrets {
         token: env
@@ -333,31 +179,6 @@ fn read_webhook(env: &mut Env) -> WebhookSecrets {
             })
             .optional(),
     }
-}
-
-/// Groups first; a project below a listed group is synced with that group.
-fn scopes(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Scope> {
-    let clean = |path: String| path.trim_matches('/').to_owned();
-    let groups: Vec<String> = groups.into_iter().map(clean).collect();
-    let below = |path: &str, group: &str| path.to_lowercase().starts_with(&format!("{}/", group.to_lowercase()));
-    let mut scopes = Vec::new();
-    for group in &groups {
-        match groups.iter().find(|other| below(group, other)) {
-            Some(other) => env.warn("GITLAB_GROUPS", format!("names {group}, which {other} holds already")),
-            None => scopes.push(Scope::Group(group.clone())),
-        }
-    }
-    for project in projects.into_iter().map(clean) {
-        match groups.iter().find(|group| below(&project, group)) {
-            Some(group) => env.warn(
-                "GITLAB_PROJECTS",
-                format!("names {project}, which the group {group} holds already"),
-            ),
-            None => scopes.push(Scope::Project(project)),
-        }
-    }
-    scopes.dedup();
-    scopes
 }
 
 fn read_dbt(env: &mut Env) -> Option<DbtTrigger> {
