@@ -110,11 +110,7 @@ mod tests {
 
     #[test]
     fn changes_are_read_in_order_from_a_place_to_an_instant() {
-        let column = |name, kind| Column {
-            name,
-            kind,
-            description: "",
-        };
+        let column = |name, kind| Column::new(name, kind, "");
         let table = Table {
             name: "t",
             description: "",

@@ -207,11 +207,7 @@ mod tests {
 
     #[test]
     fn of_rows_with_one_key_the_last_counts() {
-        let column = |name, kind| Column {
-            name,
-            kind,
-            description: "",
-        };
+        let column = |name, kind| Column::new(name, kind, "");
         let table = Table {
             name: "t",
             description: "",

@@ -6,28 +6,20 @@ use super::{Error, Warehouse};
 
 /// The columns of the table of cursors.
 pub(super) const COLUMNS: [Column; 5] = [
-    column("stream", Kind::String, "The stream."),
-    column("scope", Kind::String, "The group or project."),
-    column(
+    Column::new("stream", Kind::String, "The stream."),
+    Column::new("scope", Kind::String, "The group or project."),
+    Column::new(
         "cursor",
         Kind::String,
         "The committed position, in the stream's own form.",
     ),
-    column(
+    Column::new(
         "cursor_at",
         Kind::Timestamp,
         "Everything that changed before is in the raw tables.",
     ),
-    column("committed_at", Kind::Timestamp, "When the position was committed."),
+    Column::new("committed_at", Kind::Timestamp, "When the position was committed."),
 ];
-
-const fn column(name: &'static str, kind: Kind, description: &'static str) -> Column {
-    Column {
-        name,
-        kind,
-        description,
-    }
-}
 
 /// The committed position of a stream in a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -147,11 +147,7 @@ mod tests {
     use crate::warehouse::schema::Column;
 
     fn table() -> Table {
-        let column = |name, kind| Column {
-            name,
-            kind,
-            description: "",
-        };
+        let column = |name, kind| Column::new(name, kind, "");
         Table {
             name: "t",
             description: "",

@@ -10,23 +10,15 @@ use super::{Error, Warehouse};
 
 /// The columns of the table of leases.
 pub(super) const COLUMNS: [Column; 4] = [
-    column("name", Kind::String, "What may be done by one at a time."),
-    column("holder", Kind::String, "Who may do it: a random name."),
-    column("acquired_at", Kind::Timestamp, "Since when."),
-    column(
+    Column::new("name", Kind::String, "What may be done by one at a time."),
+    Column::new("holder", Kind::String, "Who may do it: a random name."),
+    Column::new("acquired_at", Kind::Timestamp, "Since when."),
+    Column::new(
         "expires_at",
         Kind::Timestamp,
         "Until when, unless the holder renews it.",
     ),
 ];
-
-const fn column(name: &'static str, kind: Kind, description: &'static str) -> Column {
-    Column {
-        name,
-        kind,
-        description,
-    }
-}
 
 /// A lease that was acquired.
 #[derive(Clone, Debug, PartialEq, Eq)]

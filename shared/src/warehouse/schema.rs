@@ -56,6 +56,17 @@ pub struct Column {
     pub description: &'static str,
 }
 
+impl Column {
+    /// A column; `description` is shown in BigQuery beside it.
+    pub const fn new(name: &'static str, kind: Kind, description: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            description,
+        }
+    }
+}
+
 /// A raw table. Three columns are added to every one of them: `_synced_at`, `_deleted`, `_row_hash`.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -73,21 +84,17 @@ pub struct Table {
 
 /// Columns that the warehouse keeps for itself in every raw table.
 pub const SYSTEM_COLUMNS: [Column; 3] = [
-    Column {
-        name: "_synced_at",
-        kind: Kind::Timestamp,
-        description: "When this version of the row was written here.",
-    },
-    Column {
-        name: "_deleted",
-        kind: Kind::Bool,
-        description: "TRUE when GitLab no longer has the row.",
-    },
-    Column {
-        name: "_row_hash",
-        kind: Kind::Int64,
-        description: "Hash of the row's values: an unchanged row is not written again.",
-    },
+    Column::new(
+        "_synced_at",
+        Kind::Timestamp,
+        "When this version of the row was written here.",
+    ),
+    Column::new("_deleted", Kind::Bool, "TRUE when GitLab no longer has the row."),
+    Column::new(
+        "_row_hash",
+        Kind::Int64,
+        "Hash of the row's values: an unchanged row is not written again.",
+    ),
 ];
 
 impl Table {

@@ -287,21 +287,9 @@ mod tests {
             name: "t",
             description: "",
             columns: vec![
-                Column {
-                    name: "id",
-                    kind: Kind::Int64,
-                    description: "",
-                },
-                Column {
-                    name: "updated_at",
-                    kind: Kind::Timestamp,
-                    description: "",
-                },
-                Column {
-                    name: "created_at",
-                    kind: Kind::Timestamp,
-                    description: "",
-                },
+                Column::new("id", Kind::Int64, ""),
+                Column::new("updated_at", Kind::Timestamp, ""),
+                Column::new("created_at", Kind::Timestamp, ""),
             ],
             primary_key: &["id"],
             version: Some("updated_at"),

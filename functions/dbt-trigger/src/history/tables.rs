@@ -9,64 +9,56 @@ use crate::runs::Entry;
 /// One row for each run.
 pub const RUNS: &str = "_dbt_runs";
 
-const fn column(name: &'static str, kind: Kind, description: &'static str) -> Column {
-    Column {
-        name,
-        kind,
-        description,
-    }
-}
-
 /// `_dbt_runs`.
 pub fn runs() -> Table {
     Table {
         name: RUNS,
         description: "One row for each run of dbt, written when it begins and when it ends.",
         columns: vec![
-            column(
+            Column::new(
                 "run_id",
                 Kind::String,
                 "The run's id, as answers and log lines have it.",
             ),
-            column(
+            Column::new(
                 "status",
                 Kind::String,
                 "running, success, warning, error, cancelled, stopped, or lost if its function was killed.",
             ),
-            column("action", Kind::String, "run_dbt, test, docs, freshness or retry."),
-            column("source", Kind::String, "Who asked first, in the caller's own words."),
-            column(
+            Column::new("action", Kind::String, "run_dbt, test, docs, freshness or retry."),
+            Column::new("source", Kind::String, "Who asked first, in the caller's own words."),
+            Column::new(
                 "called_by",
                 Kind::StringArray,
                 "The first callers: as whom each was let in, and its source.",
             ),
-            column("callers", Kind::Int64, "How many callers share the run."),
-            column("built", Kind::String, "How much of the project."),
-            column(
+            Column::new("callers", Kind::Int64, "How many callers share the run."),
+            Column::new("built", Kind::String, "How much of the project."),
+            Column::new(
                 "changed_tables",
                 Kind::StringArray,
                 "Only what is downstream of these raw tables, if not empty.",
             ),
-            column(
+            Column::new(
                 "selectors",
                 Kind::StringArray,
                 "What the caller selected, as dbt's arguments.",
             ),
-            column("queued_at", Kind::Timestamp, "When the first caller asked."),
-            column("started_at", Kind::Timestamp, "When it began."),
-            column("ended_at", Kind::Timestamp, "When it ended."),
-            column("elapsed_s", Kind::Float64, "How long it took, in seconds."),
-            column("nodes", Kind::Int64, "Nodes that dbt came to."),
-            column("failed", Kind::Int64, "Nodes that were refused, and tests that failed."),
-            column("skipped", Kind::Int64, "Nodes that were skipped because others failed."),
-            column("problem", Kind::String, "What went wrong."),
-            column("dbt_version", Kind::String, "dbt's version."),
-            column(
+            Column::new("queued_at", Kind::Timestamp, "When the first caller asked."),
+            Column::new("started_at", Kind::Timestamp, "When it began."),
+            Column::new("ended_at", Kind::Timestamp, "When it ended."),
+            Column::new("elapsed_s", Kind::Float64, "How long it took, in seconds."),
+            Column::new("nodes", Kind::Int64, "Nodes that dbt came to."),
+            Column::new("failed", Kind::Int64, "Nodes that were refused, and tests that failed."),
+            Column::new("skipped", Kind::Int64, "Nodes that were skipped because others failed."),
+            Column::new("problem", Kind::String, "What went wrong."),
+            Column::new("dbt_version", Kind::String, "dbt's version."),
+            Column::new(
                 "project_version",
                 Kind::String,
                 "The project's commit or archive, if it was fetched.",
             ),
-            column("instance", Kind::String, "The process of dbt-trigger."),
+            Column::new("instance", Kind::String, "The process of dbt-trigger."),
         ],
         primary_key: &["run_id"],
         version: None,
@@ -81,19 +73,19 @@ pub fn nodes() -> Table {
         name: "_dbt_run_nodes",
         description: "One row for each node of each run of dbt.",
         columns: vec![
-            column("run_id", Kind::String, "The run."),
-            column("node", Kind::String, "dbt's unique id."),
-            column("name", Kind::String, "Its short name."),
-            column("type", Kind::String, "model, test, unit_test, seed, snapshot, source …"),
-            column("status", Kind::String, "dbt's own word."),
-            column("run_started_at", Kind::Timestamp, "When the run began."),
-            column("elapsed_s", Kind::Float64, "How long it took, in seconds."),
-            column("rows_affected", Kind::Int64, "Rows that were written."),
-            column("bytes", Kind::Int64, "Bytes that BigQuery read."),
-            column("failures", Kind::Int64, "Rows that a test found wrong."),
-            column("severity", Kind::String, "Of a test: error or warn."),
-            column("message", Kind::String, "dbt's message."),
-            column(
+            Column::new("run_id", Kind::String, "The run."),
+            Column::new("node", Kind::String, "dbt's unique id."),
+            Column::new("name", Kind::String, "Its short name."),
+            Column::new("type", Kind::String, "model, test, unit_test, seed, snapshot, source …"),
+            Column::new("status", Kind::String, "dbt's own word."),
+            Column::new("run_started_at", Kind::Timestamp, "When the run began."),
+            Column::new("elapsed_s", Kind::Float64, "How long it took, in seconds."),
+            Column::new("rows_affected", Kind::Int64, "Rows that were written."),
+            Column::new("bytes", Kind::Int64, "Bytes that BigQuery read."),
+            Column::new("failures", Kind::Int64, "Rows that a test found wrong."),
+            Column::new("severity", Kind::String, "Of a test: error or warn."),
+            Column::new("message", Kind::String, "dbt's message."),
+            Column::new(
                 "compiled_path",
                 Kind::String,
                 "Of what did not go well: the file with its SQL.",

@@ -6,19 +6,14 @@ use serde_json::Value as Json;
 
 /// The table. Its key is a hash of the row, so that a row rejected again is not written again.
 pub fn table() -> Table {
-    let column = |name, kind, description| Column {
-        name,
-        kind,
-        description,
-    };
     Table {
         name: "_rejected",
         description: "Rows of GitLab that could not be mapped to their raw table.",
         columns: vec![
-            column("id", Int64, "Hash of stream and row."),
-            column("stream", String, "The stream."),
-            column("reason", String, "What was wrong with the row."),
-            column("row", String, "The row as GitLab sent it, as JSON."),
+            Column::new("id", Int64, "Hash of stream and row."),
+            Column::new("stream", String, "The stream."),
+            Column::new("reason", String, "What was wrong with the row."),
+            Column::new("row", String, "The row as GitLab sent it, as JSON."),
         ],
         primary_key: &["id"],
         version: None,

@@ -19,11 +19,7 @@ pub struct Field {
 /// A column of a stream.
 pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Read) -> Field {
     Field {
-        column: Column {
-            name,
-            kind,
-            description,
-        },
+        column: Column::new(name, kind, description),
         read,
     }
 }

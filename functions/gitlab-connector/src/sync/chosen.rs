@@ -77,11 +77,8 @@ async fn plan(
                     .replace("{iid}", &iid.to_string());
                 Pending {
                     path: format!("{}|{path}", stream.name()),
-                    after: None,
                     of: Some((id, owner)),
-                    all: false,
-                    below: None,
-                    since: None,
+                    ..Pending::default()
                 }
             });
             pass.pending.extend(pending);

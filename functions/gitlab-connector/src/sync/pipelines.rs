@@ -121,11 +121,8 @@ pub async fn add_all_of<'a>(
     let mut pass = position.pass_from(context.instance.at);
     pass.pending.push(Pending {
         path: path.to_owned(),
-        after: None,
         all: true,
-        below: None,
-        of: None,
-        since: None,
+        ..Pending::default()
     });
     while !pass.pending.is_empty() {
         next(context, scope, &position, &mut pass, rows).await?;

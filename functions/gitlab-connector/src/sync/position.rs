@@ -82,7 +82,7 @@ pub struct KnownPage {
 }
 
 /// A project's list, of which pages are still to be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     /// The project's full path; or a REST list's address.
     pub path: String,
@@ -215,10 +215,7 @@ mod tests {
         pass.pending.push(Pending {
             path: "a/b".into(),
             after: Some("c".into()),
-            all: false,
-            below: None,
-            of: None,
-            since: None,
+            ..Pending::default()
         });
         let position = Position::default().advanced(pass.clone(), Duration::from_secs(300));
         assert_eq!(Position::parse(Some(&position.to_cursor())).pass, Some(pass));
@@ -231,10 +228,7 @@ mod tests {
         let pending = Pending {
             path: "a/b".into(),
             after: Some("c".into()),
-            all: false,
-            below: None,
-            of: None,
-            since: None,
+            ..Pending::default()
         };
         let again = pending.again(Some(first)).again(Some(second));
         assert_eq!((again.since, again.after, again.all), (Some(first), None, false));
@@ -246,11 +240,7 @@ mod tests {
         pass.listed = true;
         pass.failed.push(Pending {
             path: "a/b".into(),
-            after: None,
-            all: false,
-            below: None,
-            of: None,
-            since: None,
+            ..Pending::default()
         });
         let position = Position::default().advanced(pass, Duration::ZERO);
         let next = position.pass_from(datetime!(2026-01-01 11:00 UTC));

@@ -182,11 +182,8 @@ async fn next_of_a_new_project<'a>(context: &Context<'a>, pass: &mut Pass, rows:
 fn pending(path: &str, all: bool) -> Pending {
     Pending {
         path: path.to_owned(),
-        after: None,
         all,
-        below: None,
-        of: None,
-        since: None,
+        ..Pending::default()
     }
 }
 

@@ -355,11 +355,8 @@ fn mark_children<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
 fn pending(path: &str) -> Pending {
     Pending {
         path: path.to_owned(),
-        after: None,
         all: true,
-        below: None,
-        of: None,
-        since: None,
+        ..Pending::default()
     }
 }
 
