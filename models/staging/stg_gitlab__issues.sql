@@ -9,6 +9,7 @@ select
     author_id,
     assignee_ids,
     labels,
+    label_ids,
     milestone_id,
     coalesce(confidential, false) as is_confidential,
     weight,

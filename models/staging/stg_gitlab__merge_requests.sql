@@ -25,6 +25,7 @@ select
     approvals_required,
     approved as is_approved,
     labels,
+    label_ids,
     milestone_id,
     milestone_title,
     merge_commit_sha,

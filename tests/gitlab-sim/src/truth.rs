@@ -160,7 +160,7 @@ fn merge_request_row(world: &World, row: &MergeRequest) -> Value {
         "approved": is_approved(row), "approved_by_ids": sorted(row.approved_by.iter().copied()),
         "reviewer_ids": sorted(row.reviewers.iter().map(|reviewer| reviewer.user)),
         "assignee_ids": sorted(row.assignees.iter().copied()), "draft": row.draft, "work_in_progress": row.draft,
-        "labels": labels, "milestone_id": milestone.map(|found| found.id),
+        "labels": labels, "label_ids": sorted(row.labels.iter().copied()), "milestone_id": milestone.map(|found| found.id),
         "milestone_title": milestone.map(|found| found.title.as_str()), "merge_user_id": row.merge_user,
         "merge_commit_sha": row.merge_commit_sha.as_ref().map(hex), "head_sha": row.sha_text(),
         "detailed_merge_status": detailed_merge_status(world, row).to_lowercase(), "has_conflicts": row.conflicts,

@@ -17,7 +17,7 @@ pub fn stream() -> Stream {
             node_type: Some("Issue"),
             selection: &[
                 "id", "iid", "projectId", "title", "description", "state", "type", "author { id }",
-                "assignees { nodes { id } }", "labels { nodes { title } }", "milestone { id }", "confidential", "weight",
+                "assignees { nodes { id } }", "labels { nodes { id title } }", "milestone { id }", "confidential", "weight",
                 "dueDate", "webUrl", "userNotesCount", "upvotes", "downvotes", "timeEstimate", "totalTimeSpent",
                 "createdAt", "updatedAt", "closedAt",
             ],
@@ -35,6 +35,7 @@ pub fn stream() -> Stream {
             field("author_id", Int64, "Who opened it.", |n| n.id("author.id")),
             field("assignee_ids", Int64Array, "Users it is assigned to.", |n| n.ids("assignees")),
             field("labels", StringArray, "Titles of its labels, sorted.", |n| n.texts("labels", "title")),
+            field("label_ids", Int64Array, "Its labels.", |n| n.ids("labels")),
             field("milestone_id", Int64, "Its milestone.", |n| n.id("milestone.id")),
             field("confidential", Bool, "Whether only members can see it.", |n| n.bool("confidential")),
             field("weight", Int64, "Its weight; NULL on a GitLab without weights.", |n| n.int("weight")),

@@ -68,6 +68,7 @@ pub fn stream() -> Stream {
             field("draft", Bool, "Whether it is marked as a draft.", |n| n.bool("draft")),
             field("work_in_progress", Bool, "The older name of draft.", |n| n.bool("draft")),
             field("labels", StringArray, "Titles of its labels, sorted.", |n| n.texts("labels", "title")),
+            field("label_ids", Int64Array, "Its labels.", |n| n.ids("labels")),
             field("milestone_id", Int64, "Its milestone.", |n| n.id("milestone.id")),
             field("milestone_title", String, "Its milestone's title.", |n| n.text("milestone.title")),
             field("merge_user_id", Int64, "Who merged it, or set it to merge by itself.", |n| n.id("mergeUser.id")),

@@ -144,8 +144,10 @@ impl Sink for Warehouse {
 /// What of a table's row can change in GitLab without a new time of update, in one text. [`mark_of`] makes
 /// the same of GitLab's node.
 fn mark_sql(table: &str) -> String {
-    let usual =
-        "COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', ARRAY_TO_STRING(labels, ',')";
+    let usual = "COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', \
+         ARRAY_TO_STRING(labels, ','), '|', \
+         ARRAY_TO_STRING(ARRAY(SELECT CAST(label_id AS STRING) FROM UNNEST(label_ids) AS label_id ORDER BY label_id), ','), \
+         '|', COALESCE(CAST(milestone_id AS STRING), '')";
     match table {
         "projects" => "COALESCE(full_path, '')".to_owned(),
         "pipelines" => "COALESCE(status, '')".to_owned(),
@@ -159,8 +161,10 @@ fn mark_sql(table: &str) -> String {
 /// GraphQL fields that [`mark_of`] needs.
 pub fn mark_selection(table: &str) -> &'static str {
     match table {
-        "merge_requests" => "webUrl userNotesCount labels { nodes { title } } headPipeline { id status }",
-        _ => "webUrl userNotesCount labels { nodes { title } }",
+        "merge_requests" => {
+            "webUrl userNotesCount labels { nodes { id title } } milestone { id } headPipeline { id status }"
+        }
+        _ => "webUrl userNotesCount labels { nodes { id title } } milestone { id }",
     }
 }
 
@@ -171,6 +175,7 @@ pub fn mark_of(table: &str, node: &Json) -> String {
         Ok(Value::Int(number)) => number.to_string(),
         Ok(Value::Text(text)) => text,
         Ok(Value::Texts(texts)) => texts.join(","),
+        Ok(Value::Ints(ids)) => ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
         _ => String::new(),
     };
     if table == "projects" {
@@ -180,10 +185,13 @@ pub fn mark_of(table: &str, node: &Json) -> String {
         return text(node.word("status"));
     }
     let mut mark = format!(
-        "{}|{}|{}",
+        "{}|{}|{}|{}|{}",
         text(node.text("webUrl")),
         text(node.int("userNotesCount")),
-        text(node.texts("labels", "title"))
+        text(node.texts("labels", "title")),
+        // A project that moved to another group and back has other labels and milestones of the same titles.
+        text(node.ids("labels")),
+        text(node.id("milestone.id"))
     );
     if table == "merge_requests" {
         mark.push_str(&format!(

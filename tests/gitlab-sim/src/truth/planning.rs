@@ -38,6 +38,7 @@ pub fn issue_row(world: &World, row: &Issue) -> Value {
         "description": row.description.as_ref().map(|text| text.read().into_owned()), "state": row.state(),
         "type": row.kind.to_lowercase(), "author_id": row.author,
         "assignee_ids": sorted(row.assignees.iter().copied()), "labels": titles(world, &row.labels),
+        "label_ids": sorted(row.labels.iter().copied()),
         "milestone_id": row.milestone, "confidential": row.confidential, "weight": row.weight,
         "due_date": date(row.due_date), "web_url": issue_url(world, row), "user_notes_count": row.user_notes,
         "upvotes": row.upvotes, "downvotes": row.downvotes, "time_estimate_seconds": row.time_estimate,

@@ -194,6 +194,7 @@ fn relations_are_those_of_the_merge_requests() {
         ("mr_assignees", "user_id", "assignee_ids"),
         ("mr_reviewers", "user_id", "reviewer_ids"),
         ("mr_labels", "title", "labels"),
+        ("mr_labels", "label_id", "label_ids"),
     ] {
         let mut related: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for row in sim.rows(table) {

@@ -197,6 +197,7 @@ impl State {
             Value::Int(v) => v.to_string(),
             Value::Text(v) => v.clone(),
             Value::Texts(v) => v.join(","),
+            Value::Ints(v) => v.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
             _ => String::new(),
         }
     }
@@ -209,10 +210,12 @@ impl State {
                 "web_url",
                 "user_notes_count",
                 "labels",
+                "label_ids",
+                "milestone_id",
                 "head_pipeline_id",
                 "last_pipeline_status",
             ],
-            _ => &["web_url", "user_notes_count", "labels"],
+            _ => &["web_url", "user_notes_count", "labels", "label_ids", "milestone_id"],
         };
         columns
             .iter()
