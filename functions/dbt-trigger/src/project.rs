@@ -5,8 +5,9 @@
 
 mod archive;
 mod git;
+mod last;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -20,6 +21,7 @@ use crate::runner::{How, Invocation, Limits, Runner, project_args};
 use crate::state::State;
 
 pub use git::Repository;
+use last::Last;
 
 /// A project that is ready to be run.
 #[derive(Debug)]
@@ -135,7 +137,7 @@ impl Source {
     }
 
     /// Fetches the newest version into `cache`, unless it is there; its name and folder.
-    async fn fetch(&self, cache: &std::path::Path) -> Result<(String, PathBuf), String> {
+    async fn fetch(&self, cache: &Path) -> Result<(String, PathBuf), String> {
         match self {
             Self::Git(repository) => repository.fetch(cache).await,
             Self::Archive { bucket, object } => archive::fetch(bucket, object, cache).await,
@@ -172,8 +174,7 @@ impl Watcher {
     }
 
     async fn watch(self) {
-        // The last version that was looked at, good or not: a broken one is not checked again and again.
-        let mut last: Option<String> = None;
+        let mut last = Last::none(self.every);
         loop {
             let looked = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -199,35 +200,47 @@ impl Watcher {
         }
     }
 
-    async fn look(&self, last: &mut Option<String>) -> Result<Option<Project>, String> {
+    async fn look(&self, last: &mut Last) -> Result<Option<Project>, String> {
         let cache = self.state.projects();
         std::fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
         let (version, folder) = self.source.fetch(&cache).await?;
-        if last.as_ref() == Some(&version) {
+        if !last.is_due(&version) {
             return Ok(None);
         }
-        *last = Some(version.clone());
-        let directory = project_folder(folder.join(&self.subfolder)).ok_or_else(|| {
-            format!(
-                "version {version} has no dbt_project.yml in '{}'",
-                self.subfolder.display()
-            )
-        })?;
+        match self.checked(&version, &folder).await {
+            Ok(project) => {
+                last.is_good(&version);
+                tracing::info!(version, "a new version of the project is ready");
+                Ok(Some(project))
+            }
+            Err(problem) => {
+                let pause = last.is_broken(&version);
+                Err(format!(
+                    "version {version} is broken, so the one before stays in use ({problem}); \
+                     trying it again in {pause:?}, or another one as soon as there is one"
+                ))
+            }
+        }
+    }
+
+    /// The project of a version that was fetched into `folder`, if it is good.
+    async fn checked(&self, version: &str, folder: &Path) -> Result<Project, String> {
+        let directory = project_folder(folder.join(&self.subfolder))
+            .ok_or_else(|| format!("it has no dbt_project.yml in '{}'", self.subfolder.display()))?;
         let mut config = self.config.clone();
         if config.profiles_dir == config.project_dir {
             config.profiles_dir.clone_from(&directory);
         }
         config.project_dir = directory;
-        let state = self.state.for_version(&version).map_err(|e| e.to_string())?;
-        let mut project = Project::new(config, state, Some(version.clone()));
-        if let Err(problem) = project.check(&self.stop).await {
-            project.runner.close().await;
-            return Err(format!(
-                "version {version} is broken, so the one before stays in use: {problem}"
-            ));
+        let state = self.state.for_version(version).map_err(|e| e.to_string())?;
+        let mut project = Project::new(config, state, Some(version.to_owned()));
+        match project.check(&self.stop).await {
+            Ok(()) => Ok(project),
+            Err(problem) => {
+                project.runner.close().await;
+                Err(problem)
+            }
         }
-        tracing::info!(version, "a new version of the project is ready");
-        Ok(Some(project))
     }
 }
 

@@ -7,6 +7,7 @@ mod callers;
 mod endings;
 mod events;
 mod issuer;
+mod projects;
 mod records;
 mod runs;
 mod starts;

@@ -1,13 +1,10 @@
-//! What is kept of runs: artifacts, pages; and where projects come from.
-
-use std::path::Path;
-use std::process::Command;
+//! What is kept of runs: artifacts and pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::support::{Project, TOKEN, Trigger, eventually, one_model};
+use crate::support::{TOKEN, Trigger, eventually, one_model};
 
 fn run_id(trigger: &Trigger) -> String {
     trigger.run().body["run_id"].as_str().expect("an id").to_owned()
@@ -107,88 +104,6 @@ fn a_browser_gets_pages_and_is_asked_for_the_token() {
     assert!(!page.text.contains("<script"), "{}", page.text);
     // Without the dialogue of a browser it is JSON.
     assert_eq!(trigger.ask("GET", &format!("/runs/{id}"), "").body["status"], "error");
-}
-
-fn git(directory: &Path, args: &[&str]) {
-    let status = Command::new("git")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.com",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(directory)
-        .status();
-    assert!(status.expect("git").success(), "{args:?}");
-}
-
-fn commit(repository: &Path, plan: &serde_json::Value) {
-    std::fs::create_dir_all(repository.join("models")).expect("made");
-    std::fs::write(repository.join("models/dbt_project.yml"), "name: p\n").expect("written");
-    std::fs::write(repository.join("models/fake.json"), plan.to_string()).expect("written");
-    git(repository, &["add", "."]);
-    git(repository, &["commit", "--quiet", "-m", "a change"]);
-}
-
-#[test]
-fn a_project_from_git_is_renewed_and_a_broken_version_leaves_the_old_one_running() {
-    for kind in ["worker", "cli"] {
-        let origin = tempfile::tempdir().expect("a folder");
-        let work = origin.path().join("work");
-        std::fs::create_dir(&work).expect("made");
-        git(&work, &["init", "--quiet"]);
-        commit(&work, &one_model());
-        let bare = origin.path().join("project.git");
-        git(origin.path(), &["clone", "--quiet", "--bare", "work", "project.git"]);
-        git(&work, &["remote", "add", "origin", bare.to_str().expect("unicode")]);
-        let trigger = Project::new(&one_model()).start(&[
-            ("DBT_RUNNER", kind),
-            ("DBT_PROJECT_DIR", ""),
-            ("DBT_PROJECT_GIT_URL", bare.to_str().expect("unicode")),
-            ("DBT_PROJECT_GIT_REF", "main"),
-            ("DBT_PROJECT_SUBFOLDER", "models"),
-            ("DBT_PROJECT_REFRESH_SECONDS", "250ms"),
-        ]);
-        let push = |plan: &serde_json::Value| {
-            commit(&work, plan);
-            git(&work, &["push", "--quiet", "origin", "HEAD:main"]);
-        };
-        let first = trigger.run();
-        assert_eq!(first.status, 200, "{kind}: {first:?}");
-        let version = first.body["project_version"].clone();
-        assert!(version.as_str().is_some_and(|commit| commit.len() == 40), "{version}");
-        push(&json!({"nodes": [], "parse_error": "no such macro 'x'"}));
-        eventually("the broken version is told", || {
-            trigger
-                .log()
-                .contains("is broken, so the one before stays in use")
-                .then_some(())
-        });
-        assert!(trigger.log().contains("no such macro 'x'"));
-        assert_eq!(
-            trigger.run().body["project_version"],
-            version,
-            "{kind}: the old one goes on"
-        );
-        push(&json!({"nodes": [{"id": "model.p.a", "status": "success"}, {"id": "model.p.b", "status": "success"}]}));
-        let renewed = eventually("the mended version is used", || {
-            let run = trigger.run().body;
-            (run["project_version"] != version).then_some(run)
-        });
-        assert_eq!(renewed["counts"]["success"], 2, "{kind}");
-    }
-}
-
-#[test]
-fn a_project_that_cannot_be_fetched_is_told_to_callers() {
-    let trigger = Project::new(&one_model()).start(&[("DBT_PROJECT_DIR", ""), ("DBT_PROJECT_GIT_URL", "/nowhere.git")]);
-    let answer = trigger.run();
-    assert_eq!((answer.status, &answer.body["code"]), (500, &json!("dbt_failed")));
-    let message = answer.body["message"].as_str().unwrap_or_default();
-    assert!(message.contains("the project can't be fetched"), "{message}");
 }
 
 #[test]

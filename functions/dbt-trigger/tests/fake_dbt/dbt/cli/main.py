@@ -8,6 +8,7 @@
      "parse_error": "…",            the project can't be parsed
      "parse_seconds": 60,           how long parsing takes
      "deps_error": "…",             packages can't be installed
+     "deps_need": "/some/file",     packages can't be installed while this file is missing
      "sources": [{"id": "source.p.raw.a", "status": "pass"}]}   results of a freshness check
 
 Each command adds a line to the file in FAKE_DBT_CALLS: the command, process ids, the environment.
@@ -71,6 +72,8 @@ class dbtRunner:
         record("deps")
         if "deps_error" in plan:
             raise RuntimeError(plan["deps_error"])
+        if not os.path.exists(plan.get("deps_need", "/")):
+            raise RuntimeError("the package hub is away")
         return Result(True)
 
     def build(self, options, plan):

@@ -1,0 +1,152 @@
+//! Projects that are fetched from elsewhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Project, Trigger, eventually, one_model};
+
+/// A Git repository with a project in its folder `models`.
+struct Origin(TempDir);
+
+impl Origin {
+    fn new(plan: &Value) -> Self {
+        let origin = Self(tempfile::tempdir().expect("a folder"));
+        std::fs::create_dir(origin.work()).expect("made");
+        git(&origin.work(), &["init", "--quiet"]);
+        origin.commit(plan);
+        git(origin.0.path(), &["clone", "--quiet", "--bare", "work", "project.git"]);
+        git(&origin.work(), &["remote", "add", "origin", &origin.address()]);
+        origin
+    }
+
+    fn work(&self) -> PathBuf {
+        self.0.path().join("work")
+    }
+
+    fn address(&self) -> String {
+        let bare = self.0.path().join("project.git");
+        bare.to_str().expect("unicode").to_owned()
+    }
+
+    fn commit(&self, plan: &Value) {
+        let models = self.work().join("models");
+        std::fs::create_dir_all(&models).expect("made");
+        std::fs::write(models.join("dbt_project.yml"), "name: p\n").expect("written");
+        std::fs::write(models.join("packages.yml"), "packages: []\n").expect("written");
+        std::fs::write(models.join("fake.json"), plan.to_string()).expect("written");
+        git(&self.work(), &["add", "."]);
+        git(&self.work(), &["commit", "--quiet", "-m", "a change"]);
+    }
+
+    fn push(&self, plan: &Value) {
+        self.commit(plan);
+        git(&self.work(), &["push", "--quiet", "origin", "HEAD:main"]);
+    }
+
+    /// A function that looks for new versions every quarter of a second.
+    fn start(&self, runner: &str) -> Trigger {
+        Project::new(&one_model()).start(&[
+            ("DBT_RUNNER", runner),
+            ("DBT_PROJECT_DIR", ""),
+            ("DBT_PROJECT_GIT_URL", &self.address()),
+            ("DBT_PROJECT_GIT_REF", "main"),
+            ("DBT_PROJECT_SUBFOLDER", "models"),
+            ("DBT_PROJECT_REFRESH_SECONDS", "250ms"),
+        ])
+    }
+}
+
+fn git(directory: &Path, args: &[&str]) {
+    let status = Command::new("git")
+        .args([
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.com",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(args)
+        .current_dir(directory)
+        .status();
+    assert!(status.expect("git").success(), "{args:?}");
+}
+
+#[test]
+fn a_project_from_git_is_renewed_and_a_broken_version_leaves_the_old_one_running() {
+    for kind in ["worker", "cli"] {
+        let origin = Origin::new(&one_model());
+        let trigger = origin.start(kind);
+        let first = trigger.run();
+        assert_eq!(first.status, 200, "{kind}: {first:?}");
+        let version = first.body["project_version"].clone();
+        assert!(version.as_str().is_some_and(|commit| commit.len() == 40), "{version}");
+        origin.push(&json!({"nodes": [], "parse_error": "no such macro 'x'"}));
+        eventually("the broken version is told", || {
+            trigger
+                .log()
+                .contains("is broken, so the one before stays in use")
+                .then_some(())
+        });
+        assert!(trigger.log().contains("no such macro 'x'"));
+        assert_eq!(
+            trigger.run().body["project_version"],
+            version,
+            "{kind}: the old one goes on"
+        );
+        origin.push(
+            &json!({"nodes": [{"id": "model.p.a", "status": "success"}, {"id": "model.p.b", "status": "success"}]}),
+        );
+        let renewed = eventually("the mended version is used", || {
+            let run = trigger.run().body;
+            (run["project_version"] != version).then_some(run)
+        });
+        assert_eq!(renewed["counts"]["success"], 2, "{kind}");
+    }
+}
+
+#[test]
+fn a_version_whose_packages_were_away_is_used_once_they_are_back() {
+    for kind in ["worker", "cli"] {
+        let hub = tempfile::tempdir().expect("a folder");
+        let hub = hub.path().join("hub");
+        let mut plan = one_model();
+        plan["deps_need"] = json!(hub);
+        let origin = Origin::new(&plan);
+        let trigger = origin.start(kind);
+        let refused = trigger.run();
+        assert_eq!(
+            (refused.status, &refused.body["code"]),
+            (500, &json!("dbt_failed")),
+            "{kind}"
+        );
+        let message = refused.body["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains("the package hub is away") && message.contains("again in 250ms"),
+            "{kind}: {message}"
+        );
+        // In ten times the first pause: at once, and after 0.25, 0.75 and 1.75 s at the earliest.
+        std::thread::sleep(Duration::from_millis(2_500));
+        let tries = trigger.calls("deps").len();
+        assert!((2..=4).contains(&tries), "{kind}: {tries} tries");
+        std::fs::write(&hub, "").expect("written");
+        let run = eventually("the same version is used", || {
+            let run = trigger.run();
+            (run.status == 200).then_some(run.body)
+        });
+        assert_eq!(run["counts"]["success"], 1, "{kind}");
+    }
+}
+
+#[test]
+fn a_project_that_cannot_be_fetched_is_told_to_callers() {
+    let trigger = Project::new(&one_model()).start(&[("DBT_PROJECT_DIR", ""), ("DBT_PROJECT_GIT_URL", "/nowhere.git")]);
+    let answer = trigger.run();
+    assert_eq!((answer.status, &answer.body["code"]), (500, &json!("dbt_failed")));
+    let message = answer.body["message"].as_str().unwrap_or_default();
+    assert!(message.contains("the project can't be fetched"), "{message}");
+}
