@@ -82,11 +82,25 @@ impl Artifacts {
         }
     }
 
-    /// The names of a run's artifacts that are here, the summary left out.
-    pub fn names(&self, run_id: &str) -> Vec<&'static str> {
+    /// The names of a run's artifacts, the summary left out: those in the folder, else those in the bucket.
+    pub async fn names(&self, run_id: &str) -> Vec<&'static str> {
+        let all = || FILES.iter().map(|(name, _)| *name).filter(|name| *name != RUN);
+        // It comes from a caller and becomes a path.
+        if uuid::Uuid::try_parse(run_id).is_err() {
+            return Vec::new();
+        }
         let folder = self.folder.join(run_id);
-        let here = |name: &str| name != RUN && folder.join(name).is_file();
-        FILES.iter().map(|(name, _)| *name).filter(|name| here(name)).collect()
+        let here: Vec<_> = all().filter(|name| folder.join(name).is_file()).collect();
+        let Some(bucket) = self.bucket.as_ref().filter(|_| here.is_empty()) else {
+            return here;
+        };
+        match bucket.names(run_id).await {
+            Ok(names) => all().filter(|name| names.iter().any(|known| known == name)).collect(),
+            Err(problem) => {
+                tracing::warn!(run_id, "the run's artifacts can't be listed: {problem}");
+                here
+            }
+        }
     }
 
     /// One artifact and its type; `None` if there is none.
@@ -136,7 +150,7 @@ mod tests {
         artifacts.collect(&run_id, target.path(), Action::Build);
         artifacts.finish(&run_id, "{\"a\":1}".into()).await;
         assert_eq!(
-            artifacts.names(&run_id),
+            artifacts.names(&run_id).await,
             ["run_results.json"],
             "the catalogue is of another run"
         );
@@ -148,7 +162,7 @@ mod tests {
         for _ in 0..KEPT + 5 {
             artifacts.collect(&id(), target.path(), Action::Build);
         }
-        assert!(artifacts.names(&run_id).is_empty(), "old ones go");
+        assert!(artifacts.names(&run_id).await.is_empty(), "old ones go");
         assert_eq!(
             std::fs::read_dir(folder.path().join("runs")).expect("there").count(),
             KEPT
@@ -170,6 +184,8 @@ mod tests {
         first.collect(&run_id, folders[2].path(), Action::Build);
         first.finish(&run_id, "{\"a\":1}".into()).await;
         let second = instance(&folders[1]);
+        assert_eq!(second.names(&run_id).await, ["manifest.json"]);
+        assert_eq!(second.names(&uuid::Uuid::now_v7().to_string()).await, [""; 0]);
         for (name, content) in [(RUN, "{\"a\":1}"), ("manifest.json", "{}")] {
             let read = second.read(&run_id, name).await.expect("read").expect("there");
             assert_eq!(read.0, content.as_bytes(), "{name}");

@@ -1,7 +1,7 @@
-//! Cloud Storage: the three requests that are needed of its JSON API.
+//! Cloud Storage: the four requests that are needed of its JSON API.
 //!
 //! <https://cloud.google.com/storage/docs/json_api/v1/objects>. Google's own client is a good deal of gRPC
-//! for three requests; its credentials are used.
+//! for four requests; its credentials are used.
 
 use std::time::Duration;
 
@@ -122,6 +122,27 @@ impl Bucket {
             .ok_or_else(|| "the object has no generation".into())
     }
 
+    /// The names of the objects in a folder, without the folder's; at most 1,000, as one answer has.
+    ///
+    /// # Errors
+    /// Why they could not be asked for, for people.
+    pub async fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+        let prefix = format!("{}/", self.full_name(folder));
+        let mut url = self.url(&["storage", "v1", "b", &self.name, "o"]);
+        url.query_pairs_mut()
+            .append_pair("prefix", &prefix)
+            .append_pair("fields", "items/name");
+        let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
+            return Ok(Vec::new());
+        };
+        let told: Value = answer.json().await.map_err(|e| e.to_string())?;
+        let items = told["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let names = items
+            .iter()
+            .filter_map(|item| item["name"].as_str()?.strip_prefix(&prefix));
+        Ok(names.map(ToOwned::to_owned).collect())
+    }
+
     /// `None` for 404.
     async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Option<Response>, String> {
         let mut attempt = 1;
@@ -213,8 +234,20 @@ pub mod tests {
                 None => StatusCode::NOT_FOUND.into_response(),
             }
         }
+        async fn list(State(objects): State<Objects>, Query(parameters): Parameters) -> Json<Value> {
+            let objects = objects.lock().expect("a lock");
+            let found = objects.keys().filter(|name| name.starts_with(&parameters["prefix"]));
+            let items: Vec<_> = found.map(|name| json!({"name": name})).collect();
+            // Without any there is no list, as at Google's.
+            Json(if items.is_empty() {
+                json!({})
+            } else {
+                json!({"items": items})
+            })
+        }
         let router = Router::new()
             .route("/upload/storage/v1/b/b/o", post(put))
+            .route("/storage/v1/b/b/o", get(list))
             .route("/storage/v1/b/b/o/{object}", get(read))
             .with_state(Objects::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -238,6 +271,11 @@ pub mod tests {
             Ok(Some("2".into()))
         );
         assert_eq!(runs.get("2/a b.json").await, Ok(None));
+        runs.put("10/c.json", "application/json", Vec::new())
+            .await
+            .expect("written");
+        assert_eq!(runs.names("1").await, Ok(vec!["a b.json".into()]));
+        assert_eq!(runs.names("2").await, Ok(Vec::new()));
         assert!(bucket("gs://other").put("x", "text/plain", Vec::new()).await.is_err());
     }
 

@@ -1,12 +1,12 @@
 //! What became of every run, in BigQuery: `_dbt_runs` and `_dbt_run_nodes` beside the models.
 
+mod read;
 mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use mergemind_shared::warehouse::{Batch, Commit, Table, Warehouse};
-use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::runs::Entry;
@@ -85,35 +85,6 @@ impl History {
              WHERE status = 'running' AND started_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {age} SECOND)"
         );
         self.0.warehouse.query(sql).await.map(|_| ()).map_err(|e| e.to_string())
-    }
-
-    /// The last runs of all instances, the newest first, as `GET /runs` tells them.
-    ///
-    /// # Errors
-    /// Why BigQuery can't be asked, for people.
-    pub async fn last(&self, count: usize) -> Result<Vec<Value>, String> {
-        self.make_ready().await?;
-        let table = self.0.warehouse.name_of(tables::RUNS);
-        let sql = format!(
-            "SELECT run_id, status, action, source, callers, CAST(elapsed_s AS FLOAT64) AS elapsed_s, problem, nodes, failed, \
-             FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', started_at) AS started_at \
-             FROM {table} ORDER BY queued_at DESC LIMIT {count}"
-        );
-        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
-        rows.into_iter()
-            .map(|row| {
-                let text = |name: &str| row.get::<Option<String>>(name).map_err(|e| e.to_string());
-                let number = |name: &str| row.get::<Option<i64>>(name).map_err(|e| e.to_string());
-                let run_id = text("run_id")?.unwrap_or_default();
-                Ok(json!({
-                    "url": format!("/runs/{run_id}"), "run_id": run_id,
-                    "status": text("status")?, "action": text("action")?, "source": text("source")?,
-                    "callers": number("callers")?, "started_at": text("started_at")?, "problem": text("problem")?,
-                    "elapsed_s": row.get::<Option<f64>>("elapsed_s").map_err(|e| e.to_string())?,
-                    "counts": {"total": number("nodes")?, "error": number("failed")?},
-                }))
-            })
-            .collect()
     }
 
     async fn make_ready(&self) -> Result<(), String> {

@@ -8,6 +8,8 @@ use crate::runs::Entry;
 
 /// One row for each run.
 pub const RUNS: &str = "_dbt_runs";
+/// One row for each node of each run.
+pub const NODES: &str = "_dbt_run_nodes";
 
 /// `_dbt_runs`.
 pub fn runs() -> Table {
@@ -70,7 +72,7 @@ pub fn runs() -> Table {
 /// `_dbt_run_nodes`.
 pub fn nodes() -> Table {
     Table {
-        name: "_dbt_run_nodes",
+        name: NODES,
         description: "One row for each node of each run of dbt.",
         columns: vec![
             Column::new("run_id", Kind::String, "The run."),
@@ -89,6 +91,16 @@ pub fn nodes() -> Table {
                 "compiled_path",
                 Kind::String,
                 "Of what did not go well: the file with its SQL.",
+            ),
+            Column::new(
+                "started_s",
+                Kind::Float64,
+                "Seconds from the first node's start to this one's.",
+            ),
+            Column::new(
+                "waited_for",
+                Kind::StringArray,
+                "The nodes of this run that it had to wait for.",
             ),
         ],
         primary_key: &["run_id", "node"],
@@ -160,6 +172,8 @@ pub fn node_row(run: &Run, node: &Node) -> Row {
         text(node.severity.clone()),
         text(node.message.clone()),
         text(node.compiled_path.clone()),
+        node.started_s.map_or(Value::Null, Value::Float),
+        Value::Texts(node.after.clone()),
     ]
 }
 

@@ -62,23 +62,32 @@ pub async fn one(
     function.door.enter_with_browser(&method, &headers).await?;
     let told = match function.queue.runs().get(&run_id) {
         Some(entry) => entry.whole(),
-        // A run before this process's time, or of another instance.
-        None => {
-            let kept = function
-                .artifacts
-                .read(&run_id, RUN)
-                .await
-                .map_err(ApiError::internal)?;
-            let kept = kept.and_then(|(content, _)| serde_json::from_slice(&content).ok());
-            kept.ok_or_else(unknown)?
-        }
+        None => function.recorded(&run_id).await?.ok_or_else(unknown)?,
     };
+    let artifacts = function.artifacts.names(&run_id).await;
     if page::is_wanted(&headers) {
-        return Ok(page::run(&told, &function.artifacts.names(&run_id)));
+        return Ok(page::run(&told, &artifacts));
     }
     let mut told = told;
-    told["artifacts"] = json!(function.artifacts.names(&run_id));
+    told["artifacts"] = json!(artifacts);
     Ok(Json(told).into_response())
+}
+
+impl Function {
+    /// What is written down about a run before this process's time, or of another instance.
+    async fn recorded(&self, run_id: &str) -> Result<Option<Value>, ApiError> {
+        let read = |kept: Option<(Vec<u8>, _)>| serde_json::from_slice(&kept?.0).ok();
+        let kept = self.artifacts.read(run_id, RUN).await.map(read);
+        let Some(history) = &self.history else {
+            return kept.map_err(ApiError::internal);
+        };
+        match kept {
+            Ok(Some(told)) => return Ok(Some(told)),
+            Ok(None) => {}
+            Err(problem) => tracing::warn!(run_id, "the run's summary can't be read: {problem}"),
+        }
+        history.one(run_id).await.map_err(ApiError::internal)
+    }
 }
 
 /// `GET /runs/{id}/artifacts/{name}`: one of dbt's files.
@@ -109,7 +118,9 @@ pub async fn cancel(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let caller = function.door.enter_with_browser(&method, &headers).await?;
-    let entry = function.queue.runs().get(&run_id).ok_or_else(unknown)?;
+    let entry = function.queue.runs().get(&run_id).ok_or_else(|| {
+        unknown().with_hint("a run is cancelled by the instance that runs it; GET /runs/{id} tells its state")
+    })?;
     let url = format!("/runs/{}", entry.run_id);
     if page::is_wanted(&headers) {
         entry.cancel.cancel();

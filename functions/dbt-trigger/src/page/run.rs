@@ -17,7 +17,8 @@ pub fn run(run: &Value, artifacts: &[&str]) -> Response {
         h1 { (text(run, "action")) " for " (text(run, "source")) ": " span class=(colour(status)) { (status) } }
         (facts(run))
         @if let Some(problem) = run["problem"].as_str() { pre.bad { (problem) } }
-        @if is_busy {
+        // Another instance's can't be cancelled here.
+        @if is_busy && run["instance"].is_null() {
             form method="post" action=(format!("/runs/{run_id}/cancel")) { button { "Cancel this run" } }
         }
         (nodes(run))
@@ -67,6 +68,7 @@ fn facts(run: &Value) -> Markup {
             (fact("Callers", callers))
             (fact("Changed tables", list("changed_tables")))
             (fact("Selection", run["selection"].as_object().map(|_| run["selection"].to_string())))
+            (fact("Arguments", list("selectors")))
             (fact("dbt", run["dbt_version"].as_str().map(Into::into)))
             (fact("Project", run["project_version"].as_str().map(Into::into)))
             (fact("Run", run["run_id"].as_str().map(Into::into)))
@@ -207,5 +209,7 @@ mod tests {
             page.contains(r#"action="/runs/r1/cancel""#) && page.contains("http-equiv=\"refresh\""),
             "{page}"
         );
+        let page = html(&json!({"run_id": "r1", "status": "running", "instance": "another"})).await;
+        assert!(!page.contains("<form"), "{page}");
     }
 }

@@ -142,7 +142,8 @@ impl Results {
 }
 
 impl Counts {
-    fn of(nodes: &[Node]) -> Self {
+    /// Counts `nodes` by their status.
+    pub fn of(nodes: &[Node]) -> Self {
         let mut counts = Self {
             total: nodes.len(),
             ..Self::default()
