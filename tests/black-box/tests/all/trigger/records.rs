@@ -1,8 +1,9 @@
 //! The history in BigQuery.
 
+use black_box::TRIGGER_TOKEN;
 use serde_json::json;
 
-use super::{Small, eventually, everything};
+use super::{Small, eventually, everything, raw_request};
 
 #[test]
 #[ignore = "slow: scripts/test --slow"]
@@ -55,7 +56,8 @@ fn every_run_is_in_the_history_with_its_nodes() {
     assert!(models.iter().all(|model| model[1] == text("success")), "{models:?}");
     let runs = small.query("SELECT COUNT(*) FROM {}._dbt_runs");
     assert_eq!(runs, [[text("2")]], "a run's beginning and end are one row");
-    // Another instance tells about them, too.
+    // Another instance tells about them, too: all that is known but for whoever came after the first.
+    let known = [&built, &tested].map(|answer| function.get(&format!("/runs/{}", of(answer))));
     drop(function);
     let next = small.start(2, &[]);
     let listed = next.get("/runs");
@@ -66,6 +68,46 @@ fn every_run_is_in_the_history_with_its_nodes() {
         .map(|run| run["run_id"].clone())
         .collect();
     assert_eq!(ids, [of(&tested), of(&built)], "{listed:#}");
+    for mut known in known {
+        let url = known["url"].as_str().expect("a link").to_owned();
+        let mut told = next.get(&url);
+        assert!(
+            told["nodes"].as_array().is_some_and(|nodes| !nodes.is_empty()),
+            "{told:#}"
+        );
+        assert!(told["instance"].is_string(), "{told:#}");
+        let page = raw_request(
+            next.url.trim_start_matches("http://"),
+            &format!("GET {url} HTTP/1.1\r\nAccept: text/html\r\nAuthorization: Bearer {TRIGGER_TOKEN}\r\n"),
+        );
+        assert!(page.contains("Along time") && page.contains("stg_orders"), "{page}");
+        for nodes in [&mut known["nodes"], &mut told["nodes"]] {
+            nodes
+                .as_array_mut()
+                .expect("nodes")
+                .sort_by_key(|node| node["node"].to_string());
+        }
+        for field in [
+            "run_id",
+            "status",
+            "action",
+            "source",
+            "callers",
+            "called_by",
+            "queued_at",
+            "started_at",
+            "counts",
+            "problem",
+            "dbt_version",
+            "nodes",
+        ] {
+            assert_eq!(told[field], known[field], "{field}");
+        }
+    }
+    let selected = next.get(&format!("/runs/{}", of(&tested)));
+    assert_eq!(selected["selectors"], json!(["--select", "stg_orders"]));
+    let unknown = next.get("/runs/0190a5d0-ac96-774b-bcce-b302099a8057");
+    assert_eq!(unknown["code"], "unknown_run");
 }
 
 #[test]
