@@ -103,6 +103,8 @@ impl Node {
         let (rows, bytes, failures) = (self.rows, self.bytes, self.failures);
         let message = self.message.as_deref().unwrap_or_default();
         let compiled = self.compiled_path.as_deref();
+        // `severity` is the log line's own.
+        let test_severity = self.severity.as_deref();
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -114,6 +116,7 @@ impl Node {
                     rows,
                     bytes,
                     failures,
+                    test_severity,
                     compiled,
                     detail = message,
                     "{kind} {name}: {status} in {elapsed_s:.2} s"

@@ -137,7 +137,10 @@ fn a_failing_node_shows_its_compiled_sql_and_a_test_its_rows() {
 
 #[test]
 fn each_node_is_a_log_line_under_the_callers_trace() {
-    let plan = json!({"nodes": [{"id": "model.p.a", "status": "error", "message": "Syntax error at [3:7]"}]});
+    let plan = json!({"nodes": [
+        {"id": "model.p.a", "status": "error", "message": "Syntax error at [3:7]"},
+        {"id": "test.p.t", "status": "fail", "failures": 3},
+    ]});
     let trigger = Trigger::start(
         &plan,
         &[
@@ -157,11 +160,17 @@ fn each_node_is_a_log_line_under_the_callers_trace() {
     );
     let log = trigger.log();
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let line = lines
-        .iter()
-        .find(|line| line["node"] == "model.p.a")
-        .expect("a line for the node");
-    assert_eq!(line["severity"], "ERROR");
+    let of = |node: &str| lines.iter().find(|line| line["node"] == node).expect("a line for it");
+    let line = of("test.p.t");
+    assert_eq!(
+        (&line["severity"], &line["test_severity"], &line["failures"]),
+        (&json!("WARNING"), &json!("error"), &json!(3))
+    );
+    let line = of("model.p.a");
+    assert_eq!(
+        (&line["severity"], &line["test_severity"]),
+        (&json!("ERROR"), &Value::Null)
+    );
     assert_eq!(line["status"], "error");
     assert_eq!(line["detail"], "Syntax error at [3:7]");
     assert_eq!(line["compiled"], "target/compiled/model.p.a.sql");
