@@ -44,6 +44,8 @@ pub struct IdTokenCheck {
     keys_url: Url,
     http: reqwest::Client,
     keys: RwLock<Keys>,
+    fresh: Duration,
+    least_pause: Duration,
 }
 
 #[derive(Default)]
@@ -91,6 +93,8 @@ impl IdTokenCheck {
             keys_url: callers.keys_url.clone(),
             http: http.map_err(|e| e.to_string())?,
             keys: RwLock::default(),
+            fresh: FRESH,
+            least_pause: LEAST_PAUSE,
         })
     }
 
@@ -144,12 +148,12 @@ impl IdTokenCheck {
             let fresh = keys.asked_at.is_some_and(|at| at.elapsed() < age);
             keys.by_id.get(id).filter(|_| fresh).cloned()
         };
-        if let Some(key) = known(&*self.keys.read().await, FRESH) {
+        if let Some(key) = known(&*self.keys.read().await, self.fresh) {
             return Ok(key);
         }
         let mut keys = self.keys.write().await;
-        let may_ask = keys.asked_at.is_none_or(|at| at.elapsed() >= LEAST_PAUSE);
-        if may_ask && known(&keys, FRESH).is_none() {
+        let may_ask = keys.asked_at.is_none_or(|at| at.elapsed() >= self.least_pause);
+        if may_ask && known(&keys, self.fresh).is_none() {
             keys.asked_at = Some(Instant::now());
             match self.fetch().await {
                 Ok(by_id) => keys.by_id = by_id,
@@ -177,10 +181,60 @@ impl IdTokenCheck {
 }
 
 #[cfg(test)]
+#[path = "../../tests/trigger/issuer.rs"]
+mod issuer;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
+    use super::issuer::{ACCOUNT, AUDIENCE, Key, Server};
     use super::*;
+
+    #[tokio::test]
+    async fn keys_are_cached_and_renewed_when_google_changes_them() {
+        let google = Server::start();
+        let (old, new) = (Key::new("old"), Key::new("new"));
+        google.set("/certs", &json!({"keys": [old.public()]}));
+        let callers = GoogleCallers {
+            audiences: vec![AUDIENCE.into()],
+            accounts: vec![ACCOUNT.into()],
+            keys_url: Url::parse(&format!("http://{}/certs", google.address)).expect("an address"),
+            checked_by_cloud_run: false,
+        };
+        let mut check = IdTokenCheck::new(&callers).expect("a client");
+        let [by_old, by_new] = [&old, &new].map(|key| key.token(&json!({})));
+        for _ in 0..3 {
+            assert_eq!(check.check(&by_old).await.as_deref(), Ok(ACCOUNT));
+        }
+        assert_eq!(google.asked(), 1, "they are kept");
+
+        google.set("/certs", &json!({"keys": [new.public()]}));
+        check.check(&by_new).await.expect_err("it is too soon to ask again");
+        assert_eq!(google.asked(), 1);
+        check.least_pause = Duration::ZERO;
+        assert_eq!(
+            check.check(&by_new).await.as_deref(),
+            Ok(ACCOUNT),
+            "a new key is asked for"
+        );
+        assert_eq!(google.asked(), 2);
+        check.check(&by_old).await.expect_err("that key is withdrawn");
+        assert_eq!(google.asked(), 3);
+
+        check.check(&by_new).await.expect("known");
+        assert_eq!(google.asked(), 3);
+        check.fresh = Duration::ZERO;
+        check.check(&by_new).await.expect("known");
+        assert_eq!(google.asked(), 4, "after their time known keys are asked for, too");
+        google.forget("/certs");
+        check
+            .check(&by_new)
+            .await
+            .expect("keys are used longer if Google is away");
+        assert_eq!(google.asked(), 5);
+    }
 
     proptest! {
         #[test]

@@ -96,7 +96,7 @@ fn a_token_without_signature_counts_only_where_cloud_run_has_checked_it() {
 }
 
 #[test]
-fn keys_are_cached_and_renewed_when_google_changes_them() {
+fn keys_are_cached_and_strangers_do_not_make_us_ask_for_them_again_and_again() {
     let issuer = Server::start();
     let (old, new) = (Key::new("old"), Key::new("new"));
     issuer.set("/certs", &json!({"keys": [old.public()]}));
@@ -110,6 +110,12 @@ fn keys_are_cached_and_renewed_when_google_changes_them() {
         assert_eq!(with_bearer(&trigger, &new.token(&json!({}))).status, 401);
     }
     assert_eq!(issuer.asked(), 1, "asked again too soon");
+    issuer.forget("/certs");
+    assert_eq!(
+        with_bearer(&trigger, &old.token(&json!({}))).status,
+        200,
+        "the kept ones go on working"
+    );
 }
 
 #[test]

@@ -75,6 +75,11 @@ impl Server {
             .insert(path.into(), body.to_string());
     }
 
+    /// Answers 404 for a path from now on.
+    pub fn forget(&self, path: &str) {
+        self.answers.lock().expect("a lock").remove(path);
+    }
+
     /// How many requests came so far.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
