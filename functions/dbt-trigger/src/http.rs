@@ -92,7 +92,7 @@ async fn order(
     let body = read_body(body).await?;
     check_content_type(&parts.headers, &body)?;
     match event::read(&parts.headers, &body) {
-        Ok(Some(pushed)) => events::pushed(&function, pushed, &caller),
+        Ok(Some(pushed)) => events::pushed(&function, pushed, &caller, wait.unwrap_or(false)).await,
         Err(problem) => Ok(events::unusable(&problem)),
         Ok(None) => {
             let order = Order::parse(&body, &function.targets)?;
@@ -168,7 +168,7 @@ async fn describe(State(function): State<Arc<Function>>) -> Json<Value> {
                 "header": "Authorization: Bearer <AUTH_TOKEN>",
                 "body": {"source": "<who asks>", "action": Action::NAMES.join(" | "), "sync_info": {}},
                 "optional": ["select", "exclude", "full_refresh", "target", "vars"],
-                "query": "wait=false answers at once with the run's id",
+                "query": "wait=false answers at once with the run's id; wait=true has an event answered after its run",
             },
             "POST /fivetran": "Fivetran's webhook",
             "GET /runs": "the last runs, as JSON or, for a browser, as a page",

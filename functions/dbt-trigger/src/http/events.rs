@@ -51,17 +51,22 @@ pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Bo
                 source: format!("fivetran:{connector}"),
                 ..Order::default()
             };
-            once(&function, &id, &order, &Caller::Fivetran)
+            once(&function, &id, &order, &Caller::Fivetran, false).await
         }
     }
 }
 
 /// An event that Google has pushed.
-pub fn pushed(function: &Function, pushed: Pushed, caller: &Caller) -> Result<Response, ApiError> {
+pub async fn pushed(
+    function: &Arc<Function>,
+    pushed: Pushed,
+    caller: &Caller,
+    wait: bool,
+) -> Result<Response, ApiError> {
     let mut fields = pushed.order;
     fields.entry("source").or_insert_with(|| pushed.origin.into());
     match Order::from_fields(fields, &function.targets) {
-        Ok(order) => once(function, &pushed.id, &order, caller),
+        Ok(order) => once(function, &pushed.id, &order, caller, wait).await,
         Err(problem) => Ok(unusable(&problem.to_string())),
     }
 }
@@ -72,16 +77,46 @@ pub fn unusable(problem: &str) -> Response {
     ignored(problem)
 }
 
-fn once(function: &Function, id: &str, order: &Order, caller: &Caller) -> Result<Response, ApiError> {
+/// Takes an event, unless it was taken already. With `wait`, the answer comes after the run, and is an error
+/// only if the event must be delivered again; whatever dbt itself says is in a good answer.
+async fn once(
+    function: &Arc<Function>,
+    id: &str,
+    order: &Order,
+    caller: &Caller,
+    wait: bool,
+) -> Result<Response, ApiError> {
     if !function.seen.is_new(id) {
         return Ok(ignored("this event was taken already"));
     }
-    match function.submit(order, caller) {
-        Ok(entry) => Ok((StatusCode::ACCEPTED, Json(entry.describe())).into_response()),
+    let entry = match function.submit(order, caller) {
+        Ok(entry) => entry,
         Err(error) => {
             function.seen.forget(id);
-            Err(error)
+            return Err(error);
         }
+    };
+    // In the background, since a caller may hang up.
+    let (function, id, of) = (function.clone(), id.to_owned(), entry.clone());
+    let ended = tokio::spawn(async move {
+        let run = of.wait().await;
+        if run.was_given_up() {
+            tracing::warn!(
+                run_id = run.run_id,
+                event = id,
+                "an event's run was given up; its next delivery is taken"
+            );
+            function.seen.forget(&id);
+        }
+        run
+    });
+    if !wait {
+        return Ok((StatusCode::ACCEPTED, Json(entry.describe())).into_response());
+    }
+    let run = ended.await.map_err(ApiError::internal)?;
+    match run.answer(&order.source, false) {
+        Err(error) if run.was_given_up() => Err(error),
+        _ => Ok(Json(run.body(run.status(), &order.source)).into_response()),
     }
 }
 

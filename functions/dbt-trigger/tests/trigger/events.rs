@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::support::{Answer, TOKEN, Trigger, one_model};
+use crate::support::{Answer, TOKEN, Trigger, eventually, one_model, send};
 
 const SECRET: &str = "webhook-secret-7";
 
@@ -173,4 +173,58 @@ fn eventarc_cloud_events_run_dbt_in_both_forms() {
         &structured,
     );
     assert_eq!(again.body["status"], "ignored");
+}
+
+#[test]
+fn an_event_whose_run_could_not_be_made_is_taken_again() {
+    let trigger = Trigger::start(&json!({"nodes": [], "crash": "no memory left"}), &[]);
+    let event = envelope("1", "{}");
+    let first = pushed(&trigger, &[], &event);
+    assert_eq!(first.status, 202, "{first:?}");
+    let told = trigger.wait_for_run(first.body["run_id"].as_str().expect("an id"));
+    assert_eq!(told["status"], "error");
+    trigger.project().plan(&one_model());
+    let again = eventually("its next delivery is taken", || {
+        let again = pushed(&trigger, &[], &event);
+        (again.status == 202).then_some(again)
+    });
+    assert_eq!(
+        trigger.wait_for_run(again.body["run_id"].as_str().expect("an id"))["status"],
+        "success"
+    );
+    assert_eq!(pushed(&trigger, &[], &event).body["status"], "ignored", "once it ran");
+}
+
+#[test]
+fn a_push_that_is_waited_for_is_answered_after_its_run_and_refused_if_the_function_stops() {
+    let bearer = format!("Bearer {TOKEN}");
+    let wait = |address: &str, id: &str| {
+        let event = envelope(id, "{}").to_string();
+        send(address, "POST", "/?wait=true", &[("Authorization", &bearer)], &event)
+    };
+    let failing = json!({"nodes": [{"id": "model.p.a", "status": "error"}]});
+    let mut trigger = Trigger::start(&failing, &[]);
+    let address = trigger.address().to_owned();
+    // Delivering it again would not mend the model.
+    let answer = wait(&address, "1");
+    assert_eq!(
+        (answer.status, &answer.body["status"]),
+        (200, &json!("error")),
+        "{answer:?}"
+    );
+    let mut slow = one_model();
+    slow["seconds"] = json!(60);
+    trigger.project().plan(&slow);
+    std::thread::scope(|scope| {
+        let pushed = scope.spawn(|| wait(&address, "2"));
+        trigger.wait_for_build(2);
+        trigger.signal("TERM");
+        let answer = pushed.join().expect("an answer");
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (503, &json!("stopping")),
+            "{answer:?}"
+        );
+    });
+    trigger.ended();
 }
