@@ -25,17 +25,20 @@ struct Inner {
     nodes: Table,
     ready: OnceCell<()>,
     instance: String,
+    /// dbt's target of runs that name none.
+    target: Option<String>,
 }
 
 impl History {
-    /// In the dataset of `warehouse`; `instance` names this process.
-    pub fn new(warehouse: Arc<Warehouse>, instance: &str) -> Self {
+    /// In the dataset of `warehouse`; `instance` names this process, and `target` is dbt's for runs that name none.
+    pub fn new(warehouse: Arc<Warehouse>, instance: &str, target: Option<&str>) -> Self {
         Self(Arc::new(Inner {
             warehouse,
             runs: tables::runs(),
             nodes: tables::nodes(),
             ready: OnceCell::new(),
             instance: instance.into(),
+            target: target.map(Into::into),
         }))
     }
 
@@ -48,7 +51,7 @@ impl History {
         let inner = &self.0;
         let mut batches = vec![Batch {
             table: &inner.runs,
-            rows: vec![tables::run_row(entry, &inner.instance)],
+            rows: vec![tables::run_row(entry, &inner.instance, inner.target.as_deref())],
             whole: None,
         }];
         if let Some(run) = entry.ended() {
@@ -71,18 +74,35 @@ impl History {
         written.map(|_| ()).map_err(|e| e.to_string())
     }
 
-    /// Marks runs that say that they are running, and can't be: their process was killed. `limit` is the
-    /// longest that a run takes; `None` if nothing else can be running, because this process has the lease.
+    /// Marks runs that say that they are running, and can't be, because they would be the longest ever: their
+    /// process was killed. `limit` is how long a run may take.
     ///
     /// # Errors
     /// Why BigQuery did not do it, for people.
-    pub async fn mark_lost(&self, limit: Option<Duration>) -> Result<(), String> {
+    pub async fn mark_old_lost(&self, limit: Duration) -> Result<(), String> {
+        let age = (limit + GRACE).as_secs();
+        self.mark_lost(&format!(
+            "started_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {age} SECOND)"
+        ))
+        .await
+    }
+
+    /// The same for runs of dbt's `target`, `None` being the profile's own: to be called by whoever has the
+    /// lease of that target, and is not yet running.
+    ///
+    /// # Errors
+    /// Why BigQuery did not do it, for people.
+    pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), String> {
+        let target = target.unwrap_or_default().replace('\\', r"\\").replace('\'', r"\'");
+        self.mark_lost(&format!("IFNULL(target, '') = '{target}'")).await
+    }
+
+    async fn mark_lost(&self, condition: &str) -> Result<(), String> {
         self.make_ready().await?;
-        let age = limit.map_or(0, |limit| (limit + GRACE).as_secs());
         let table = self.0.warehouse.name_of(tables::RUNS);
         let sql = format!(
             "UPDATE {table} SET status = 'lost', problem = 'the function was killed during this run' \
-             WHERE status = 'running' AND started_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {age} SECOND)"
+             WHERE status = 'running' AND {condition}"
         );
         self.0.warehouse.query(sql).await.map(|_| ()).map_err(|e| e.to_string())
     }

@@ -33,7 +33,7 @@ impl Keeper {
         let (sender, mut entries) = mpsc::unbounded_channel::<Arc<Entry>>();
         let task = tokio::spawn(async move {
             if let Some(history) = &history
-                && let Ok(Err(problem)) = timeout(PATIENCE, history.mark_lost(Some(longest))).await
+                && let Ok(Err(problem)) = timeout(PATIENCE, history.mark_old_lost(longest)).await
             {
                 tracing::warn!("the history can't be looked after: {problem}");
             }

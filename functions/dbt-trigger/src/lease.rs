@@ -1,11 +1,12 @@
 //! The right to run dbt, which one of all instances has at a time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mergemind_shared::warehouse::{Acquired, Lease as Held, Warehouse};
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -20,8 +21,8 @@ pub struct Leases {
     warehouse: Arc<Warehouse>,
     ready: Arc<OnceCell<()>>,
     duration: Duration,
-    /// Whether another instance may have died since we last had the lease.
-    suspicious: Arc<AtomicBool>,
+    /// Names of leases that no other instance has had since we last had them.
+    undisturbed: Arc<Mutex<HashSet<String>>>,
 }
 
 /// A lease that is held, and renewed in the background, until it is given back or dropped.
@@ -30,6 +31,8 @@ pub struct Lease {
     warehouse: Arc<Warehouse>,
     held: Held,
     _renewal: AbortOnDropHandle<()>,
+    /// Cancelled when it is not ours any more: another instance may be running.
+    pub lost: CancellationToken,
     /// Whether runs of other instances may be left in the history that were never ended.
     pub others_may_have_died: bool,
 }
@@ -41,7 +44,7 @@ impl Leases {
             warehouse,
             ready: Arc::default(),
             duration,
-            suspicious: Arc::new(AtomicBool::new(true)),
+            undisturbed: Arc::default(),
         }
     }
 
@@ -54,8 +57,9 @@ impl Leases {
         self.ready.get_or_try_init(make).await.map_err(|e| e.to_string())?;
         let mut told = false;
         loop {
+            let asked_at = Instant::now();
             let left = match self.acquire(name).await? {
-                Acquired::Ours(held) => return Ok(Some(self.hold(held))),
+                Acquired::Ours(held) => return Ok(Some(self.hold(name, held, asked_at))),
                 Acquired::Held { left, .. } => left,
             };
             if !told {
@@ -63,7 +67,7 @@ impl Leases {
                     left_s = left.as_secs(),
                     "another instance runs dbt; waiting for its end"
                 );
-                self.suspicious.store(true, Ordering::SeqCst);
+                self.undisturbed().remove(name);
                 told = true;
             }
             tokio::select! {
@@ -86,22 +90,52 @@ impl Leases {
         }
     }
 
-    fn hold(&self, held: Held) -> Lease {
-        let (warehouse, renewed) = (self.warehouse.clone(), held.clone());
-        let renewal = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(renewed.ttl() / 3).await;
-                if let Err(e) = warehouse.renew(&renewed).await {
-                    tracing::warn!("the lease can't be renewed: {e}");
-                }
-            }
-        });
+    fn hold(&self, name: &str, held: Held, since: Instant) -> Lease {
+        let lost = CancellationToken::new();
+        let renewal = keep(self.warehouse.clone(), held.clone(), since, lost.clone());
         Lease {
             warehouse: self.warehouse.clone(),
             held,
-            _renewal: AbortOnDropHandle::new(renewal),
-            others_may_have_died: self.suspicious.swap(false, Ordering::SeqCst),
+            _renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
+            lost,
+            others_may_have_died: self.undisturbed().insert(name.to_owned()),
         }
+    }
+
+    fn undisturbed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.undisturbed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Renews a lease that was last good at `since`, until it is lost: another instance has it, or may have taken
+/// it because it could not be renewed for a whole lifetime.
+async fn keep(warehouse: Arc<Warehouse>, held: Held, since: Instant, lost: CancellationToken) {
+    let mut since = since;
+    loop {
+        tokio::time::sleep(held.ttl() / 3).await;
+        let asked_at = Instant::now();
+        let renewed = timeout_at(since + held.ttl(), async {
+            warehouse.renew(&held).await?;
+            warehouse.is_ours(&held).await
+        });
+        let problem = match renewed.await {
+            Ok(Ok(true)) => {
+                since = asked_at;
+                continue;
+            }
+            Ok(Ok(false)) => {
+                tracing::error!("the lease is lost: another instance has taken it");
+                return lost.cancel();
+            }
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => "BigQuery does not answer".into(),
+        };
+        if since.elapsed() >= held.ttl() {
+            let seconds = held.ttl().as_secs();
+            tracing::error!("the lease is lost: it could not be renewed for {seconds} s: {problem}");
+            return lost.cancel();
+        }
+        tracing::warn!("the lease can't be renewed; trying again: {problem}");
     }
 }
 

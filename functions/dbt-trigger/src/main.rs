@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use artifacts::Artifacts;
 use bucket::Bucket;
-use config::{Config, RecordsConfig};
+use config::Config;
 use history::History;
 use keeper::Keeper;
 use lease::Leases;
@@ -87,7 +87,7 @@ async fn serve(config: Config) -> Result<(), String> {
         artifacts,
         history,
         leases,
-    } = Records::open(&config.records, &state, &instance).await?;
+    } = Records::open(&config, &state, &instance).await?;
     let (keeper, keeping) = Keeper::start(artifacts.clone(), history.clone(), config.dbt.timeout);
     let watched = project::Source::new(&config.project)?
         .map(|source| project::Watcher::start(source, &config.project, &config.dbt, &state, &stop));
@@ -129,7 +129,9 @@ struct Records {
 }
 
 impl Records {
-    async fn open(config: &RecordsConfig, state: &State, instance: &str) -> Result<Self, String> {
+    async fn open(config: &Config, state: &State, instance: &str) -> Result<Self, String> {
+        let target = config.dbt.target.as_deref();
+        let config = &config.records;
         let bucket = config.bucket.as_ref();
         let bucket = bucket.map(|place| Bucket::new(place, config.storage_emulator.as_ref()));
         let artifacts = Artifacts::new(config.folder.clone(), state.runs(), bucket.transpose()?);
@@ -152,7 +154,7 @@ impl Records {
         let history = warehouse.clone().filter(|_| config.history);
         Ok(Self {
             artifacts,
-            history: history.map(|warehouse| History::new(warehouse, instance)),
+            history: history.map(|warehouse| History::new(warehouse, instance, target)),
             leases: warehouse
                 .zip(config.lease)
                 .map(|(warehouse, duration)| Leases::new(warehouse, duration)),

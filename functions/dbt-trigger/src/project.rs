@@ -84,6 +84,7 @@ impl Project {
             deadline: Instant::now() + self.config.timeout,
             stop: stop.clone(),
             cancel: CancellationToken::new(),
+            lost: CancellationToken::new(),
         };
         let mut commands = vec![("parse", true)];
         if self.config.deps && self.packages.need_deps() {

@@ -65,6 +65,8 @@ pub enum Verdict {
     Stopped,
     /// Somebody cancelled it.
     Cancelled,
+    /// It was ended because its lease was lost: another instance may be running.
+    LeaseLost,
 }
 
 impl fmt::Display for Built {
@@ -89,6 +91,7 @@ impl Verdict {
             How::TimedOut => Self::TimedOut(limit),
             How::Stopped => Self::Stopped,
             How::Cancelled => Self::Cancelled,
+            How::LeaseLost => Self::LeaseLost,
             How::Lost(problem) => Self::CouldNotRun(match complaint() {
                 Some(complaint) => format!("the dbt process is gone: {problem}: {complaint}"),
                 None => format!("the dbt process is gone: {problem}"),
@@ -135,7 +138,20 @@ impl Run {
             Verdict::TimedOut(limit) => line!(error, "dbt run ended: it took longer than {limit:?}"),
             Verdict::Stopped => line!(warn, "dbt run ended: the function stops"),
             Verdict::Cancelled => line!(warn, "dbt run ended: it was cancelled"),
+            Verdict::LeaseLost => line!(
+                error,
+                "dbt run ended: its lease was lost, so another instance may be running"
+            ),
         }
+    }
+
+    /// Whether what was asked for was not done for a reason that lies in this instance, so that whoever asked
+    /// should ask again.
+    pub fn was_given_up(&self) -> bool {
+        matches!(
+            self.verdict,
+            Verdict::Stopped | Verdict::LeaseLost | Verdict::CouldNotRun(_)
+        )
     }
 
     /// One word for how it ended.
@@ -145,7 +161,7 @@ impl Run {
             Verdict::Warning => "warning",
             Verdict::Stopped => "stopped",
             Verdict::Cancelled => "cancelled",
-            Verdict::NodesFailed | Verdict::CouldNotRun(_) | Verdict::TimedOut(_) => "error",
+            Verdict::NodesFailed | Verdict::CouldNotRun(_) | Verdict::TimedOut(_) | Verdict::LeaseLost => "error",
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Limits {
     pub stop: CancellationToken,
     /// When somebody cancels it.
     pub cancel: CancellationToken,
+    /// When the lease under which it runs is lost.
+    pub lost: CancellationToken,
 }
 
 /// How a command ended, and what it wrote.
@@ -76,6 +78,8 @@ pub enum How {
     Stopped,
     /// It was ended because somebody cancelled it.
     Cancelled,
+    /// It was ended because its lease was lost.
+    LeaseLost,
     /// dbt could not be started, or the worker died in the middle; what happened.
     Lost(String),
 }
@@ -139,6 +143,19 @@ impl Runner {
     pub async fn close(self) {
         if let Self::Worker(worker) = self {
             worker.close().await;
+        }
+    }
+}
+
+impl Limits {
+    /// Waits until a command must end; why.
+    async fn reached(&self) -> How {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => How::Stopped,
+            () = self.cancel.cancelled() => How::Cancelled,
+            () = self.lost.cancelled() => How::LeaseLost,
+            () = tokio::time::sleep_until(self.deadline) => How::TimedOut,
         }
     }
 }

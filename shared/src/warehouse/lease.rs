@@ -90,6 +90,17 @@ impl Warehouse {
         Ok(())
     }
 
+    /// Whether the lease is still ours: nobody else has taken it since.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn is_ours(&self, lease: &Lease) -> Result<bool, Error> {
+        let leases = self.name_of(LEASES);
+        let (name, holder) = (literal(&lease.name), literal(&lease.holder));
+        let sql = format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}");
+        Ok(!self.query(sql).await?.is_empty())
+    }
+
     /// Gives the lease back.
     ///
     /// # Errors

@@ -61,6 +61,7 @@ pub fn runs() -> Table {
                 "The project's commit or archive, if it was fetched.",
             ),
             Column::new("instance", Kind::String, "The process of dbt-trigger."),
+            Column::new("target", Kind::String, "dbt's target, if it is not the profile's own."),
         ],
         primary_key: &["run_id"],
         version: None,
@@ -110,8 +111,8 @@ pub fn nodes() -> Table {
     }
 }
 
-/// A run as a row of [`runs`].
-pub fn run_row(entry: &Entry, instance: &str) -> Row {
+/// A run as a row of [`runs`]; `target` is dbt's if the run names none.
+pub fn run_row(entry: &Entry, instance: &str, target: Option<&str>) -> Row {
     let run = entry.ended();
     let run = run.as_deref();
     let (callers, count) = entry.callers();
@@ -152,6 +153,7 @@ pub fn run_row(entry: &Entry, instance: &str) -> Row {
         text(run.and_then(|run| run.dbt_version.clone())),
         text(run.and_then(|run| run.project_version.clone())),
         Value::Text(instance.into()),
+        text(entry.selection.target.clone().or_else(|| target.map(Into::into))),
     ]
 }
 
@@ -199,12 +201,12 @@ mod tests {
             caller: "token".into(),
         };
         let entry = Entry::new(&order, asked);
-        assert_eq!(run_row(&entry, "i").len(), runs().columns.len());
+        assert_eq!(run_row(&entry, "i", None).len(), runs().columns.len());
         let run = Run::that_never_began(&entry, crate::report::Verdict::Stopped);
         let mut results = crate::report::results_of(&[("model.p.a", "success")]);
         let node = results.nodes.remove(0);
         assert_eq!(node_row(&run, &node).len(), nodes().columns.len());
         entry.end(std::sync::Arc::new(run));
-        assert_eq!(run_row(&entry, "i")[1], Value::Text("stopped".into()));
+        assert_eq!(run_row(&entry, "i", None)[1], Value::Text("stopped".into()));
     }
 }

@@ -89,7 +89,8 @@ impl Executor {
     async fn serve_one(&mut self, entry: &Arc<Entry>, scope: &mut Scope) {
         let run = match self.take_lease(entry).await {
             Ok(lease) => {
-                let run = self.run(entry, scope).await;
+                let lost = lease.as_ref().map(|lease| lease.lost.clone()).unwrap_or_default();
+                let run = self.run(entry, scope, &lost).await;
                 if let Some(lease) = lease {
                     lease.give_back().await;
                 }
@@ -122,7 +123,8 @@ impl Executor {
         };
         // Targets build different datasets, so they don't disturb each other.
         let target = entry.selection.target.as_ref().or(self.config.target.as_ref());
-        let name = format!("run:{}", target.map_or("", String::as_str));
+        let target = target.map(String::as_str);
+        let name = format!("run:{}", target.unwrap_or_default());
         let taken = tokio::select! {
             taken = leases.take(&name, &given_up) => taken,
             () = cancelled => unreachable!("it never ends"),
@@ -130,7 +132,7 @@ impl Executor {
         match taken {
             Ok(Some(lease)) => {
                 if let (true, Some(history)) = (lease.others_may_have_died, history)
-                    && let Err(problem) = history.mark_lost(None).await
+                    && let Err(problem) = history.mark_lost_of(target).await
                 {
                     tracing::warn!("the history can't be mended: {problem}");
                 }
@@ -142,7 +144,8 @@ impl Executor {
         }
     }
 
-    async fn run(&mut self, entry: &Arc<Entry>, scope: &mut Scope) -> Run {
+    /// Runs dbt, but not longer than until `lost`: another instance may run it then.
+    async fn run(&mut self, entry: &Arc<Entry>, scope: &mut Scope, lost: &CancellationToken) -> Run {
         let run_id = entry.run_id.as_str();
         if let Err(verdict) = self.make_ready().await {
             return Run::that_never_began(entry, verdict);
@@ -164,6 +167,7 @@ impl Executor {
             deadline: begun + self.config.timeout,
             stop: self.stop.clone(),
             cancel: entry.cancel.clone(),
+            lost: lost.clone(),
         };
         let (ended, results) = match self.deps(run_id, &limits).await {
             Some(failed) => (failed, Ok(None)),

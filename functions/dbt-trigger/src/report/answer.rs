@@ -14,7 +14,7 @@ impl Run {
     /// The answer to a caller that called itself `source`.
     ///
     /// # Errors
-    /// 500 `dbt_failed`, 504 `dbt_timeout`, 503 `stopping` or 409 `cancelled`; each with the same object that a
+    /// 500 `dbt_failed`, 504 `dbt_timeout`, 503 `stopping`, 503 `lease_lost` or 409 `cancelled`; each with the same object that a
     /// success gives as its `details`, as far as dbt came.
     pub fn answer(&self, source: &str, fail_on_test_failure: bool) -> Result<Value, ApiError> {
         let failed = |message: String| {
@@ -44,6 +44,13 @@ impl Run {
                 ApiError::new(StatusCode::CONFLICT, "cancelled", "the run was cancelled")
                     .with_details(self.body("error", source)),
             ),
+            Verdict::LeaseLost => Err(ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "lease_lost",
+                "dbt was ended because this instance lost the lease for it: another instance may be running dbt",
+            )
+            .with_hint("call again; is BigQuery slow, raise RUN_LEASE_SECONDS")
+            .with_details(self.body("error", source))),
         }
     }
 
@@ -192,6 +199,7 @@ mod tests {
             (Verdict::TimedOut(Duration::from_secs(300)), 504, "dbt_timeout"),
             (Verdict::Stopped, 503, "stopping"),
             (Verdict::Cancelled, 409, "cancelled"),
+            (Verdict::LeaseLost, 503, "lease_lost"),
         ] {
             let error = run(verdict, &[]).answer("me", false).expect_err("an error");
             assert_eq!((error.status().as_u16(), error.code()), (status, code));

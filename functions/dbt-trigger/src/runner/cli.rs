@@ -46,17 +46,9 @@ impl Cli {
         ];
         let how = tokio::select! {
             status = child.wait() => how(status),
-            () = tokio::time::sleep_until(limits.deadline) => {
+            why = limits.reached() => {
                 end(&mut child, group).await;
-                How::TimedOut
-            }
-            () = limits.stop.cancelled() => {
-                end(&mut child, group).await;
-                How::Stopped
-            }
-            () = limits.cancel.cancelled() => {
-                end(&mut child, group).await;
-                How::Cancelled
+                why
             }
         };
         // What dbt started and did not wait for ends with it.

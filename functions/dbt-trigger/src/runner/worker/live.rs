@@ -161,9 +161,7 @@ impl Live {
                 Some(how) => return self.ended(how),
                 None => return self.gone().await,
             },
-            () = tokio::time::sleep_until(limits.deadline) => How::TimedOut,
-            () = limits.stop.cancelled() => How::Stopped,
-            () = limits.cancel.cancelled() => How::Cancelled,
+            why = limits.reached() => why,
         };
         for (signal, grace) in LADDER {
             let name = match signal {

@@ -3,11 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use black_box::{TRIGGER_TOKEN, World};
 use serde_json::json;
 
-use super::{Small, eventually, slow_model};
+use super::{Small, eventually, everything, slow_model};
 
 const LEASE: [(&str, &str); 2] = [("RUN_LEASE", "true"), ("RUN_LEASE_SECONDS", "6")];
 
@@ -55,6 +56,61 @@ fn an_instance_takes_over_from_one_that_was_killed() {
     assert_eq!(second.run(&json!({"select": "stg_orders"}))["status"], "success");
     let lost = small.query("SELECT COUNT(*) FROM {}._dbt_runs WHERE status = 'lost'");
     assert_eq!(lost[0][0].as_deref(), Some("1"));
+}
+
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn a_run_whose_lease_another_instance_has_taken_is_ended_and_says_so() {
+    let small = Small::new("stolen");
+    slow_model(&small);
+    let function = small.start(1, &LEASE);
+    function.run(&json!({"select": "stg_orders"}));
+    let run = function.begin(&json!({"select": "slow"}));
+    eventually("the history says that it runs", || {
+        let rows = small.query("SELECT run_id FROM {}._dbt_runs WHERE status = 'running'");
+        (!rows.is_empty()).then_some(())
+    });
+    // As if this instance had not been heard of for longer than its lease.
+    eventually("another one takes the lease", || {
+        // The renewal may come between.
+        small.try_query("UPDATE {}._leases SET holder = 'another', expires_at = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 8 SECOND) WHERE name = 'run:'")
+    });
+    let begun = Instant::now();
+    let told = function.wait_for(&run, &["error", "success"]);
+    assert!(
+        told["problem"]
+            .as_str()
+            .is_some_and(|problem| problem.contains("lost the lease")),
+        "{told:#}"
+    );
+    // A third of the lease until it is noticed, 6 s at most for dbt's end.
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(function.process.log_text().contains("another instance has taken it"));
+    let (status, answer) = function.order(&json!({"select": "stg_orders"}));
+    assert_eq!(status, 200, "the next one waits for its turn: {answer:#}");
+}
+
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn only_runs_of_the_same_target_are_told_as_lost_by_who_takes_the_lease() {
+    let small = Small::new("targets");
+    let mut first = small.start(1, &LEASE);
+    first.run(&everything());
+    eventually("it is in the history", || {
+        (!small.query("SELECT run_id FROM {}._dbt_runs").is_empty()).then_some(())
+    });
+    first.process.kill();
+    for (id, target) in [("same", "NULL"), ("other", "'nightly'")] {
+        small.query(&format!(
+            "INSERT INTO {{}}._dbt_runs (run_id, status, queued_at, started_at, target) VALUES ('{id}', 'running', CURRENT_TIMESTAMP(), CURRENT_TIMESTAMP(), {target})"
+        ));
+    }
+    let second = small.start(2, &LEASE);
+    second.run(&json!({"select": "stg_orders"}));
+    let status =
+        |id: &str| small.query(&format!("SELECT status FROM {{}}._dbt_runs WHERE run_id = '{id}'"))[0][0].clone();
+    assert_eq!(status("same").as_deref(), Some("lost"));
+    assert_eq!(status("other").as_deref(), Some("running"), "its lease is another one");
 }
 
 /// Answers every request with `body`, and keeps what was asked.

@@ -130,6 +130,11 @@ impl Small {
             .query(&sql.replace("{}", &self.modelled()))
             .expect("a query")
     }
+
+    /// A statement that may meet another one on its way; `None` if it did.
+    pub fn try_query(&self, sql: &str) -> Option<()> {
+        warehouse().query(&sql.replace("{}", &self.modelled())).ok().map(|_| ())
+    }
 }
 
 impl Function {
