@@ -13,7 +13,7 @@ pub fn run(run: &Value, artifacts: &[&str]) -> Response {
     let (run_id, status) = (text(run, "run_id"), text(run, "status"));
     let is_busy = colour(status) == "busy";
     let content = html! {
-        p { a href="/runs" { "← All runs" } }
+        p.links { a href="/runs" { "← All runs" } }
         h1 { (text(run, "action")) " for " (text(run, "source")) ": " span class=(colour(status)) { (status) } }
         (facts(run))
         @if let Some(problem) = run["problem"].as_str() { pre.bad { (problem) } }

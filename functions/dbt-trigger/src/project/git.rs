@@ -120,6 +120,9 @@ impl Repository {
         let _ = std::fs::remove_file(directory.join("index-of-checkout"));
         let output = match timeout(PATIENCE, command.output()).await {
             Ok(Ok(output)) => output,
+            Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err("git is not installed here; install it, or use DBT_PROJECT_ARCHIVE".into());
+            }
             Ok(Err(e)) => return Err(format!("can't start git: {e}")),
             Err(_) => return Err(format!("git {} took longer than {} s", args[0], PATIENCE.as_secs())),
         };

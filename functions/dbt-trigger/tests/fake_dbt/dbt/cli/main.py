@@ -11,7 +11,7 @@
      "deps_need": "/some/file",     packages can't be installed while this file is missing
      "sources": [{"id": "source.p.raw.a", "status": "pass"}]}   results of a freshness check
 
-Each command adds a line to the file in FAKE_DBT_CALLS: the command, process ids, the environment.
+Each command adds a line to the file in FAKE_DBT_CALLS: the command, process ids, the time, the environment.
 """
 
 import argparse
@@ -150,6 +150,7 @@ def record(command, **more):
         "command": command,
         "pid": os.getpid(),
         "parent": os.getppid(),
+        "at": time.time(),
         "environment": dict(os.environ),
         **more,
     }
