@@ -3,6 +3,7 @@
 mod actions;
 mod browser;
 mod instances;
+mod jobs;
 mod kills;
 mod pages;
 mod records;
