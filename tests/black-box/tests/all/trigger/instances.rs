@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::{Small, eventually, everything, slow_model};
 
-const LEASE: [(&str, &str); 2] = [("RUN_LEASE", "true"), ("RUN_LEASE_SECONDS", "6")];
+/// A lease that also a busy machine renews in time.
+const LEASE: [(&str, &str); 2] = [("RUN_LEASE", "true"), ("RUN_LEASE_SECONDS", "20")];
 
 #[test]
 #[ignore = "slow: scripts/test --slow"]
@@ -83,8 +84,8 @@ fn a_run_whose_lease_another_instance_has_taken_is_ended_and_says_so() {
             .is_some_and(|problem| problem.contains("lost the lease")),
         "{told:#}"
     );
-    // A third of the lease until it is noticed, 6 s at most for dbt's end.
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    // A third of the lease until it is noticed, 6 s at most for dbt's end; the model alone takes longer.
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
     assert!(function.process.log_text().contains("another instance has taken it"));
     let (status, answer) = function.order(&json!({"select": "stg_orders"}));
     assert_eq!(status, 200, "the next one waits for its turn: {answer:#}");
