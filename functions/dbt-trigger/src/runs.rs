@@ -96,8 +96,9 @@ impl Entry {
         };
     }
 
-    pub fn begin(&self) {
-        self.inner().started_at = Some(OffsetDateTime::now_utc());
+    /// Notes that it begins; when.
+    pub fn begin(&self) -> OffsetDateTime {
+        *self.inner().started_at.insert(OffsetDateTime::now_utc())
     }
 
     pub fn started_at(&self) -> Option<OffsetDateTime> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{History, tables};
 use crate::report::{Counts, Node};
+use crate::runs::rfc3339;
 
 /// How far apart the clocks of instances and BigQuery may be, in seconds.
 const APART: i64 = 60;
@@ -55,7 +56,7 @@ impl History {
         };
         self.make_ready().await?;
         let table = self.0.warehouse.name_of(tables::RUNS);
-        let time = |column: &str| format!("FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%E3SZ', {column}) AS {column}");
+        let time = |column: &str| format!("UNIX_MILLIS({column}) AS {column}");
         let list = |column: &str| format!("ARRAY_TO_STRING({column}, '\\n') AS {column}");
         let sql = format!(
             "SELECT status, action, source, {}, callers, {}, {}, {}, {}, CAST(elapsed_s AS FLOAT64) AS elapsed_s, \
@@ -77,7 +78,7 @@ impl History {
             "status": cells.text("status")?, "action": cells.text("action")?, "source": cells.text("source")?,
             "callers": cells.int("callers")?,
             "called_by": callers.map(|(caller, source)| json!({"source": source, "caller": caller})).collect::<Vec<_>>(),
-            "queued_at": cells.text("queued_at")?, "started_at": cells.text("started_at")?,
+            "queued_at": cells.time("queued_at")?, "started_at": cells.time("started_at")?,
             "elapsed_s": cells.float("elapsed_s")?, "problem": cells.text("problem")?,
             "dbt_version": cells.text("dbt_version")?, "instance": cells.text("instance")?,
         });
@@ -140,6 +141,14 @@ impl Cells<'_> {
 
     fn float(&self, column: &str) -> Result<Option<f64>, String> {
         self.0.get(column).map_err(|e| e.to_string())
+    }
+
+    /// A time that is told in milliseconds since 1970.
+    fn time(&self, column: &str) -> Result<Option<String>, String> {
+        let at = self
+            .int(column)?
+            .map(|millis| OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000));
+        Ok(at.and_then(Result::ok).map(rfc3339))
     }
 
     /// A list whose items stand in lines.

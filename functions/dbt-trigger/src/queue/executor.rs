@@ -153,8 +153,7 @@ impl Executor {
         if entry.cancel.is_cancelled() {
             return Run::that_never_began(entry, Verdict::Cancelled);
         }
-        entry.begin();
-        let (begun, started_at) = (Instant::now(), OffsetDateTime::now_utc());
+        let (begun, started_at) = (Instant::now(), entry.begin());
         let built = scope.plan(entry);
         tracing::info!(
             run_id,
