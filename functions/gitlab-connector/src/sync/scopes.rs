@@ -170,6 +170,8 @@ async fn begin_anew(context: &Context<'_>, pass: Pass, scope: &Scope, cursors: &
         let begin = passes::reset(context, pass, scope, cursor).await?;
         cursors.insert(key, begin);
     }
+    // What has not changed since the last sync is read all the same.
+    lock(&context.unchanged).remove(&(pass.stream(), scope.to_string()));
     Ok(())
 }
 
