@@ -215,7 +215,7 @@ impl Env {
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        keep_fresh(self.references.iter().map(|(_, secret)| secret.clone()).collect());
+        keep_fresh(self.references.iter().map(|(_, secret)| secret));
         Ok(())
     }
 

@@ -53,6 +53,17 @@ pub struct WebhookSecrets {
     pub signing: Option<Secret>,
 }
 
+impl WebhookSecrets {
+    /// Reads again what lives in Secret Manager, see [`Secret::renew`]; whether anything is new.
+    pub async fn renew(&self) -> bool {
+        let mut new = false;
+        for secret in self.token.iter().chain(&self.signing) {
+            new |= secret.renew().await;
+        }
+        new
+    }
+}
+
 /// How to call dbt-trigger.
 #[derive(Clone, Debug)]
 pub struct DbtTrigger {
@@ -108,7 +119,7 @@ impl Config {
         let projects = env
             .list(
                 "GITLAB_PROJECTS",
-                "full paths of single projects to sync; commas between",
+                "full paths or ids of single projects to sync; commas between",
             )
             .default(Vec::new());
         let discovery = scopes::read_discovery(env);

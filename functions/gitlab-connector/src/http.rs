@@ -87,16 +87,23 @@ async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
     let mut env = Env::from_process();
     env.add_file();
     env.add_json(body, "the request's body", true);
-    if body.contains_key("gitlab_base_url") && !body.contains_key("gitlab_token") {
-        env.problem(
-            "GITLAB_BASE_URL",
-            "in the request's body needs a gitlab_token beside it: ours is not sent elsewhere",
-        );
+    for (address, token) in [
+        ("gitlab_base_url", "gitlab_token"),
+        ("dbt_trigger_url", "dbt_trigger_auth_token"),
+    ] {
+        let own = body.get(token).and_then(Value::as_str).is_some_and(is_plain);
+        if body.contains_key(address) && !own {
+            let told =
+                format!("in the request's body needs a {token} in plain text beside it: ours is not sent elsewhere");
+            env.problem(&address.to_uppercase(), told);
+        }
     }
-    if body.contains_key("dbt_trigger_url") && !body.contains_key("dbt_trigger_auth_token") {
+    // Other settings come back in answers, which is no place for what the environment holds.
+    let told = |(key, value): &(&String, &Value)| !key.ends_with("_token") && value.to_string().contains("${");
+    for (key, _) in body.iter().filter(told) {
         env.problem(
-            "DBT_TRIGGER_URL",
-            "in the request's body needs a dbt_trigger_auth_token beside it: ours is not sent elsewhere",
+            &key.to_uppercase(),
+            "in the request's body may not refer to the environment; only tokens may",
         );
     }
     let config = Config::read(&mut env);
@@ -108,6 +115,11 @@ async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
         .await
         .map_err(|problems| refused(problems.to_string()))?;
     Syncer::new(config).await.map_err(refused)
+}
+
+/// Whether a token stands for itself, and not for one of ours.
+fn is_plain(token: &str) -> bool {
+    !token.trim().is_empty() && !token.contains("${") && !token.trim().starts_with("sm://")
 }
 
 /// A body that is empty or a JSON object.

@@ -8,12 +8,12 @@ use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::context::{Context, DBT, DBT_OWED, lock};
-use super::exclusive::under_lease;
+use super::context::{Context, lock};
+use super::exclusive::{committed, debt, under_lease};
 use super::owed::run_dbt;
-use super::scopes::{Cursors, Outcome, lists_to_probe, run_scopes};
+use super::scopes::{Outcome, lists_to_probe, run_scopes};
 use super::summary::Summary;
-use super::{Error, Inner, Request};
+use super::{Error, Inner, Request, by_id};
 use crate::{gitlab, streams};
 
 /// How long a request or commit under way may take after SIGTERM; Cloud Run kills after 10 seconds.
@@ -68,19 +68,15 @@ pub(super) async fn sync_only(
 async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
     let begun = Instant::now();
     inner.client.take_sent();
-    let mut cursors: Cursors = inner
-        .warehouse
-        .cursors()
-        .await?
-        .into_iter()
-        .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
-        .collect();
-    let owed = cursors.remove(&(DBT.to_owned(), String::new()));
-    let owed = owed.filter(|cursor| cursor.starts_with(DBT_OWED));
-    let (scopes, options) = (request.scopes(inner), request.options(inner));
+    let mut cursors = committed(inner).await?;
+    let owed = debt(&mut cursors);
+    let (scopes, options) = (
+        request.scopes(inner),
+        request.narrow(inner.config.options.clone(), &inner.streams),
+    );
     let lists = lists_to_probe(&scopes, &cursors);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
-    warn_of_missing_fields(inner, &instance);
+    let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
     let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
     let mut context = Context::new(
@@ -96,6 +92,13 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     let scopes = match &inner.config.discovery {
         Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery).await?,
         _ => scopes,
+    };
+    let scopes = if scopes.iter().any(|scope| by_id::id_of(scope).is_some()) {
+        let paths = by_id::paths(&inner.client, &scopes).await?;
+        lock(&inner.paths).extend(paths.clone());
+        scopes.iter().map(|scope| by_id::named(scope, &paths)).collect()
+    } else {
+        scopes
     };
     let outcome = tokio::select! {
         outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
@@ -113,18 +116,20 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         base_url: inner.config.gitlab_url.origin().ascii_serialization(),
         instance: context.instance.clone(),
         complete: outcome.complete,
+        owed_before: owed.is_some(),
         owed: (tally.written() > 0).then(|| context.owed()).or(owed),
         project_count: lock(&context.paths).len(),
         tally,
         requests: inner.client.take_sent(),
         cursors: outcome.steps,
         warnings,
+        missing_fields,
         token_ends,
         absent: std::mem::take(&mut *lock(&context.absent)),
     })
 }
 
-fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
+fn missing_fields(inner: &Inner, instance: &gitlab::Instance) -> Vec<String> {
     let missing: Vec<String> = inner
         .streams
         .all()
@@ -141,6 +146,7 @@ fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
             "this GitLab lacks fields; their columns are NULL"
         );
     }
+    missing
 }
 
 /// Ends when a sync must not go on even to its next checkpoint.
