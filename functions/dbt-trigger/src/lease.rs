@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mergemind_shared::warehouse::{Acquired, Lease as Held, Warehouse};
 use tokio::sync::OnceCell;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -107,14 +107,14 @@ impl Leases {
     }
 }
 
-/// Renews a lease that was last good at `since`, until it is lost: another instance has it, or may have taken
-/// it because it could not be renewed for a whole lifetime.
+/// Renews a lease until it is lost: another instance has it. That BigQuery can't be asked is no loss yet: nobody
+/// else can take the lease then, and once it answers, whoever asks first has it.
 async fn keep(warehouse: Arc<Warehouse>, held: Held, since: Instant, lost: CancellationToken) {
     let mut since = since;
     loop {
         tokio::time::sleep(held.ttl() / 3).await;
         let asked_at = Instant::now();
-        let renewed = timeout_at(since + held.ttl(), async {
+        let renewed = timeout(held.ttl(), async {
             warehouse.renew(&held).await?;
             warehouse.is_ours(&held).await
         });
@@ -130,12 +130,13 @@ async fn keep(warehouse: Arc<Warehouse>, held: Held, since: Instant, lost: Cance
             Ok(Err(e)) => e.to_string(),
             Err(_) => "BigQuery does not answer".into(),
         };
-        if since.elapsed() >= held.ttl() {
-            let seconds = held.ttl().as_secs();
-            tracing::error!("the lease is lost: it could not be renewed for {seconds} s: {problem}");
-            return lost.cancel();
+        let seconds = since.elapsed().as_secs();
+        match since.elapsed() < held.ttl() {
+            true => tracing::warn!("the lease can't be renewed; trying again: {problem}"),
+            false => tracing::error!(
+                "the lease could not be renewed for {seconds} s, so another instance may take it: {problem}"
+            ),
         }
-        tracing::warn!("the lease can't be renewed; trying again: {problem}");
     }
 }
 

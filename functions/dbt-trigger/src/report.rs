@@ -65,7 +65,7 @@ pub enum Verdict {
     Stopped,
     /// Somebody cancelled it.
     Cancelled,
-    /// It was ended because its lease was lost: another instance may be running.
+    /// It was ended because its lease was lost: another instance has taken it.
     LeaseLost,
 }
 
@@ -138,10 +138,7 @@ impl Run {
             Verdict::TimedOut(limit) => line!(error, "dbt run ended: it took longer than {limit:?}"),
             Verdict::Stopped => line!(warn, "dbt run ended: the function stops"),
             Verdict::Cancelled => line!(warn, "dbt run ended: it was cancelled"),
-            Verdict::LeaseLost => line!(
-                error,
-                "dbt run ended: its lease was lost, so another instance may be running"
-            ),
+            Verdict::LeaseLost => line!(error, "dbt run ended: another instance has taken the lease"),
         }
     }
 

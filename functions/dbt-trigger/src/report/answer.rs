@@ -47,9 +47,9 @@ impl Run {
             Verdict::LeaseLost => Err(ApiError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "lease_lost",
-                "dbt was ended because this instance lost the lease for it: another instance may be running dbt",
+                "dbt was ended because this instance lost the lease for it: another instance has taken it",
             )
-            .with_hint("call again; is BigQuery slow, raise RUN_LEASE_SECONDS")
+            .with_hint("call again; this instance was stopped or without BigQuery for longer than RUN_LEASE_SECONDS")
             .with_details(self.body("error", source))),
         }
     }
