@@ -84,10 +84,12 @@ resource "google_pubsub_topic_iam_member" "rotation" {
   member = "serviceAccount:${local.secrets_agent}"
 }
 
-# Reminders stay here until somebody acknowledges them; the alert looks at their number.
+# Reminders stay here until somebody acknowledges them, for a week at most; the alert looks at their number. The topic
+# hears of each new secret and version, too: those are no reminders.
 resource "google_pubsub_subscription" "rotation" {
   name                       = "${var.name}-secret-rotation"
   topic                      = google_pubsub_topic.rotation.id
+  filter                     = "attributes.eventType = \"SECRET_ROTATE\""
   message_retention_duration = "604800s"
   expiration_policy {
     ttl = ""

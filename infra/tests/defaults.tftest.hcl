@@ -44,6 +44,10 @@ run "defaults" {
     error_message = "Two secrets are enough for the private pair."
   }
   assert {
+    condition     = google_pubsub_subscription.rotation.filter == "attributes.eventType = \"SECRET_ROTATE\""
+    error_message = "A new secret or version is no reminder to change one."
+  }
+  assert {
     condition     = google_bigquery_dataset.this["raw"].location == "EU" && google_bigquery_dataset.this["modeled"].location == "EU"
     error_message = "Both datasets are in one place."
   }
