@@ -70,6 +70,10 @@ run "second_region" {
     error_message = "Services and images are in both regions."
   }
   assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : length(secret.replication[0].auto) == 1 && length(secret.replication[0].user_managed) == 0])
+    error_message = "Secrets are where they were: another replication would replace them."
+  }
+  assert {
     condition     = google_cloud_scheduler_job.this["europe-west4/sync"].paused && !google_cloud_scheduler_job.this["europe-west1/sync"].paused
     error_message = "Only the first region's jobs run."
   }
@@ -116,8 +120,31 @@ run "own_keys" {
     error_message = "Images use the given key."
   }
   assert {
+    condition     = [for replica in google_secret_manager_secret.this["gitlab-token"].replication[0].user_managed[0].replicas : replica.customer_managed_encryption[0].kms_key_name] == [var.kms_keys.regional["europe-west1"]]
+    error_message = "Secrets use the given key, where it is."
+  }
+  assert {
     condition     = length(google_kms_crypto_key_iam_member.agents) == 6
     error_message = "Six of Google's agents may use the keys."
+  }
+}
+
+run "a_key_before_its_region" {
+  command = plan
+
+  variables {
+    kms_keys = {
+      bigquery = "projects/k/locations/eu/keyRings/r/cryptoKeys/bq"
+      regional = {
+        europe-west1 = "projects/k/locations/europe-west1/keyRings/r/cryptoKeys/k"
+        europe-west4 = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/k"
+      }
+    }
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret.this["gitlab-token"].replication[0].user_managed[0].replicas) == 2 && length(module.connector) == 1
+    error_message = "Secrets are in both places before the services are."
   }
 }
 
