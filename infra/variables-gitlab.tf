@@ -156,4 +156,9 @@ variable "trigger_environment" {
     condition     = alltrue([for name, value in var.trigger_environment : !can(regex("TOKEN|SECRET|PASSWORD", name)) || startswith(value, "sm://")])
     error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state. Name one by sm://projects/…/secrets/…."
   }
+
+  validation {
+    condition     = alltrue([for value in values(var.trigger_environment) : !strcontains(value, "$${")])
+    error_message = "A value holds an unresolved $${VARIABLE}; nothing resolves it here."
+  }
 }

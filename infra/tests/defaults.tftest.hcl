@@ -60,6 +60,18 @@ run "defaults" {
     error_message = "What is optional is off."
   }
   assert {
+    condition     = module.connector["europe-west1"].limits == { memory = "512Mi", instances = 1 } && module.trigger["europe-west1"].limits == { memory = "1024Mi", instances = 1 }
+    error_message = "One instance each, of the usual size."
+  }
+  assert {
+    condition     = !module.connector["europe-west1"].public && !module.trigger["europe-west1"].public && module.connector["europe-west1"].subnetwork == null
+    error_message = "Private, and without a network."
+  }
+  assert {
+    condition     = anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
+    error_message = "What is left to do names the missing address of the runbooks."
+  }
+  assert {
     condition     = length(google_monitoring_alert_policy.counted) == length(local.counted_alerts)
     error_message = "Alerts exist, whether or not somebody is told."
   }

@@ -36,6 +36,10 @@ run "webhooks" {
     error_message = "A public instance of the connector exists."
   }
   assert {
+    condition     = module.webhooks["europe-west1"].public && !module.connector["europe-west1"].public && !module.trigger["europe-west1"].public
+    error_message = "It alone is public."
+  }
+  assert {
     condition     = contains(keys(google_secret_manager_secret.this), "webhook-token") && contains(keys(google_secret_manager_secret.this), "connector-token")
     error_message = "It has tokens to check."
   }
@@ -48,6 +52,10 @@ run "public_trigger" {
     public_trigger = true
   }
 
+  assert {
+    condition     = module.trigger["europe-west1"].public && !module.connector["europe-west1"].public
+    error_message = "The trigger alone is public."
+  }
   assert {
     condition     = local.trigger_environment.ID_TOKEN_CHECKED_BY_CLOUD_RUN == "false"
     error_message = "A public trigger believes no token that Cloud Run did not check."
@@ -180,6 +188,60 @@ run "budget_and_mail" {
   assert {
     condition     = google_monitoring_notification_channel.email["data@acme.example"].labels.email_address == "data@acme.example"
     error_message = "Somebody is told."
+  }
+}
+
+run "network" {
+  command = plan
+
+  variables {
+    network = { network = "main", subnetworks = { europe-west1 = "one" } }
+  }
+
+  assert {
+    condition     = module.connector["europe-west1"].subnetwork == "one" && module.trigger["europe-west1"].subnetwork == "one"
+    error_message = "Calls leave by the given subnetwork."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.this), "compute.googleapis.com")
+    error_message = "Networks are Compute Engine's."
+  }
+}
+
+run "larger_functions" {
+  command = plan
+
+  variables {
+    connector_memory_mib = 1024
+    connector_instances  = 2
+    trigger_memory_mib   = 2048
+    trigger_instances    = 3
+  }
+
+  assert {
+    condition     = local.trigger_environment.DBT_WORKER_MEMORY_MIB == "1536"
+    error_message = "dbt's worker may use what is there."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].limits == { memory = "1024Mi", instances = 2 } && module.trigger["europe-west1"].limits == { memory = "2048Mi", instances = 3 }
+    error_message = "Functions are as large as was said."
+  }
+}
+
+run "runbooks" {
+  command = plan
+
+  variables {
+    runbook_url = "https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks"
+  }
+
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.sync_lag.documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
+    error_message = "Alerts link to their runbooks."
+  }
+  assert {
+    condition     = !anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
+    error_message = "Nothing is left to do about it."
   }
 }
 

@@ -96,7 +96,7 @@ class Pair:
             "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{rest}",
             "BIGQUERY_STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{storage}",
         }
-        more = emulator | {"AUTH_TOKEN": TOKEN, "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+        more = emulator | {"AUTH_TOKEN": TOKEN}
         self.trigger = self.keep(start_function("dbt-trigger", more, self.logs))
         self.trigger_url = address(self.trigger)
         more = emulator | {

@@ -20,6 +20,7 @@ EVERYTHING = VARIABLES | {
     "webhooks": True,
     "public_trigger": True,
     "events": True,
+    "runbook_url": "https://git.acme.example/data/mergemind/-/blob/HEAD/docs/runbooks",
     "readers": ["group:analysts@acme.example"],
     "alert_emails": ["data@acme.example"],
     "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 50},

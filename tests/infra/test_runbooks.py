@@ -40,6 +40,10 @@ class Runbooks(unittest.TestCase):
             self.assertIsNotNone(found, policy["display_name"])
             self.assertIn(found[1], PAGES)
 
+    def test_alerts_link_to_the_address_that_was_said(self):
+        for policy in state(True).of("google_monitoring_alert_policy").values():
+            self.assertRegex(policy["documentation"][0]["content"], r" https://git\.acme\.example/\S+/docs/runbooks/[\w-]+\.md$")
+
     def test_known_troubles_have_their_entry(self):
         text = "\n".join(path.read_text() for path in RUNBOOKS.glob("*.md")).lower()
         for trouble in TROUBLES:
