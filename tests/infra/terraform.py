@@ -91,7 +91,7 @@ class Workspace:
         """One command; its output, standard error included."""
         done = subprocess.run(
             ["terraform", f"-chdir={self.config}", *arguments, "-no-color"],
-            env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+            env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900,
         )
         if done.returncode != expect:
             raise Failed(f"terraform {' '.join(arguments)} ended with {done.returncode}, not {expect}:\n{done.stdout}")

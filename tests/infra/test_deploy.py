@@ -75,7 +75,7 @@ class Deploy(unittest.TestCase):
         notes.write_text("")
         done = subprocess.run(
             ["scripts/deploy"], cwd=self.repository, env=self.environment | more, input=answers, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900,
         )
         return done.returncode, done.stdout, notes.read_text().splitlines()
 

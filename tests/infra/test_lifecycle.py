@@ -72,7 +72,7 @@ class Lifecycle(unittest.TestCase):
         for everything in self.each():
             state(everything)
             if not everything:
-                said = workspace(everything).run("destroy", "-auto-approve", expect=1)
+                said = workspace(everything).run("destroy", "-auto-approve", "-target=module.connector", expect=1)
                 self.assertIn("cannot destroy google_cloud_run_v2_service", said)
             # As docs/deploy.md says.
             unprotected = "-var=deletion_protection=false"
