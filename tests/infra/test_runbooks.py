@@ -49,6 +49,11 @@ class Runbooks(unittest.TestCase):
         for trouble in TROUBLES:
             self.assertIn(trouble, text)
 
+    def test_every_command_names_its_project(self):
+        for path in RUNBOOKS.glob("*.md"):
+            for command in re.findall(r"\b(?:bq (?:query|cp|ls|show|--)|gcloud (?:run|scheduler|secrets|pubsub|logging) ).*", path.read_text()):
+                self.assertRegex(command, r"--project(_id)?=\$PROJECT", path.name)
+
     def test_scripts_and_variables_that_the_documents_name_exist(self):
         declared = {name for file in INFRA.glob("variables*.tf") for name in re.findall(r'^variable "(\w+)"', file.read_text(), re.M)}
         for path in [*RUNBOOKS.glob("*.md"), ROOT / "docs/deploy.md", ROOT / "docs/cost.md"]:
