@@ -274,10 +274,16 @@ impl<T: Value> Variable<'_, T> {
     fn read(self, default: &str, unset: &str) -> Option<T> {
         let raw = self.env.raw(self.name).map(ToOwned::to_owned);
         let parsed = raw.as_deref().map(T::parse);
+        let problems: Vec<String> = match &parsed {
+            Some(Ok(value)) => self.checks.iter().filter_map(|check| check(value).err()).collect(),
+            Some(Err(problem)) => vec![problem.clone()],
+            None => Vec::new(),
+        };
         let current = match &parsed {
+            // Also what a check has refused: it may be a password in a place where it is not expected.
+            Some(_) if !problems.is_empty() => "(invalid)".into(),
             Some(Ok(value)) => value.show(),
-            Some(Err(_)) => "(invalid)".into(),
-            None => unset.into(),
+            _ => unset.into(),
         };
         self.env.declared.push(Declared {
             name: self.name,
@@ -285,21 +291,18 @@ impl<T: Value> Variable<'_, T> {
             default: default.into(),
             current,
         });
-        match parsed? {
-            Ok(value) => {
-                if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
-                    self.env.references.push((self.name, secret.clone()));
-                }
-                for problem in self.checks.iter().filter_map(|check| check(&value).err()) {
-                    self.env.problem(self.name, problem);
-                }
-                Some(value)
-            }
-            Err(problem) => {
-                self.env.problem(self.name, problem);
-                Some(T::stand_in())
-            }
+        let sound = problems.is_empty();
+        for problem in problems {
+            self.env.problem(self.name, problem);
         }
+        let value = match parsed? {
+            Ok(value) if sound => value,
+            _ => T::stand_in(),
+        };
+        if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
+            self.env.references.push((self.name, secret.clone()));
+        }
+        Some(value)
     }
 }
 
@@ -307,7 +310,8 @@ impl<T: Value + PartialOrd + fmt::Display + Copy + 'static> Variable<'_, T> {
     /// Allows only `low` to `high`, both included.
     pub fn range(self, low: T, high: T) -> Self {
         self.check(move |value| {
-            if *value < low || *value > high {
+            // Not the other way round: a float may be no number, which is neither below nor above.
+            if !(low..=high).contains(value) {
                 return Err(format!("is {value}; it must be between {low} and {high}"));
             }
             Ok(())
@@ -389,6 +393,19 @@ mod tests {
             "{problems}"
         );
         assert!(problems.contains("N is 9; it must be between 1 and 8"), "{problems}");
+    }
+
+    #[test]
+    fn what_was_refused_is_neither_used_nor_shown() {
+        let mut env = Env::from_map([("HOURS", "NaN"), ("DAYS", "-7"), ("GIT", "https://x:hunter2@host/")]);
+        assert!(env.number::<f64>("HOURS", "").range(0.5, 24.0).default(1.0).abs() < 1e-9);
+        assert_eq!(env.number::<i64>("DAYS", "").range(1, 9).default(1), 0);
+        env.string("GIT", "")
+            .check(|_| Err("holds a password".into()))
+            .optional();
+        let problems = env.finish().unwrap_err();
+        assert_eq!(problems.0.len(), 3);
+        assert!(!format!("{problems} {}", env.value_table()).contains("hunter2"));
     }
 
     #[test]
