@@ -1,5 +1,8 @@
 //! Fuzz targets: whatever comes from outside is let in, read or refused as promised, and nothing else happens.
 
+mod body;
+mod config;
+mod door;
 mod request;
 mod world;
 
