@@ -62,8 +62,15 @@ pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdi
 }
 
 fn judge_graphql(mut answer: Value) -> Verdict {
-    let data = answer["data"].take();
-    let Some(said) = message(&answer) else {
+    // Not by index: that panics on an answer that is no object.
+    let data = answer.get_mut("data").map(Value::take).unwrap_or_default();
+    let holes = match &answer["errors"] {
+        Value::Null => false,
+        Value::Array(errors) => !errors.is_empty(),
+        _ => true,
+    };
+    let said = message(&answer).or_else(|| holes.then(|| "it tells of errors without a message".to_owned()));
+    let Some(said) = said else {
         return if data.is_object() {
             Verdict::Data(data)
         } else {
@@ -116,6 +123,9 @@ mod tests {
     fn a_page_with_holes_is_not_taken_for_whole() {
         let body = r#"{"data":{"group":null},"errors":[{"message":"Internal server error"}]}"#;
         assert!(matches!(verdict(200, body), Verdict::Again(..)));
+        let without_message = r#"{"data":{"group":null},"errors":[{"extensions":{}}]}"#;
+        assert!(matches!(verdict(200, without_message), Verdict::Again(..)));
+        assert!(matches!(verdict(200, r#"{"data":{},"errors":[]}"#), Verdict::Data(_)));
     }
 
     #[test]
@@ -136,6 +146,8 @@ mod tests {
             (502, "<html>"),
             (200, "<html>"),
             (200, r#"{"data":{"gr"#),
+            (200, "[]"),
+            (200, "\"ok\""),
             (429, "Retry later"),
         ] {
             assert!(matches!(verdict(status, body), Verdict::Again(..)), "{status} {body}");
