@@ -3,6 +3,8 @@
 mod answer;
 mod client;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod limiter;
 mod probe;
 mod token;

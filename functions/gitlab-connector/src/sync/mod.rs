@@ -12,6 +12,8 @@ mod engine;
 mod error;
 mod exclusive;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod hidden;
 #[cfg(test)]
 mod histories;
