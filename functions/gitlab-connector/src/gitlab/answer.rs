@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::Error;
+use super::{Error, shape};
 
 /// What to do with an answer.
 pub enum Verdict {
@@ -48,7 +48,10 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
 pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     match (status.as_u16(), parsed) {
-        (200, Some(answer)) => Verdict::Data(answer),
+        (200, Some(mut answer)) => {
+            shape::wrap(&mut answer);
+            Verdict::Data(answer)
+        }
         (403, Some(answer)) if answer["error"] == "insufficient_scope" => {
             Verdict::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
         }
@@ -63,7 +66,7 @@ pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdi
 
 fn judge_graphql(mut answer: Value) -> Verdict {
     // Not by index: that panics on an answer that is no object.
-    let data = answer.get_mut("data").map(Value::take).unwrap_or_default();
+    let mut data = answer.get_mut("data").map(Value::take).unwrap_or_default();
     let holes = match &answer["errors"] {
         Value::Null => false,
         Value::Array(errors) => !errors.is_empty(),
@@ -71,10 +74,9 @@ fn judge_graphql(mut answer: Value) -> Verdict {
     };
     let said = message(&answer).or_else(|| holes.then(|| "it tells of errors without a message".to_owned()));
     let Some(said) = said else {
-        return if data.is_object() {
-            Verdict::Data(data)
-        } else {
-            Verdict::Again("the answer holds no data".into(), None)
+        return match shape::check(&mut data) {
+            Ok(()) => Verdict::Data(data),
+            Err(problem) => Verdict::Again(problem.into(), None),
         };
     };
     if said.contains("complexity") {

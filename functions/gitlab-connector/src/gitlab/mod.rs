@@ -7,6 +7,7 @@ mod error;
 mod fuzz;
 mod limiter;
 mod probe;
+mod shape;
 mod token;
 
 pub use client::Client;
