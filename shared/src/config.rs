@@ -39,6 +39,8 @@ pub struct Env {
     references: Vec<(&'static str, Secret)>,
     /// Variables that came from JSON: their names, and where that was.
     from_json: Vec<(String, String)>,
+    /// Variables of a request's body with the names of those that they refer to.
+    references_in_body: Vec<(String, Vec<String>)>,
 }
 
 /// One variable, as `--help` and `--print-config` show it.
@@ -48,6 +50,7 @@ pub(crate) struct Declared {
     pub(crate) description: String,
     pub(crate) default: String,
     pub(crate) current: String,
+    pub(crate) secret: bool,
 }
 
 /// What is wrong with one variable, and what to do about it.
@@ -81,6 +84,7 @@ impl Env {
             warnings: Vec::new(),
             references: Vec::new(),
             from_json: Vec::new(),
+            references_in_body: Vec::new(),
         }
     }
 
@@ -175,8 +179,11 @@ impl Env {
     /// # Errors
     /// Every problem that was found. The values read are then stand-ins and must not be used.
     pub fn finish(&self) -> Result<(), Problems> {
+        let forbidden = self.forbidden_in_body();
         let mut problems = self.problems.clone();
+        problems.retain(|problem| !forbidden.iter().any(|other| other.variable == problem.variable));
         problems.extend(self.unknown_in_json());
+        problems.extend(forbidden);
         if problems.is_empty() {
             Ok(())
         } else {
@@ -290,6 +297,7 @@ impl<T: Value> Variable<'_, T> {
             description: self.description,
             default: default.into(),
             current,
+            secret: T::IS_SECRET,
         });
         let sound = problems.is_empty();
         for problem in problems {

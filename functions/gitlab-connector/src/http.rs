@@ -1,5 +1,8 @@
 //! The connector's routes.
 
+#[cfg(test)]
+mod fuzz;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -86,28 +89,37 @@ async fn fivetran(
 async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
     let mut env = Env::from_process();
     env.add_file();
-    env.add_json(body, "the request's body", true);
-    if body.contains_key("gitlab_base_url") && !body.contains_key("gitlab_token") {
+    let config = settings(&mut env, body)?;
+    env.resolve_secrets()
+        .await
+        .map_err(|problems| refused(problems.to_string()))?;
+    Syncer::new(config).await.map_err(refused)
+}
+
+/// The settings of a request's body on top of those of `env`.
+fn settings(env: &mut Env, body: &Map<String, Value>) -> Result<Config, ApiError> {
+    env.add_body(body);
+    // In whatever case: that is how they are read, too.
+    let names = |name: &str| body.keys().any(|key| key.to_uppercase() == name);
+    if names("GITLAB_BASE_URL") && !names("GITLAB_TOKEN") {
         env.problem(
             "GITLAB_BASE_URL",
             "in the request's body needs a gitlab_token beside it: ours is not sent elsewhere",
         );
     }
-    if body.contains_key("dbt_trigger_url") && !body.contains_key("dbt_trigger_auth_token") {
+    if names("DBT_TRIGGER_URL") && !names("DBT_TRIGGER_AUTH_TOKEN") {
         env.problem(
             "DBT_TRIGGER_URL",
             "in the request's body needs a dbt_trigger_auth_token beside it: ours is not sent elsewhere",
         );
     }
-    let config = Config::read(&mut env);
-    let refused = |problems: String| {
-        ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
-    };
+    let config = Config::read(env);
     env.finish().map_err(|problems| refused(problems.to_string()))?;
-    env.resolve_secrets()
-        .await
-        .map_err(|problems| refused(problems.to_string()))?;
-    Syncer::new(config).await.map_err(refused)
+    Ok(config)
+}
+
+fn refused(problems: String) -> ApiError {
+    ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
 }
 
 /// A body that is empty or a JSON object.
