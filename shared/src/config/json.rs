@@ -44,7 +44,7 @@ impl Env {
     /// Adds settings. A value is a text, a number, true or false, or a list of texts; `${NAME}` in a text
     /// stands for an environment variable. `wins` tells whether they come from a request and count more than
     /// the environment.
-    fn add_json(&mut self, settings: &Map<String, Json>, from: &str, wins: bool) {
+    pub(crate) fn add_json(&mut self, settings: &Map<String, Json>, from: &str, wins: bool) {
         let environment = self.source.clone();
         for (key, value) in settings {
             let name = key.to_uppercase();
@@ -98,7 +98,12 @@ impl Env {
         let of = |(name, named): &(String, Vec<String>)| {
             let ours = named.iter().find(|named| is_secret(named));
             match (is_secret(name), ours) {
-                (false, _) => Some("refers to the environment, which in a request only secrets may".to_owned()),
+                (false, _) => {
+                    let first = named.first().map_or("", String::as_str);
+                    Some(format!(
+                        "refers to ${{{first}}}, but in a request only secrets may refer to the environment"
+                    ))
+                }
                 (true, Some(ours)) => Some(format!(
                     "refers to ${{{ours}}}, which is a secret of this function's own"
                 )),
