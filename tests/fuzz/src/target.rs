@@ -25,6 +25,7 @@ pub struct Target {
     shape: Shape,
     words: Vec<&'static str>,
     reaches: Vec<&'static str>,
+    cost: u64,
 }
 
 impl Target {
@@ -35,6 +36,7 @@ impl Target {
             shape,
             words: Vec::new(),
             reaches: Vec::new(),
+            cost: 1,
         }
     }
 
@@ -52,6 +54,13 @@ impl Target {
         self
     }
 
+    /// One input takes so many times as long as most targets' do: so many times fewer are tried.
+    #[must_use]
+    pub fn costs(mut self, times: u64) -> Self {
+        self.cost = times;
+        self
+    }
+
     /// Tries the corpus, and then what grows out of it.
     ///
     /// # Panics
@@ -66,7 +75,7 @@ impl Target {
         let mut outcomes = BTreeMap::<String, u64>::new();
         let mut pool = Vec::new();
         for (path, input) in corpus::of(self.name) {
-            match timed(&check, &input) {
+            match self.timed(&check, &input) {
                 Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
                 Err(broken) => panic!(
                     "{} failed: {}\nrun it again: scripts/fuzz --case {}",
@@ -82,9 +91,9 @@ impl Target {
         let mut random = Random::new(settings.seed);
         let begun = Instant::now();
         let mut tried = 0;
-        while tried < settings.cases && begun.elapsed() < settings.time {
+        while tried < settings.cases / self.cost && begun.elapsed() < settings.time {
             let input = mutator.mutate(&pool, &mut random);
-            match timed(&check, &input) {
+            match self.timed(&check, &input) {
                 Ok(outcome) => {
                     if let Some(count) = outcomes.get_mut(&outcome) {
                         *count += 1;
@@ -138,17 +147,18 @@ impl Target {
             );
         }
     }
-}
 
-fn timed(check: &impl Fn(&[u8]) -> String, input: &[u8]) -> Result<String, Broken> {
-    attempt(
-        &|input: &[u8]| {
-            let begun = Instant::now();
-            let outcome = check(input);
-            let time = begun.elapsed();
-            assert!(time < SLOW, "{} bytes took {time:?}", input.len());
-            outcome
-        },
-        input,
-    )
+    fn timed(&self, check: &impl Fn(&[u8]) -> String, input: &[u8]) -> Result<String, Broken> {
+        let limit = SLOW * u32::try_from(self.cost.clamp(1, 12)).unwrap_or(1);
+        attempt(
+            &|input: &[u8]| {
+                let begun = Instant::now();
+                let outcome = check(input);
+                let time = begun.elapsed();
+                assert!(time < limit, "{} bytes took {time:?}", input.len());
+                outcome
+            },
+            input,
+        )
+    }
 }

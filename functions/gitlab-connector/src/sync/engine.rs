@@ -78,7 +78,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     let owed = cursors.remove(&(DBT.to_owned(), String::new()));
     let owed = owed.filter(|cursor| cursor.starts_with(DBT_OWED));
     let (scopes, options) = (request.scopes(inner), request.options(inner));
-    let lists = lists_to_probe(&scopes, &cursors);
+    let lists = lists_to_probe(&scopes, &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     warn_of_missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();

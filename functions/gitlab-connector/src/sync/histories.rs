@@ -5,6 +5,7 @@
 //! read, of replicas that lag, of answers that fail, and of commits after or before which the process dies.
 //! `HISTORIES` sets their number and `HISTORY` runs a single one again.
 
+mod fuzz;
 mod memory;
 mod stand;
 
@@ -134,7 +135,7 @@ async fn sync(
     let instance = gitlab::probe(
         &client,
         &streams.types(),
-        &scopes::lists_to_probe(std::slice::from_ref(&scope), cursors),
+        &scopes::lists_to_probe(std::slice::from_ref(&scope), cursors, request),
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
