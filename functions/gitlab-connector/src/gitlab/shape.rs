@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+/// Fields that hold lists of objects.
+const LISTS: [&str; 2] = ["nodes", "diffStats"];
 /// Holds an item that should have been an object, so that it is rejected whole instead of vanishing.
 const ITEM: &str = "_item";
 
@@ -37,7 +39,7 @@ fn below(value: &mut Value) -> Result<(), &'static str> {
                 return Err("a page does not tell whether it is the last");
             }
             for (name, value) in fields {
-                if name == "nodes" {
+                if LISTS.contains(&name.as_str()) {
                     wrap(value);
                 }
                 below(value)?;
@@ -48,12 +50,10 @@ fn below(value: &mut Value) -> Result<(), &'static str> {
     }
 }
 
-/// Whether there is more is told, and if there is, where.
+/// Whether it is told if there is more. Where may be null, on a page of which the token may see nothing.
 fn is_page_info(info: &Value) -> bool {
-    match &info["hasNextPage"] {
-        Value::Bool(true) => info.get("endCursor").is_none_or(Value::is_string),
-        has_next => has_next.is_boolean(),
-    }
+    let end = &info["endCursor"];
+    info["hasNextPage"].is_boolean() && (end.is_string() || end.is_null())
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
             json!(null),
             json!({}),
             json!({"hasNextPage": null}),
-            json!({"hasNextPage": true, "endCursor": null}),
+            json!({"hasNextPage": true, "endCursor": 7}),
             json!([true]),
         ] {
             assert!(
@@ -85,6 +85,7 @@ mod tests {
         for info in [
             json!({"hasNextPage": false}),
             json!({"hasNextPage": true}),
+            json!({"hasNextPage": true, "endCursor": null}),
             json!({"hasNextPage": true, "endCursor": "x"}),
         ] {
             assert!(
