@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::AUTHORIZATION;
 use fuzz::{Shape, Target};
 use tower::ServiceExt;
 
 use super::world::{BURIED, Shown, World, fill, shown, whole};
-use super::{assert_no_canary, code};
+use super::{CANARIES, assert_no_canary, code};
 
 /// The statuses that callers are told to expect, and those of a router.
 const STATUSES: [u16; 13] = [200, 202, 303, 400, 401, 404, 405, 409, 413, 415, 429, 500, 503];
@@ -87,6 +89,9 @@ async fn judge(world: &World, text: &[u8]) -> String {
     let Some(request) = fuzz::request::read(&fill(text, &world.run_ids)) else {
         return "no request".into();
     };
+    if names_a_secret(&request) {
+        return "it tells a secret itself".into();
+    }
     let who = shown(&request);
     let method = request.method().clone();
     let before = world.runs();
@@ -136,4 +141,17 @@ async fn judge(world: &World, text: &[u8]) -> String {
         );
     }
     format!("{who:?} {status} {}", code(&body).unwrap_or_default())
+}
+
+/// Whether a request holds a secret where none belongs: runs tell later what their callers said.
+fn names_a_secret(request: &Request<Vec<u8>>) -> bool {
+    let holds = |bytes: &[u8]| {
+        CANARIES
+            .iter()
+            .any(|canary| String::from_utf8_lossy(bytes).contains(canary))
+    };
+    let mut headers = request.headers().iter().filter(|(name, _)| *name != AUTHORIZATION);
+    headers.any(|(_, value)| holds(value.as_bytes()))
+        || holds(request.body())
+        || holds(request.uri().to_string().as_bytes())
 }
