@@ -125,7 +125,11 @@ fn shown(request: &Request<Vec<u8>>) -> &'static str {
             // Fields that nobody reads may hold what no tree can.
             let Ok(call) = serde_json::from_slice::<Map<String, Value>>(request.body()) else {
                 let named = String::from_utf8_lossy(request.body()).contains(TOKEN);
-                return if named { "caller" } else { "stranger" };
+                return if named || has_token(headers) {
+                    "caller"
+                } else {
+                    "stranger"
+                };
             };
             match call.get("secrets").and_then(|secrets| secrets["auth_token"].as_str()) {
                 Some(token) if token.trim() == TOKEN => "caller",
