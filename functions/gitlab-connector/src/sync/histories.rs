@@ -152,7 +152,7 @@ async fn sync(
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    for (list, most) in [("merge_requests", 85), ("issues", 100), ("projects", 100)] {
+    for (list, most) in [("merge_requests", 75), ("issues", 100), ("projects", 100)] {
         context.pages.insert(list, PageSize::new(1 + random.below(most) as u32));
     }
     let outcome = scopes::run_scopes(&context, &[scope], cursors, request).await?;
