@@ -28,13 +28,13 @@ variable "gitlab_groups" {
 }
 
 variable "gitlab_projects" {
-  description = "Full paths of single projects to sync."
+  description = "Full paths or ids of single projects to sync."
   type        = list(string)
   default     = []
 
   validation {
-    condition     = alltrue([for path in var.gitlab_projects : can(regex("^[^, ]+/[^, ]+$", path))])
-    error_message = "Give each project's full path as an element of its own, such as [\"my-company/api\"]."
+    condition     = alltrue([for path in var.gitlab_projects : can(regex("^([0-9]+|[^, ]+/[^, ]+)$", path))])
+    error_message = "Give each project's full path or id as an element of its own, such as [\"my-company/api\", \"4711\"]."
   }
 }
 

@@ -16,7 +16,7 @@ VARIABLES = {"project_id": "acme-data-123", "image_tag": "0123456789ab", "gitlab
 EVERYTHING = VARIABLES | {
     "region": "europe-west1",
     "second_region": "europe-west4",
-    "gitlab_projects": ["partners/shared"],
+    "gitlab_projects": ["partners/shared", "4711"],
     "webhooks": True,
     "public_trigger": True,
     "events": True,
