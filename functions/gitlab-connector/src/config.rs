@@ -5,6 +5,8 @@ mod scopes;
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::Secret;
 use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
@@ -181,12 +183,14 @@ fn read_webhook(env: &mut Env) -> WebhookSecrets {
                 "the signing token of GitLab's webhooks, whsec_…",
             )
             .check(|secret| {
-                if !secret.expose().starts_with("whsec_") && secret.reference().is_none() {
-                    return Err(
-                        "must begin with whsec_; GitLab shows it when a webhook is given a signing token".into(),
-                    );
+                let text = secret.expose();
+                let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+                match key.is_some_and(|key| !key.is_empty()) || secret.reference().is_some() {
+                    true => Ok(()),
+                    false => {
+                        Err("must be whsec_ and a key; GitLab shows it when a webhook is given a signing token".into())
+                    }
                 }
-                Ok(())
             })
             .optional(),
     }

@@ -1,5 +1,8 @@
 //! The connector's routes.
 
+#[cfg(test)]
+mod fuzz;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -86,35 +89,42 @@ async fn fivetran(
 async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
     let mut env = Env::from_process();
     env.add_file();
-    env.add_json(body, "the request's body", true);
-    for (address, token) in [
-        ("gitlab_base_url", "gitlab_token"),
-        ("dbt_trigger_url", "dbt_trigger_auth_token"),
-    ] {
-        let own = body.get(token).and_then(Value::as_str).is_some_and(is_plain);
-        if body.contains_key(address) && !own {
-            let told =
-                format!("in the request's body needs a {token} in plain text beside it: ours is not sent elsewhere");
-            env.problem(&address.to_uppercase(), told);
-        }
-    }
-    // Other settings come back in answers, which is no place for what the environment holds.
-    let told = |(key, value): &(&String, &Value)| !key.ends_with("_token") && value.to_string().contains("${");
-    for (key, _) in body.iter().filter(told) {
-        env.problem(
-            &key.to_uppercase(),
-            "in the request's body may not refer to the environment; only tokens may",
-        );
-    }
-    let config = Config::read(&mut env);
-    let refused = |problems: String| {
-        ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
-    };
-    env.finish().map_err(|problems| refused(problems.to_string()))?;
+    let config = settings(&mut env, body)?;
     env.resolve_secrets()
         .await
         .map_err(|problems| refused(problems.to_string()))?;
     Syncer::new(config).await.map_err(refused)
+}
+
+/// The settings of a request's body on top of those of `env`.
+fn settings(env: &mut Env, body: &Map<String, Value>) -> Result<Config, ApiError> {
+    env.add_body(body);
+    // In whatever case: that is how they are read, too.
+    let value = |name: &str| {
+        body.iter()
+            .find(|(key, _)| key.to_uppercase() == name)
+            .map(|(_, value)| value)
+    };
+    for (address, token) in [
+        ("GITLAB_BASE_URL", "GITLAB_TOKEN"),
+        ("DBT_TRIGGER_URL", "DBT_TRIGGER_AUTH_TOKEN"),
+    ] {
+        let own = value(token).and_then(Value::as_str).is_some_and(is_plain);
+        if value(address).is_some() && !own {
+            let token = token.to_lowercase();
+            env.problem(
+                address,
+                format!("in the request's body needs a {token} in plain text beside it: ours is not sent elsewhere"),
+            );
+        }
+    }
+    let config = Config::read(env);
+    env.finish().map_err(|problems| refused(problems.to_string()))?;
+    Ok(config)
+}
+
+fn refused(problems: String) -> ApiError {
+    ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
 }
 
 /// Whether a token stands for itself, and not for one of ours.

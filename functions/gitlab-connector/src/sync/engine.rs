@@ -74,7 +74,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         request.scopes(inner),
         request.narrow(inner.config.options.clone(), &inner.streams),
     );
-    let lists = lists_to_probe(&scopes, &cursors);
+    let lists = lists_to_probe(&scopes, &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();

@@ -13,6 +13,8 @@ mod engine;
 mod error;
 mod exclusive;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod hidden;
 #[cfg(test)]
 mod histories;

@@ -1,6 +1,8 @@
 //! GitLab's webhooks: hints that something changed. What changed is asked of GitLab itself, so a payload
 //! can be late, repeated or wrong without harm, and one that is lost is made up for by the next sync.
 
+#[cfg(test)]
+mod fuzz;
 mod gather;
 mod hint;
 mod verify;
