@@ -33,6 +33,18 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     let expected = world.gitlab.rows("merge_requests").expect("rows").len() as i64;
     assert_eq!(marts(&world), expected);
 
+    // What an older project left behind: rows that other rules made, and a table that lacks a column.
+    let (stale, lacking) = (
+        format!("{}.dim_merge_requests", world.modelled),
+        format!("{}.fct_pipelines", world.modelled),
+    );
+    for sql in [
+        format!("UPDATE {stale} SET rules_version = '0', comments_count = -1 WHERE TRUE"),
+        format!("ALTER TABLE {lacking} DROP COLUMN rules_version"),
+    ] {
+        warehouse().query(&sql).expect("an older table");
+    }
+
     let change = world.gitlab.change(&json!({"kind": "merge"})).expect("a change");
     let id = change["merge_request_id"].as_i64().expect("an id");
     let state = || {
@@ -46,6 +58,13 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     world.sync(&connector);
     assert_eq!(state().as_deref(), Some("merged"));
     assert_eq!(marts(&world), expected);
+    for left_over in [
+        format!("{stale} WHERE comments_count < 0"),
+        format!("{lacking} WHERE rules_version IS NULL"),
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM {left_over}");
+        assert_eq!(warehouse().number(&sql).expect("the mart"), 0, "{left_over}");
+    }
 }
 
 #[test]
