@@ -24,6 +24,7 @@ pub fn read(env: &mut Env) -> Options {
     };
     Options {
         streams: read_streams(env),
+        only: Vec::new(),
         start_date: read_start_date(env),
         deadline: env
             .duration(

@@ -117,6 +117,13 @@ impl Client {
         })
     }
 
+    /// Whether GitLab answers at all: if so, a question that keeps failing is that question's trouble.
+    pub async fn answers(&self) -> bool {
+        self.ask("probe", "query Answers { metadata { version } }", json!({}))
+            .await
+            .is_ok()
+    }
+
     /// One page of a list of the REST API: `path` is its address below `/api/v4/`, query included.
     ///
     /// # Errors
@@ -135,8 +142,8 @@ impl Client {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            self.limiter.pause().await;
             let place = self.limiter.enter().await;
+            self.limiter.pause().await;
             *self
                 .sent
                 .lock()

@@ -58,11 +58,6 @@ impl Error {
             Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
         }
     }
-
-    /// Whether the other scopes would meet the same error.
-    pub fn concerns_all(&self) -> bool {
-        matches!(self, Self::Unauthorized(_) | Self::Unavailable(_))
-    }
 }
 
 impl From<Error> for ApiError {

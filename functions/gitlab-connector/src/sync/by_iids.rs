@@ -9,6 +9,7 @@ use super::Error;
 use super::context::Context;
 use super::lists::{List, MERGE_REQUESTS, nodes_of, selection, take};
 use super::rows::Rows;
+use crate::gitlab;
 use crate::streams::merge_request_iid;
 
 /// Rows in one request.
@@ -32,10 +33,17 @@ pub async fn add<'a>(
     );
     for (path, iids) in wanted {
         let iids: Vec<String> = iids.iter().map(i64::to_string).collect();
-        for iids in iids.chunks(AT_ONCE) {
-            let variables = json!({"path": path, "iids": iids});
-            let mut reply = context.client.ask(list.stream, &query, variables).await?;
-            take(context, list, nodes_of(&mut reply.data["project"][list.field]), rows).await?;
+        let mut parts: Vec<&[String]> = iids.chunks(AT_ONCE).collect();
+        while let Some(part) = parts.pop() {
+            let variables = json!({"path": path, "iids": part});
+            match context.client.ask(list.stream, &query, variables).await {
+                Ok(mut reply) => take(context, list, nodes_of(&mut reply.data["project"][list.field]), rows).await?,
+                Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_)) if part.len() > 1 => {
+                    let (left, right) = part.split_at(part.len() / 2);
+                    parts.extend([right, left]);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     Ok(())

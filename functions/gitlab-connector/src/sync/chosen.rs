@@ -197,7 +197,7 @@ async fn read<'a>(
                 }
             }
             Err(gitlab::Error::Absent(_)) => *lock(&context.absent).entry(stream.name()).or_default() += 1,
-            Err(error) if error.concerns_all() => return Err(error.into()),
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
             Err(error) => {
                 context.warn(scope, &pending.path.replace('|', ": "), &error.into());
                 pass.failed.push(pending.again(position.updated_after));

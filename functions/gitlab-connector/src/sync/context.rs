@@ -132,6 +132,24 @@ impl<'a> Context<'a> {
         lock(&self.warnings).push(problem);
     }
 
+    /// Whether everything else would meet the same error. GitLab may fail at one project for ever, and yet
+    /// be there for all others.
+    pub async fn concerns_all(&self, error: &Error) -> bool {
+        match error {
+            Error::GitLab(error) => self.concerns_all_of_gitlab(error).await,
+            Error::Warehouse(_) => true,
+        }
+    }
+
+    /// The same of GitLab's own errors.
+    pub async fn concerns_all_of_gitlab(&self, error: &gitlab::Error) -> bool {
+        match error {
+            gitlab::Error::Unauthorized(_) => true,
+            gitlab::Error::Unavailable(_) => !self.client.answers().await,
+            _ => false,
+        }
+    }
+
     /// What the table of cursors says while dbt has not run after this sync.
     pub fn owed(&self) -> String {
         format!("{DBT_OWED}{}", self.sync_id)

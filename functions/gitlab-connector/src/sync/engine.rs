@@ -8,10 +8,10 @@ use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::context::{Context, DBT, DBT_OWED, lock};
-use super::exclusive::under_lease;
+use super::context::{Context, lock};
+use super::exclusive::{committed, debt, under_lease};
 use super::owed::run_dbt;
-use super::scopes::{Cursors, Outcome, lists_to_probe, run_scopes};
+use super::scopes::{Outcome, lists_to_probe, run_scopes};
 use super::summary::Summary;
 use super::{Error, Inner, Request};
 use crate::{gitlab, streams};
@@ -68,16 +68,12 @@ pub(super) async fn sync_only(
 async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
     let begun = Instant::now();
     inner.client.take_sent();
-    let mut cursors: Cursors = inner
-        .warehouse
-        .cursors()
-        .await?
-        .into_iter()
-        .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
-        .collect();
-    let owed = cursors.remove(&(DBT.to_owned(), String::new()));
-    let owed = owed.filter(|cursor| cursor.starts_with(DBT_OWED));
-    let (scopes, options) = (request.scopes(inner), request.options(inner));
+    let mut cursors = committed(inner).await?;
+    let owed = debt(&mut cursors);
+    let (scopes, options) = (
+        request.scopes(inner),
+        request.narrow(inner.config.options.clone(), &inner.streams),
+    );
     let lists = lists_to_probe(&scopes, &cursors);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     warn_of_missing_fields(inner, &instance);
@@ -113,6 +109,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         base_url: inner.config.gitlab_url.origin().ascii_serialization(),
         instance: context.instance.clone(),
         complete: outcome.complete,
+        owed_before: owed.is_some(),
         owed: (tally.written() > 0).then(|| context.owed()).or(owed),
         project_count: lock(&context.paths).len(),
         tally,

@@ -16,16 +16,6 @@ pub enum Error {
     Warehouse(#[from] warehouse::Error),
 }
 
-impl Error {
-    /// Whether the other scopes would meet the same error.
-    pub fn concerns_all(&self) -> bool {
-        match self {
-            Self::GitLab(error) => error.concerns_all(),
-            Self::Warehouse(_) => true,
-        }
-    }
-}
-
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {

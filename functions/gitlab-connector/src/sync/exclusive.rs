@@ -7,6 +7,8 @@ use mergemind_shared::ApiError;
 use mergemind_shared::warehouse::{self, Acquired, Lease};
 use serde_json::json;
 
+use super::context::{DBT, DBT_OWED};
+use super::scopes::Cursors;
 use super::{Error, Inner};
 
 /// The lease that keeps syncs apart.
@@ -58,6 +60,20 @@ fn held(age: Duration, left: Option<Duration>) -> ApiError {
     error
         .with_hint("call again when it has ended; nothing is lost. If its process is dead, its lease ends by itself")
         .with_details(details)
+}
+
+/// What the table of cursors says if dbt has not run after an earlier sync.
+pub(super) fn debt(cursors: &mut Cursors) -> Option<String> {
+    let said = cursors.remove(&(DBT.to_owned(), String::new()));
+    said.filter(|cursor| cursor.starts_with(DBT_OWED))
+}
+
+/// The positions that earlier syncs have committed.
+pub(super) async fn committed(inner: &Inner) -> Result<Cursors, Error> {
+    let cursors = inner.warehouse.cursors().await?.into_iter();
+    Ok(cursors
+        .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
+        .collect())
 }
 
 /// Makes the raw tables, once in a process.

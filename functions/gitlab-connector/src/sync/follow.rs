@@ -42,8 +42,9 @@ impl Syncer {
                     shutdown.clone(),
                 );
                 context.lease = Some(lease);
+                let owed = exclusive::debt(&mut exclusive::committed(inner).await?);
                 follow(&context, hints).await?;
-                Ok(summary(inner, context, begun))
+                Ok(summary(inner, context, begun, owed))
             })
             .await;
             match followed {
@@ -146,8 +147,8 @@ async fn add_of_branch<'a>(context: &Context<'a>, path: &str, branch: &str, rows
     take(context, &MERGE_REQUESTS, nodes, rows).await
 }
 
-fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant) -> Summary {
-    let owed = context.owed();
+fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant, owed: Option<String>) -> Summary {
+    let ours = context.owed();
     let tally = std::mem::take(&mut *lock(&context.tally));
     Summary {
         sync_id: context.sync_id.clone(),
@@ -156,7 +157,8 @@ fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant) -> Summar
         base_url: inner.config.gitlab_url.origin().ascii_serialization(),
         instance: context.instance,
         complete: true,
-        owed: (tally.written() > 0).then_some(owed),
+        owed_before: owed.is_some(),
+        owed: (tally.written() > 0).then_some(ours).or(owed),
         project_count: 0,
         tally,
         requests: inner.client.take_sent(),

@@ -26,7 +26,7 @@ use super::context::{Context, PageSize};
 use super::scopes::{self, Cursors};
 use super::{Options, Request, Scope};
 use crate::gitlab::{self, Client};
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 
 /// In every test run; `HISTORIES=5000` for more.
 const HISTORIES: u64 = 25;
@@ -92,10 +92,15 @@ async fn live(seed: u64) -> Result<(), String> {
         let request = Request {
             reconcile: random.below(6) == 0,
             full_refresh: random.below(15) == 0,
+            streams: some_of(&["mr_notes", "issues", "pipelines"], random),
             ..Request::default()
         };
+        let off = some_of(
+            &["mr_notes", "mr_labels", "issue_notes", "pipelines", "milestones"],
+            random,
+        );
         // Whatever stops it, the next one goes on from what is committed.
-        let _ = sync(&stand, &memory, &streams, &mut cursors, &request, random).await;
+        let _ = sync(&stand, &memory, &streams, &mut cursors, (&request, &off), random).await;
         let pause = [20, 90, 400, 4_000, 100_000][random.below(5) as usize];
         stand.wait(Duration::from_secs(pause));
     }
@@ -107,7 +112,7 @@ async fn live(seed: u64) -> Result<(), String> {
         ..Request::default()
     };
     for attempt in 0..3 {
-        match sync(&stand, &memory, &streams, &mut cursors, &request, random).await {
+        match sync(&stand, &memory, &streams, &mut cursors, (&request, &[]), random).await {
             Ok(true) if attempt > 0 => break,
             Ok(_) => {}
             Err(error) => return Err(format!("a calm sync failed: {error}")),
@@ -116,20 +121,29 @@ async fn live(seed: u64) -> Result<(), String> {
     stand.with_world(|world| compare(world, &memory))
 }
 
-/// One sync with pages of a random size; whether it came to its end.
+/// Once in a while one of these.
+fn some_of(names: &[&str], random: &mut Random) -> Vec<String> {
+    let place = random.below(4 * names.len() as u64) as usize;
+    names.get(place).map(|name| (*name).to_owned()).into_iter().collect()
+}
+
+/// One sync with pages of a random size, and with some streams switched off; whether it came to its end.
 async fn sync(
     stand: &Arc<Stand>,
     memory: &Memory,
     streams: &Streams,
     cursors: &mut Cursors,
-    request: &Request,
+    (request, off): (&Request, &[String]),
     random: &mut Random,
 ) -> Result<bool, super::Error> {
     // A process that died knows only what is committed.
     *cursors = memory.cursors();
     let answering = stand.clone();
     let client = Client::of_stand(Box::new(move |body| answering.answer(body)));
-    let options = options();
+    let usual = streams.all().filter(|stream| stream.usual).map(Stream::name);
+    let mut options = Options::of_streams(usual.chain(["issue_notes"]));
+    options.streams.retain(|stream| !off.contains(stream));
+    let options = request.narrow(options, streams);
     let scope = Scope::Group("acme".into());
     let instance = gitlab::probe(
         &client,
@@ -143,24 +157,6 @@ async fn sync(
     }
     let outcome = scopes::run_scopes(&context, &[scope], cursors, request).await?;
     Ok(outcome.complete)
-}
-
-fn options() -> Options {
-    let hours = |hours: u64| Duration::from_secs(hours * 3600);
-    Options {
-        streams: Streams::new()
-            .all()
-            .filter(|stream| stream.usual || stream.name() == "issue_notes")
-            .map(|stream| stream.name().to_owned())
-            .collect(),
-        start_date: None,
-        deadline: hours(1),
-        overlap: Duration::from_secs(300),
-        max_records: None,
-        reconcile_every: hours(24),
-        refresh_every: hours(24),
-        dimensions_every: hours(24),
-    }
 }
 
 /// Every raw table against GitLab's rows of the scope.

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::passes::Pass;
+
 /// What a sync is to do, apart from its scopes.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Names of the streams to sync.
     pub streams: BTreeSet<String>,
+    /// Only these passes; empty: all. What a pass reads does not change, since its cursor stands for all of it.
+    pub only: Vec<Pass>,
     /// What was last updated before is left out.
     pub start_date: Option<OffsetDateTime>,
     /// After this time a sync stops at the next checkpoint; the next one goes on there.
@@ -27,6 +31,23 @@ pub struct Options {
 }
 
 impl Options {
+    /// These streams, with the usual times.
+    #[cfg(test)]
+    pub fn of_streams<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self {
+            streams: names.into_iter().map(ToOwned::to_owned).collect(),
+            only: Vec::new(),
+            start_date: None,
+            deadline: hours(1),
+            overlap: Duration::from_secs(300),
+            max_records: None,
+            reconcile_every: hours(24),
+            refresh_every: hours(24),
+            dimensions_every: hours(24),
+        }
+    }
+
     /// Whether a stream is synced.
     pub fn on(&self, stream: &str) -> bool {
         self.streams.contains(stream)

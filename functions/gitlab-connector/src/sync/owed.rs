@@ -31,6 +31,11 @@ pub(super) async fn run_dbt(
         answer["dbt"] = json!({"status": "skipped", "reason": "nothing changed"});
         return Ok(answer);
     };
+    if shutdown.requested() {
+        answer["dbt"] =
+            json!({"status": "skipped", "reason": "this function is being stopped; the next sync has dbt run"});
+        return Ok(answer);
+    }
     let info = json!({
         "sync_id": summary.sync_id,
         "sync_time": answer["started_at"],
@@ -38,7 +43,14 @@ pub(super) async fn run_dbt(
         "interval_hours": inner.config.interval_hours,
         "changed_tables": summary.changed_tables(&inner.streams),
     });
-    let (ok, said) = dbt::run(trigger, &info, trace, shutdown).await;
+    let called = tokio::select! {
+        called = dbt::run(trigger, &info, trace, shutdown) => Some(called),
+        () = shutdown.wait() => None,
+    };
+    let Some((ok, said)) = called else {
+        answer["dbt"] = json!({"status": "left", "reason": "this function was stopped while dbt ran; the next sync has it run again"});
+        return Ok(answer);
+    };
     let message = said["message"]
         .as_str()
         .unwrap_or("dbt-trigger gave no reason")

@@ -11,6 +11,7 @@ use super::lists::{self, ISSUES, MERGE_REQUESTS};
 use super::position::Position;
 use super::rows::Rows;
 use super::{Error, Scope, chosen, dimensions, projects, reconcile};
+use crate::streams::{Source, Stream};
 
 /// Rows that are gathered at most while a commit is under way: what a killed sync may have to fetch again.
 const ENOUGH: usize = 5000;
@@ -65,8 +66,26 @@ impl Pass {
         }
     }
 
+    /// The pass that reads a stream; `None` for users, who come with whatever refers to them.
+    pub fn of(stream: &Stream) -> Option<Self> {
+        if let Source::Rest(_) = stream.source {
+            return Some(Self::Chosen);
+        }
+        match stream.name() {
+            "projects" | "pipelines" => Some(Self::Projects),
+            "groups" | "labels" | "milestones" => Some(Self::Dimensions),
+            "issues" | "issue_notes" => Some(Self::Issues),
+            "users" => None,
+            _ => Some(Self::MergeRequests),
+        }
+    }
+
     /// Whether it has anything to do.
     pub fn is_wanted(self, context: &Context<'_>) -> bool {
+        let only = &context.options.only;
+        if !only.is_empty() && !only.contains(&self) {
+            return false;
+        }
         match self {
             Self::Projects => context.on("projects") || context.on("pipelines"),
             Self::MergeRequests | Self::OpenMergeRequests => context.on("merge_requests"),

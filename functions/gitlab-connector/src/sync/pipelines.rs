@@ -36,12 +36,12 @@ pub async fn next<'a>(
     for (chunk, reply) in now.chunks(AT_ONCE).zip(replies) {
         match reply {
             Ok(projects) => found.extend(projects),
-            Err(error) if error.concerns_all() => return Err(error.into()),
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
             Err(_) => {
                 for alone in chunk {
                     match ask(context, std::slice::from_ref(alone), since).await {
                         Ok(projects) => found.extend(projects),
-                        Err(error) if error.concerns_all() => return Err(error.into()),
+                        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
                         Err(error) => {
                             context.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
                             pass.failed.push(alone.again(position.updated_after));

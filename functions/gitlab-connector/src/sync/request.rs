@@ -5,6 +5,7 @@ use std::time::Duration;
 use mergemind_shared::ApiError;
 use serde_json::{Map, Value as Json};
 
+use super::passes::Pass;
 use super::{Inner, Options, Scope};
 use crate::streams::{Stream, Streams};
 
@@ -16,7 +17,7 @@ pub struct Request {
     /// Do all that is done now and then, whether it is time or not: look for what is gone, read open merge
     /// requests, groups, labels and milestones.
     pub reconcile: bool,
-    /// Only these streams.
+    /// Only these streams, and those that are read together with them.
     pub streams: Vec<String>,
     /// Only these scopes, by full path.
     pub scopes: Vec<String>,
@@ -60,11 +61,17 @@ impl Request {
         inner.config.scopes.iter().filter(wanted).cloned().collect()
     }
 
-    /// Whether every scope that is asked for is configured.
+    /// Whether everything that is asked for is configured.
     ///
     /// # Errors
-    /// 400 with the name of one that is not.
+    /// 400 with the name of what is not.
     pub(super) fn check(&self, inner: &Inner) -> Result<(), ApiError> {
+        if let Some(name) = self.streams.iter().find(|name| !inner.config.options.on(name)) {
+            return Err(
+                ApiError::bad_request("unknown_stream", format!("the stream {name} is switched off"))
+                    .with_hint("name it in STREAMS, or take it out of STREAMS_OFF"),
+            );
+        }
         for name in &self.scopes {
             let known = |scope: &Scope| *name == scope.to_string() || name == scope.path();
             if !inner.config.scopes.iter().any(known) {
@@ -83,15 +90,18 @@ impl Request {
         Ok(())
     }
 
-    /// What the sync is to do.
-    pub(super) fn options(&self, inner: &Inner) -> Options {
-        let mut options = inner.config.options.clone();
+    /// What the sync is to do: the passes that read the streams that are asked for.
+    pub(super) fn narrow(&self, mut options: Options, streams: &Streams) -> Options {
         options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
-        if !self.streams.is_empty() {
-            // Users come with whatever refers to them.
-            options
-                .streams
-                .retain(|name| name == "users" || self.streams.contains(name));
+        let wanted = self.streams.iter().filter_map(|name| streams.find(name));
+        options.only = wanted
+            .map(|stream| Pass::of(stream).unwrap_or(Pass::Reconcile))
+            .collect();
+        if self.reconcile && options.only.contains(&Pass::MergeRequests) {
+            options.only.push(Pass::OpenMergeRequests);
+        }
+        if self.reconcile && !options.only.is_empty() {
+            options.only.push(Pass::Reconcile);
         }
         options
     }
@@ -146,6 +156,15 @@ mod tests {
         assert!(request.full_refresh && !request.reconcile);
         assert_eq!(request.streams, ["issues", "users"]);
         assert_eq!(request.scopes, ["acme"]);
+    }
+
+    #[test]
+    fn streams_that_are_read_together_stay_together() {
+        let streams = Streams::new();
+        let request = take(json!({"streams": ["mr_notes", "jobs"]})).expect("good");
+        let narrowed = request.narrow(Options::of_streams(["mr_notes", "jobs"]), &streams);
+        assert_eq!(narrowed.only, [Pass::MergeRequests, Pass::Chosen]);
+        assert!(narrowed.on("mr_notes") && narrowed.on("jobs"));
     }
 
     #[test]

@@ -2,13 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use mergemind_shared::warehouse::CursorMove;
+
 use super::context::{Context, lock};
 use super::lists::{ISSUES, MERGE_REQUESTS};
 use super::passes::{self, Pass};
 use super::position::Position;
+use super::rows::Rows;
 use super::summary::CursorStep;
 use super::{Error, Request, Scope};
-use crate::gitlab::Changed;
+use crate::gitlab::{self, Changed};
+use crate::streams::Stream;
+
+/// In the table of cursors: which streams are read.
+const STREAMS: &str = "streams";
 
 /// Committed positions, by stream and scope.
 pub type Cursors = HashMap<(String, String), String>;
@@ -42,7 +49,7 @@ pub async fn run_scopes(
         match run_scope(context, scope, cursors, request, &mut outcome).await {
             Ok(()) if outcome.complete => {}
             Ok(()) => break,
-            Err(error) if error.concerns_all() => return Err(error),
+            Err(error) if context.concerns_all(&error).await => return Err(error),
             Err(error) => {
                 context.warn(scope, "the scope", &error);
                 failed += 1;
@@ -66,16 +73,15 @@ async fn run_scope(
     let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
     if request.full_refresh {
         for pass in passes::ALL {
-            if let Some(cursor) = cursors.remove(&key(pass)) {
-                let begin = passes::reset(context, pass, scope, cursor).await?;
-                cursors.insert(key(pass), begin);
-            }
+            begin_anew(context, pass, scope, cursors).await?;
         }
     }
+    note_streams(context, scope, cursors).await?;
     let first = cursors
         .get(&key(Pass::MergeRequests))
         .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
     let mut dimensions_done = false;
+    let (mut good, mut failed) = (0, None);
     for pass in passes::ALL {
         if !pass.is_wanted(context) {
             continue;
@@ -90,7 +96,18 @@ async fn run_scope(
             }
             Due::Yes => {}
         }
-        run_pass(context, pass, scope, cursors, outcome).await?;
+        match run_pass(context, pass, scope, cursors, outcome).await {
+            Ok(()) => good += 1,
+            Err(Error::GitLab(gitlab::Error::ScopeNotFound(path))) => {
+                return Err(gitlab::Error::ScopeNotFound(path).into());
+            }
+            Err(error) if context.concerns_all(&error).await => return Err(error),
+            Err(error) => {
+                context.warn(scope, pass.stream(), &error);
+                failed = Some(error);
+                continue;
+            }
+        }
         dimensions_done |= pass == Pass::Dimensions;
         if !outcome.complete {
             return Ok(());
@@ -104,6 +121,54 @@ async fn run_scope(
         {
             run_pass(context, Pass::Dimensions, scope, cursors, outcome).await?;
         }
+    }
+    match failed {
+        Some(error) if good == 0 => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Notes which streams are read from now on. One that was switched on since has no past in the tables, so
+/// the pass that reads it begins anew.
+async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let key = (STREAMS.to_owned(), scope.to_string());
+    let on = context
+        .options
+        .streams
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(",");
+    let known = cursors.get(&key).cloned();
+    if known.as_ref() == Some(&on) {
+        return Ok(());
+    }
+    if let Some(known) = &known {
+        let known: Vec<&str> = known.split(',').collect();
+        let new = |stream: &&Stream| context.on(stream.name()) && !known.contains(&stream.name());
+        let passes: Vec<Pass> = context.streams.all().filter(new).filter_map(Pass::of).collect();
+        for pass in passes::ALL.into_iter().filter(|pass| passes.contains(pass)) {
+            tracing::info!(%scope, pass = pass.stream(), "a stream was switched on; reading from the beginning");
+            begin_anew(context, pass, scope, cursors).await?;
+        }
+    }
+    let noted = CursorMove {
+        stream: key.0.clone(),
+        scope: key.1.clone(),
+        from: known,
+        to: on.clone(),
+        at: None,
+    };
+    context.commit(Rows::default(), Some(noted)).await?;
+    cursors.insert(key, on);
+    Ok(())
+}
+
+async fn begin_anew(context: &Context<'_>, pass: Pass, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let key = (pass.stream().to_owned(), scope.to_string());
+    if let Some(cursor) = cursors.remove(&key) {
+        let begin = passes::reset(context, pass, scope, cursor).await?;
+        cursors.insert(key, begin);
     }
     Ok(())
 }

@@ -93,6 +93,8 @@ pub struct Summary {
     pub complete: bool,
     /// If dbt has to run, what the table of cursors says of it.
     pub owed: Option<String>,
+    /// Whether dbt had not run after an earlier sync, which moved nobody knows what.
+    pub owed_before: bool,
     /// Projects that were met.
     pub project_count: usize,
     pub tally: Tally,
@@ -107,10 +109,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Tables with rows that were inserted, changed, or marked as deleted.
-    pub fn changed_tables(&self, streams: &Streams) -> Vec<&'static str> {
+    /// Tables with rows that were inserted, changed, or marked as deleted since dbt last ran; `None` if an
+    /// earlier sync has to be made up for.
+    pub fn changed_tables(&self, streams: &Streams) -> Option<Vec<&'static str>> {
         let names = streams.all().map(Stream::name);
-        names.filter(|name| self.tally.written_to(name) > 0).collect()
+        let changed = names.filter(|name| self.tally.written_to(name) > 0).collect();
+        (!self.owed_before).then_some(changed)
     }
 
     /// Rows of all tables that were inserted, changed, or marked as deleted.
