@@ -8,6 +8,8 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 locals {
+  # Without an address, the place in the repository.
+  runbooks = coalesce(var.runbook_url, "docs/runbooks")
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   # Three syncs may fail before somebody is disturbed; Monitoring waits for a day at most.
@@ -53,7 +55,7 @@ resource "google_monitoring_alert_policy" "counted" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "${local.metrics[each.key].text} What to do: ${var.runbook_url}/${each.value.runbook}.md"
+    content   = "${local.metrics[each.key].text} What to do: ${local.runbooks}/${each.value.runbook}.md"
   }
 }
 
@@ -94,7 +96,7 @@ resource "google_monitoring_alert_policy" "sync_lag" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "The warehouse falls behind GitLab. What to do: ${var.runbook_url}/sync-lag.md"
+    content   = "The warehouse falls behind GitLab. What to do: ${local.runbooks}/sync-lag.md"
   }
 }
 
@@ -120,7 +122,7 @@ resource "google_monitoring_alert_policy" "token_due" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "A token is ${var.secret_rotation_days} days old. What to do: ${var.runbook_url}/token-rotation.md"
+    content   = "A token is ${var.secret_rotation_days} days old. What to do: ${local.runbooks}/token-rotation.md"
   }
 }
 
@@ -174,6 +176,6 @@ resource "google_monitoring_alert_policy" "unreachable" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "What to do: ${var.runbook_url}/region-failover.md"
+    content   = "What to do: ${local.runbooks}/region-failover.md"
   }
 }

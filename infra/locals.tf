@@ -10,6 +10,11 @@ locals {
   trigger_wait_seconds = 2 * var.dbt_timeout_seconds + 60
   margin_seconds       = 30
 
+  # Of dbt-trigger's memory: what its files in /tmp may take, and what is left for the function itself, for dbt's
+  # processes besides the worker, and for a worker that grows during its last run.
+  trigger_files_mib = 256
+  trigger_rest_mib  = 256
+
   # What callers' ID tokens for dbt-trigger are made for. A name of our own (Cloud Run's "custom audience"), because a
   # service can't be told its address before it exists. Nothing has to answer there.
   trigger_audience = "https://dbt-trigger.${var.name}.${var.project_id}.internal"
@@ -23,8 +28,8 @@ locals {
       "DBT_TRIGGER_TIMEOUT_SECONDS", "GITLAB_TOKEN", "DBT_TRIGGER_AUTH_TOKEN", "AUTH_TOKEN", "GITLAB_WEBHOOK_TOKEN",
     ]
     trigger = [
-      "PORT", "PROJECT_ID", "BQ_DATASET_RAW", "BQ_LOCATION", "BQ_DATASET_MODELED", "DBT_TIMEOUT_SECONDS", "AUTH_TOKEN",
-      "DBT_ARTIFACTS", "ID_TOKEN_AUDIENCE", "ID_TOKEN_ACCOUNTS", "ID_TOKEN_CHECKED_BY_CLOUD_RUN", "FIVETRAN_WEBHOOK_SECRET",
+      "PORT", "PROJECT_ID", "BQ_DATASET_RAW", "BQ_LOCATION", "BQ_DATASET_MODELED", "DBT_TIMEOUT_SECONDS", "DBT_WORKER_MEMORY_MIB",
+      "AUTH_TOKEN", "DBT_ARTIFACTS", "ID_TOKEN_AUDIENCE", "ID_TOKEN_ACCOUNTS", "ID_TOKEN_CHECKED_BY_CLOUD_RUN", "FIVETRAN_WEBHOOK_SECRET",
     ]
   }
 

@@ -1,4 +1,4 @@
-# Metrics from log lines that the functions write; tests/infra checks that they do write them.
+# Metrics from log lines that the functions write; tests/images has the functions write them all.
 locals {
   services = {
     connector = "resource.type=\"cloud_run_revision\" AND jsonPayload.service=\"gitlab-connector\""

@@ -30,6 +30,7 @@ output "next_steps" {
       "Ask the marts: SELECT * FROM `${var.project_id}.${var.dataset_modeled}.mr_activity_view` LIMIT 10",
     ],
     length(var.alert_emails) == 0 ? ["Nobody is told when something fails: set alert_emails."] : [],
+    var.runbook_url == null ? ["Alerts name their runbooks without a link: set runbook_url."] : [],
     var.webhooks ? ["In GitLab, add a webhook for merge requests, comments, pipelines and pushes: ${module.webhooks[local.active_region].uri}/webhook, with the secret ${var.name}-webhook-token"] : [],
     var.public_trigger ? ["In Fivetran, add a webhook for sync_end: ${module.trigger[local.active_region].uri}/fivetran, with the secret ${var.name}-fivetran-secret"] : [],
   )

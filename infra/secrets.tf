@@ -14,6 +14,10 @@ locals {
     } : {},
   )
 
+  # Where a secret is can't be changed: Terraform would make a new one, without a value. So this does not follow the
+  # regions of the services. Keys for automatic replication would have to be global ones, so with keys it is where they are.
+  secret_keys = var.kms_keys == null ? {} : var.kms_keys.regional
+
   secret_readers = merge([
     for key, secret in local.secrets : { for reader in secret.readers : "${key}/${reader}" => { secret = key, reader = reader } }
   ]...)
@@ -26,16 +30,23 @@ resource "google_secret_manager_secret" "this" {
   # Answers "what is this?" in the console, where a secret has no description of its own.
   annotations = { purpose = each.value.text }
 
+  # Refuses a replacement as well.
+  deletion_protection = var.deletion_protection
+
   replication {
-    user_managed {
-      dynamic "replicas" {
-        for_each = local.regions
-        content {
-          location = replicas.value
-          dynamic "customer_managed_encryption" {
-            for_each = var.kms_keys == null ? [] : [var.kms_keys.regional[replicas.value]]
-            content {
-              kms_key_name = customer_managed_encryption.value
+    dynamic "auto" {
+      for_each = length(local.secret_keys) == 0 ? [1] : []
+      content {}
+    }
+    dynamic "user_managed" {
+      for_each = length(local.secret_keys) == 0 ? [] : [1]
+      content {
+        dynamic "replicas" {
+          for_each = local.secret_keys
+          content {
+            location = replicas.key
+            customer_managed_encryption {
+              kms_key_name = replicas.value
             }
           }
         }
@@ -84,10 +95,12 @@ resource "google_pubsub_topic_iam_member" "rotation" {
   member = "serviceAccount:${local.secrets_agent}"
 }
 
-# Reminders stay here until somebody acknowledges them; the alert looks at their number.
+# Reminders stay here until somebody acknowledges them, for a week at most; the alert looks at their number. The topic
+# hears of each new secret and version, too: those are no reminders.
 resource "google_pubsub_subscription" "rotation" {
   name                       = "${var.name}-secret-rotation"
   topic                      = google_pubsub_topic.rotation.id
+  filter                     = "attributes.eventType = \"SECRET_ROTATE\""
   message_retention_duration = "604800s"
   expiration_policy {
     ttl = ""

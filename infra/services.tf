@@ -24,8 +24,10 @@ locals {
   trigger_environment = merge(local.warehouse, {
     BQ_DATASET_MODELED  = google_bigquery_dataset.this["modeled"].dataset_id
     DBT_TIMEOUT_SECONDS = tostring(var.dbt_timeout_seconds)
-    AUTH_TOKEN          = local.tokens["trigger-token"]
-    DBT_ARTIFACTS       = "gs://${google_storage_bucket.artifacts.name}/runs"
+    # What is left of the memory: the worker is to be started anew before Cloud Run ends the whole instance.
+    DBT_WORKER_MEMORY_MIB = tostring(var.trigger_memory_mib - local.trigger_files_mib - local.trigger_rest_mib)
+    AUTH_TOKEN            = local.tokens["trigger-token"]
+    DBT_ARTIFACTS         = "gs://${google_storage_bucket.artifacts.name}/runs"
     # The scheduler shows its identity, as it can show nothing else. A private service gets it from Cloud Run checked and
     # without its signature; a public one has to check it itself.
     ID_TOKEN_AUDIENCE             = local.trigger_audience
@@ -60,10 +62,11 @@ module "connector" {
   region              = each.value
   image               = "${local.images[each.value]}/gitlab-connector:${var.image_tag}"
   service_account     = google_service_account.this["connector"].email
-  memory              = "512Mi"
+  memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds
   concurrency         = 10
+  max_instances       = var.connector_instances
   billed_per_instance = false
   environment = merge(local.connector_environment, var.connector_environment, {
     DBT_TRIGGER_URL      = module.trigger[each.value].uri
@@ -90,10 +93,11 @@ module "webhooks" {
   region              = each.value
   image               = "${local.images[each.value]}/gitlab-connector:${var.image_tag}"
   service_account     = google_service_account.this["connector"].email
-  memory              = "512Mi"
+  memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds
   concurrency         = 80
+  max_instances       = var.webhooks_instances
   billed_per_instance = true
   environment = merge(local.connector_environment, var.connector_environment, {
     DBT_TRIGGER_URL      = module.trigger[each.value].uri
@@ -119,10 +123,11 @@ module "trigger" {
   region              = each.value
   image               = "${local.images[each.value]}/dbt-trigger:${var.image_tag}"
   service_account     = google_service_account.this["trigger"].email
-  memory              = "1Gi"
-  temporary           = "256Mi"
+  memory              = "${var.trigger_memory_mib}Mi"
+  temporary           = "${local.trigger_files_mib}Mi"
   timeout_seconds     = local.trigger_wait_seconds
   concurrency         = 200
+  max_instances       = var.trigger_instances
   billed_per_instance = true
   environment         = merge(local.trigger_environment, var.trigger_environment)
   audiences           = [local.trigger_audience]

@@ -77,7 +77,7 @@ variable "network" {
 }
 
 variable "kms_keys" {
-  description = "Your own Cloud KMS keys: bigquery is a key in bq_location; regional has a key for each region, for services, images, secrets, events and the bucket."
+  description = "Your own Cloud KMS keys: bigquery is a key in bq_location; regional has a key for each region, for services, images, secrets, events and the bucket. Secrets are kept in all regions named here, for good: name the key of a second region from the start, also if second_region comes later."
   type = object({
     bigquery = string
     regional = map(string)

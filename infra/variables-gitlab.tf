@@ -28,13 +28,13 @@ variable "gitlab_groups" {
 }
 
 variable "gitlab_projects" {
-  description = "Full paths of single projects to sync."
+  description = "Full paths or ids of single projects to sync."
   type        = list(string)
   default     = []
 
   validation {
-    condition     = alltrue([for path in var.gitlab_projects : can(regex("^[^, ]+/[^, ]+$", path))])
-    error_message = "Give each project's full path as an element of its own, such as [\"my-company/api\"]."
+    condition     = alltrue([for path in var.gitlab_projects : can(regex("^([0-9]+|[^, ]+/[^, ]+)$", path))])
+    error_message = "Give each project's full path or id as an element of its own, such as [\"my-company/api\", \"4711\"]."
   }
 }
 
@@ -155,5 +155,10 @@ variable "trigger_environment" {
   validation {
     condition     = alltrue([for name, value in var.trigger_environment : !can(regex("TOKEN|SECRET|PASSWORD", name)) || startswith(value, "sm://")])
     error_message = "Tokens belong into Secret Manager: whatever stands here is in plain text in Terraform's state. Name one by sm://projects/…/secrets/…."
+  }
+
+  validation {
+    condition     = alltrue([for value in values(var.trigger_environment) : !strcontains(value, "$${")])
+    error_message = "A value holds an unresolved $${VARIABLE}; nothing resolves it here."
   }
 }

@@ -12,9 +12,14 @@ variable "alert_emails" {
 }
 
 variable "runbook_url" {
-  description = "Where docs/runbooks of your copy of this repository is, for the links in alerts."
+  description = "Where a browser finds docs/runbooks of your copy of this repository, for the links in alerts; scripts/deploy takes it from git's remote."
   type        = string
-  default     = "docs/runbooks"
+  default     = null
+
+  validation {
+    condition     = var.runbook_url == null || can(regex("^https://[^ ]+[^ /]$", coalesce(var.runbook_url, "none")))
+    error_message = "The address begins with https:// and ends without a slash, such as https://gitlab.com/my-company/mergemind/-/blob/HEAD/docs/runbooks."
+  }
 }
 
 variable "budget" {

@@ -84,7 +84,7 @@ variable "image_tag" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete services and datasets that hold tables. Turn it off, apply, and then destroy."
+  description = "Whether Terraform refuses to delete services, secrets and datasets that hold tables. Turn it off, apply, and then destroy."
   type        = bool
   default     = true
 }

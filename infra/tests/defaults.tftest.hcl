@@ -44,6 +44,10 @@ run "defaults" {
     error_message = "Two secrets are enough for the private pair."
   }
   assert {
+    condition     = google_pubsub_subscription.rotation.filter == "attributes.eventType = \"SECRET_ROTATE\""
+    error_message = "A new secret or version is no reminder to change one."
+  }
+  assert {
     condition     = google_bigquery_dataset.this["raw"].location == "EU" && google_bigquery_dataset.this["modeled"].location == "EU"
     error_message = "Both datasets are in one place."
   }
@@ -54,6 +58,18 @@ run "defaults" {
   assert {
     condition     = length(google_pubsub_topic.events) + length(google_billing_budget.this) + length(google_kms_crypto_key_iam_member.agents) == 0
     error_message = "What is optional is off."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].limits == { memory = "512Mi", instances = 1 } && module.trigger["europe-west1"].limits == { memory = "1024Mi", instances = 1 }
+    error_message = "One instance each, of the usual size."
+  }
+  assert {
+    condition     = !module.connector["europe-west1"].public && !module.trigger["europe-west1"].public && module.connector["europe-west1"].subnetwork == null
+    error_message = "Private, and without a network."
+  }
+  assert {
+    condition     = anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
+    error_message = "What is left to do names the missing address of the runbooks."
   }
   assert {
     condition     = length(google_monitoring_alert_policy.counted) == length(local.counted_alerts)

@@ -36,6 +36,10 @@ run "webhooks" {
     error_message = "A public instance of the connector exists."
   }
   assert {
+    condition     = module.webhooks["europe-west1"].public && !module.connector["europe-west1"].public && !module.trigger["europe-west1"].public
+    error_message = "It alone is public."
+  }
+  assert {
     condition     = contains(keys(google_secret_manager_secret.this), "webhook-token") && contains(keys(google_secret_manager_secret.this), "connector-token")
     error_message = "It has tokens to check."
   }
@@ -48,6 +52,10 @@ run "public_trigger" {
     public_trigger = true
   }
 
+  assert {
+    condition     = module.trigger["europe-west1"].public && !module.connector["europe-west1"].public
+    error_message = "The trigger alone is public."
+  }
   assert {
     condition     = local.trigger_environment.ID_TOKEN_CHECKED_BY_CLOUD_RUN == "false"
     error_message = "A public trigger believes no token that Cloud Run did not check."
@@ -68,6 +76,10 @@ run "second_region" {
   assert {
     condition     = keys(module.connector) == ["europe-west1", "europe-west4"] && keys(google_artifact_registry_repository.images) == ["europe-west1", "europe-west4"]
     error_message = "Services and images are in both regions."
+  }
+  assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : length(secret.replication[0].auto) == 1 && length(secret.replication[0].user_managed) == 0])
+    error_message = "Secrets are where they were: another replication would replace them."
   }
   assert {
     condition     = google_cloud_scheduler_job.this["europe-west4/sync"].paused && !google_cloud_scheduler_job.this["europe-west1/sync"].paused
@@ -116,8 +128,31 @@ run "own_keys" {
     error_message = "Images use the given key."
   }
   assert {
+    condition     = [for replica in google_secret_manager_secret.this["gitlab-token"].replication[0].user_managed[0].replicas : replica.customer_managed_encryption[0].kms_key_name] == [var.kms_keys.regional["europe-west1"]]
+    error_message = "Secrets use the given key, where it is."
+  }
+  assert {
     condition     = length(google_kms_crypto_key_iam_member.agents) == 6
     error_message = "Six of Google's agents may use the keys."
+  }
+}
+
+run "a_key_before_its_region" {
+  command = plan
+
+  variables {
+    kms_keys = {
+      bigquery = "projects/k/locations/eu/keyRings/r/cryptoKeys/bq"
+      regional = {
+        europe-west1 = "projects/k/locations/europe-west1/keyRings/r/cryptoKeys/k"
+        europe-west4 = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/k"
+      }
+    }
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret.this["gitlab-token"].replication[0].user_managed[0].replicas) == 2 && length(module.connector) == 1
+    error_message = "Secrets are in both places before the services are."
   }
 }
 
@@ -153,6 +188,60 @@ run "budget_and_mail" {
   assert {
     condition     = google_monitoring_notification_channel.email["data@acme.example"].labels.email_address == "data@acme.example"
     error_message = "Somebody is told."
+  }
+}
+
+run "network" {
+  command = plan
+
+  variables {
+    network = { network = "main", subnetworks = { europe-west1 = "one" } }
+  }
+
+  assert {
+    condition     = module.connector["europe-west1"].subnetwork == "one" && module.trigger["europe-west1"].subnetwork == "one"
+    error_message = "Calls leave by the given subnetwork."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.this), "compute.googleapis.com")
+    error_message = "Networks are Compute Engine's."
+  }
+}
+
+run "larger_functions" {
+  command = plan
+
+  variables {
+    connector_memory_mib = 1024
+    connector_instances  = 2
+    trigger_memory_mib   = 2048
+    trigger_instances    = 3
+  }
+
+  assert {
+    condition     = local.trigger_environment.DBT_WORKER_MEMORY_MIB == "1536"
+    error_message = "dbt's worker may use what is there."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].limits == { memory = "1024Mi", instances = 2 } && module.trigger["europe-west1"].limits == { memory = "2048Mi", instances = 3 }
+    error_message = "Functions are as large as was said."
+  }
+}
+
+run "runbooks" {
+  command = plan
+
+  variables {
+    runbook_url = "https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks"
+  }
+
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.sync_lag.documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
+    error_message = "Alerts link to their runbooks."
+  }
+  assert {
+    condition     = !anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
+    error_message = "Nothing is left to do about it."
   }
 }
 

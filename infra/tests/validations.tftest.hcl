@@ -34,13 +34,20 @@ run "values_of_the_wrong_form" {
     connector_environment = { GITLAB_BASE_URL = "https://other" }
     trigger_environment   = { PROJECT_ID = "other" }
     budget                = { billing_account = "main", amount = 50 }
+    runbook_url           = "docs/runbooks"
+    connector_memory_mib  = 256
+    connector_instances   = 0
+    webhooks_instances    = 1.5
+    trigger_memory_mib    = 8192
+    trigger_instances     = 101
   }
 
   expect_failures = [
     var.project_id, var.name, var.region, var.labels, var.image_tag, var.gitlab_base_url, var.gitlab_projects,
     var.sync_interval, var.reconcile_schedule, var.full_build_schedule, var.time_zone, var.bq_location, var.dataset_raw,
     var.readers, var.artifact_days, var.alert_emails, var.secret_rotation_days, var.dbt_timeout_seconds,
-    var.connector_environment, var.trigger_environment, var.budget,
+    var.connector_environment, var.trigger_environment, var.budget, var.runbook_url, var.connector_memory_mib,
+    var.connector_instances, var.webhooks_instances, var.trigger_memory_mib, var.trigger_instances,
   ]
 }
 
@@ -116,9 +123,10 @@ run "an_unresolved_variable" {
 
   variables {
     connector_environment = { PROJECT_NAME_PATTERN = "$${TEAM}-*" }
+    trigger_environment   = { DBT_TARGET = "$${TARGET}" }
   }
 
-  expect_failures = [var.connector_environment]
+  expect_failures = [var.connector_environment, var.trigger_environment]
 }
 
 run "nothing_to_sync" {

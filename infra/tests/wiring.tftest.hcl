@@ -66,6 +66,30 @@ run "wiring" {
     error_message = "The scheduler shows its own account."
   }
   assert {
+    condition     = module.connector["europe-west1"].environment.DBT_TRIGGER_URL == "https://trigger.example"
+    error_message = "The connector calls the trigger."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].environment.DBT_TRIGGER_AUTH_TOKEN == module.trigger["europe-west1"].environment.AUTH_TOKEN
+    error_message = "The connector shows what the trigger asks for."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].environment.GITLAB_TOKEN == "sm://projects/acme-data-123/secrets/mergemind-gitlab-token"
+    error_message = "The connector is told where GitLab's token is."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].environment.DBT_TRIGGER_AUDIENCE == module.trigger["europe-west1"].environment.ID_TOKEN_AUDIENCE
+    error_message = "The connector's ID tokens are made for the trigger."
+  }
+  assert {
+    condition     = module.trigger["europe-west1"].environment.ID_TOKEN_ACCOUNTS == "scheduler@acme.example"
+    error_message = "The trigger knows the scheduler."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].environment.BQ_DATASET_RAW == module.trigger["europe-west1"].environment.BQ_DATASET_RAW
+    error_message = "dbt reads where the connector writes."
+  }
+  assert {
     condition     = output.urls.trigger == "https://trigger.example" && output.urls.webhooks == null
     error_message = "The outputs name the services."
   }

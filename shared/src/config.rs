@@ -39,6 +39,8 @@ pub struct Env {
     references: Vec<(&'static str, Secret)>,
     /// Variables that came from JSON: their names, and where that was.
     from_json: Vec<(String, String)>,
+    /// Variables of a request's body with the names of those that they refer to.
+    references_in_body: Vec<(String, Vec<String>)>,
 }
 
 /// One variable, as `--help` and `--print-config` show it.
@@ -48,6 +50,7 @@ pub(crate) struct Declared {
     pub(crate) description: String,
     pub(crate) default: String,
     pub(crate) current: String,
+    pub(crate) secret: bool,
 }
 
 /// What is wrong with one variable, and what to do about it.
@@ -81,6 +84,7 @@ impl Env {
             warnings: Vec::new(),
             references: Vec::new(),
             from_json: Vec::new(),
+            references_in_body: Vec::new(),
         }
     }
 
@@ -175,8 +179,11 @@ impl Env {
     /// # Errors
     /// Every problem that was found. The values read are then stand-ins and must not be used.
     pub fn finish(&self) -> Result<(), Problems> {
+        let forbidden = self.forbidden_in_body();
         let mut problems = self.problems.clone();
+        problems.retain(|problem| !forbidden.iter().any(|other| other.variable == problem.variable));
         problems.extend(self.unknown_in_json());
+        problems.extend(forbidden);
         if problems.is_empty() {
             Ok(())
         } else {
@@ -215,7 +222,7 @@ impl Env {
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        keep_fresh(self.references.iter().map(|(_, secret)| secret.clone()).collect());
+        keep_fresh(self.references.iter().map(|(_, secret)| secret));
         Ok(())
     }
 
@@ -274,32 +281,36 @@ impl<T: Value> Variable<'_, T> {
     fn read(self, default: &str, unset: &str) -> Option<T> {
         let raw = self.env.raw(self.name).map(ToOwned::to_owned);
         let parsed = raw.as_deref().map(T::parse);
+        let problems: Vec<String> = match &parsed {
+            Some(Ok(value)) => self.checks.iter().filter_map(|check| check(value).err()).collect(),
+            Some(Err(problem)) => vec![problem.clone()],
+            None => Vec::new(),
+        };
         let current = match &parsed {
+            // Also what a check has refused: it may be a password in a place where it is not expected.
+            Some(_) if !problems.is_empty() => "(invalid)".into(),
             Some(Ok(value)) => value.show(),
-            Some(Err(_)) => "(invalid)".into(),
-            None => unset.into(),
+            _ => unset.into(),
         };
         self.env.declared.push(Declared {
             name: self.name,
             description: self.description,
             default: default.into(),
             current,
+            secret: T::IS_SECRET,
         });
-        match parsed? {
-            Ok(value) => {
-                if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
-                    self.env.references.push((self.name, secret.clone()));
-                }
-                for problem in self.checks.iter().filter_map(|check| check(&value).err()) {
-                    self.env.problem(self.name, problem);
-                }
-                Some(value)
-            }
-            Err(problem) => {
-                self.env.problem(self.name, problem);
-                Some(T::stand_in())
-            }
+        let sound = problems.is_empty();
+        for problem in problems {
+            self.env.problem(self.name, problem);
         }
+        let value = match parsed? {
+            Ok(value) if sound => value,
+            _ => T::stand_in(),
+        };
+        if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
+            self.env.references.push((self.name, secret.clone()));
+        }
+        Some(value)
     }
 }
 
@@ -307,7 +318,8 @@ impl<T: Value + PartialOrd + fmt::Display + Copy + 'static> Variable<'_, T> {
     /// Allows only `low` to `high`, both included.
     pub fn range(self, low: T, high: T) -> Self {
         self.check(move |value| {
-            if *value < low || *value > high {
+            // Not the other way round: a float may be no number, which is neither below nor above.
+            if !(low..=high).contains(value) {
                 return Err(format!("is {value}; it must be between {low} and {high}"));
             }
             Ok(())
@@ -389,6 +401,19 @@ mod tests {
             "{problems}"
         );
         assert!(problems.contains("N is 9; it must be between 1 and 8"), "{problems}");
+    }
+
+    #[test]
+    fn what_was_refused_is_neither_used_nor_shown() {
+        let mut env = Env::from_map([("HOURS", "NaN"), ("DAYS", "-7"), ("GIT", "https://x:hunter2@host/")]);
+        assert!(env.number::<f64>("HOURS", "").range(0.5, 24.0).default(1.0).abs() < 1e-9);
+        assert_eq!(env.number::<i64>("DAYS", "").range(1, 9).default(1), 0);
+        env.string("GIT", "")
+            .check(|_| Err("holds a password".into()))
+            .optional();
+        let problems = env.finish().unwrap_err();
+        assert_eq!(problems.0.len(), 3);
+        assert!(!format!("{problems} {}", env.value_table()).contains("hunter2"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ pub mod auth;
 pub mod config;
 pub mod error;
 pub mod function;
+#[cfg(test)]
+mod fuzz;
 pub mod id_token;
 pub mod secret;
 pub mod telemetry;

@@ -10,6 +10,8 @@ mod commit;
 mod cursor;
 mod encode;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod lease;
 mod schema;
 mod settings;

@@ -96,12 +96,13 @@ class Pair:
             "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{rest}",
             "BIGQUERY_STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{storage}",
         }
-        more = emulator | {"AUTH_TOKEN": TOKEN, "DBT_EXCLUDE_RESOURCE_TYPES": "unit_test"}
+        # On a busy machine a run takes minutes; how long it may take is not what is tested here.
+        more = emulator | {"AUTH_TOKEN": TOKEN, "DBT_TIMEOUT_SECONDS": "780"}
         self.trigger = self.keep(start_function("dbt-trigger", more, self.logs))
         self.trigger_url = address(self.trigger)
         more = emulator | {
             "GITLAB_BASE_URL": f"http://127.0.0.1:{sim}", "GITLAB_TOKEN": "glpat-simulated", "GITLAB_GROUPS": "acme",
-            "DBT_TRIGGER_URL": self.trigger_url, "DBT_TRIGGER_AUTH_TOKEN": TOKEN,
+            "DBT_TRIGGER_URL": self.trigger_url, "DBT_TRIGGER_AUTH_TOKEN": TOKEN, "DBT_TRIGGER_TIMEOUT_SECONDS": "1620",
         }
         self.connector = self.keep(start_function("gitlab-connector", more, self.logs))
         self.connector_url = address(self.connector)

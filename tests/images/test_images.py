@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 from pair import IMAGES, ROOT, TOKEN, Pair, address, environment, start_function, tree
@@ -83,9 +85,7 @@ class Images(unittest.TestCase):
                     for line in found:
                         self.assertIsInstance(line[field], (int, float))
 
-    def test_7_metrics_of_trouble_count_trouble(self):
-        from states import state
-
+    def test_7_a_refused_token_is_counted(self):
         more = {"GITLAB_TOKEN": "glpat-expired", "GITLAB_GROUPS": "acme", "GITLAB_BASE_URL": self.connector_variable("GITLAB_BASE_URL")}
         more |= {name: self.connector_variable(name) for name in ("BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST")}
         refused = self.pair.keep(start_function("gitlab-connector", more, self.pair.logs, label="refused"))
@@ -95,10 +95,40 @@ class Images(unittest.TestCase):
         )
         self.assertEqual(smoke.returncode, 1, smoke.stdout)
         self.assertIn("✗ syncs", smoke.stdout)
-        lines = [json.loads(line) for line in refused.text().splitlines() if line.startswith("{")]
-        metrics = {m["name"].partition("/")[2]: m["filter"] for m in state().of("google_logging_metric").values()}
-        for name in ("sync_failures", "gitlab_refusals"):
-            self.assertTrue(any(matches(metrics[name], line) for line in lines), f"{name}: {refused.text()}")
+        self.assert_counted("sync_failures", refused)
+        self.assert_counted("gitlab_refusals", refused)
+
+    def test_7_a_row_that_cannot_be_mapped_is_counted(self):
+        tag = {"name": "v1", "commit": {"committed_date": "yesterday"}}
+        rule = {"operation": "/projects/:id/repository/tags", "fault": "status", "status": 200, "body": [tag]}
+        post(self.connector_variable("GITLAB_BASE_URL") + "/_sim/faults", {"rules": [rule]})
+        names = ("GITLAB_BASE_URL", "GITLAB_TOKEN", "GITLAB_GROUPS", "BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST")
+        more = {"STREAMS": "tags"} | {name: self.connector_variable(name) for name in names}
+        connector = self.pair.keep(start_function("gitlab-connector", more, self.pair.logs, label="rejecting"))
+        answer = post(address(connector), {"source": "test", "streams": ["tags"]})
+        self.assert_counted("rejected_rows", connector, answer)
+
+    def test_7_tests_and_models_that_fail_are_counted(self):
+        run = {"source": "test", "action": "run_dbt", "select": ["stg_gitlab__labels"]}
+        self.query("INSERT INTO mergemind_raw.labels (id, title, group_id) SELECT 1, 'twice', 1 FROM UNNEST([1, 2])")
+        answer = post(self.pair.trigger_url, run, TOKEN)
+        self.assert_counted("test_failures", self.pair.trigger, answer)
+        self.query("DROP TABLE mergemind_raw.labels")
+        answer = post(self.pair.trigger_url, run, TOKEN)
+        self.assert_counted("dbt_failures", self.pair.trigger, answer)
+
+    def assert_counted(self, metric, process, said=None):
+        """A metric counts at least one of the lines that a process wrote."""
+        from states import state
+
+        filters = {m["name"].partition("/")[2]: m["filter"] for m in state().of("google_logging_metric").values()}
+        lines = [json.loads(line) for line in process.text().splitlines() if line.startswith("{")]
+        self.assertTrue(any(matches(filters[metric], line) for line in lines), f"{metric}: {said} {process.text()[-3000:]}")
+
+    def query(self, sql):
+        place = "/bigquery/v2/projects/mergemind-local/queries"
+        answer = post(self.connector_variable("BIGQUERY_EMULATOR_HOST") + place, {"query": sql, "useLegacySql": False})
+        self.assertTrue(answer.get("jobComplete"), answer)
 
     def connector_variable(self, name):
         pairs = Path(f"/proc/{self.pair.connector.pid}/environ").read_bytes().split(b"\0")
@@ -113,6 +143,18 @@ class Images(unittest.TestCase):
         for process in (self.pair.connector, self.pair.trigger):
             # Cloud Run kills what has not ended after 10 seconds.
             self.assertLess(process.stop(), 10)
+
+
+def post(url, body, token=None):
+    """The answer to a request, whatever its status."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=600) as response:
+            text = response.read()
+    except urllib.error.HTTPError as error:
+        text = error.read()
+    return json.loads(text or "{}")
 
 
 class PlantedMistakes(unittest.TestCase):

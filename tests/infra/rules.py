@@ -5,6 +5,8 @@ from terraform import environment_of
 
 # ID_TOKEN_… says whose tokens are taken, and holds none.
 SECRET = re.compile(r"(^|_)(?<!^ID_)(TOKEN|SECRET|PASSWORD)S?(_|$)")
+# GitLab's and Google's forms, and long random ones.
+LIKE_A_SECRET = re.compile(r"glpat-|AIza|ya29\.|PRIVATE KEY|[0-9a-fA-F]{32}|[A-Za-z0-9+/]{40}")
 EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 
 
@@ -30,6 +32,38 @@ def secrets_in_plain_text(state):
         if version["secret_data"]:
             found.add(address)
     return found
+
+
+def defaults_of_variables(text):
+    """Defaults in a text of Terraform's language, by variable; only those that stand in one line."""
+    bodies = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.S | re.M)
+    return {name: found[1] for name, body in bodies if (found := re.search(r"^  default\s*=\s*(.+)$", body, re.M))}
+
+
+def secrets_in_defaults(text):
+    """Variables whose default is a text and that are named like a secret, or whose default looks like one."""
+    return {
+        name
+        for name, default in defaults_of_variables(text).items()
+        if (SECRET.search(name.upper()) and '"' in default) or LIKE_A_SECRET.search(default)
+    }
+
+
+def crowded(state):
+    """Services of dbt whose worker is started anew only when the instance is out of memory."""
+    problems = []
+    for (name, _), service in state.services().items():
+        plain, _ = environment_of(service)
+        template = service["template"][0]
+        mib = lambda text: int(text.removesuffix("Mi"))  # noqa: E731
+        if "DBT_TIMEOUT_SECONDS" in plain:
+            room = mib(template["containers"][0]["resources"][0]["limits"]["memory"]) - mib(template["volumes"][0]["empty_dir"][0]["size_limit"])
+            # Without the variable, the function's own limit holds.
+            worker = int(plain.get("DBT_WORKER_MEMORY_MIB", 1024))
+            # 200 MiB for the function, and for what a run takes beside the worker.
+            if worker + 200 > room:
+                problems.append(f"{name}: dbt's worker may hold {worker} MiB of {room}")
+    return problems
 
 
 def unmatched(known, told, documented):

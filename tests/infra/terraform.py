@@ -16,10 +16,11 @@ VARIABLES = {"project_id": "acme-data-123", "image_tag": "0123456789ab", "gitlab
 EVERYTHING = VARIABLES | {
     "region": "europe-west1",
     "second_region": "europe-west4",
-    "gitlab_projects": ["partners/shared"],
+    "gitlab_projects": ["partners/shared", "4711"],
     "webhooks": True,
     "public_trigger": True,
     "events": True,
+    "runbook_url": "https://git.acme.example/data/mergemind/-/blob/HEAD/docs/runbooks",
     "readers": ["group:analysts@acme.example"],
     "alert_emails": ["data@acme.example"],
     "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 50},
@@ -90,7 +91,7 @@ class Workspace:
         """One command; its output, standard error included."""
         done = subprocess.run(
             ["terraform", f"-chdir={self.config}", *arguments, "-no-color"],
-            env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
+            env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900,
         )
         if done.returncode != expect:
             raise Failed(f"terraform {' '.join(arguments)} ended with {done.returncode}, not {expect}:\n{done.stdout}")

@@ -1,9 +1,9 @@
 """Who may do what, read from what Terraform makes."""
 import unittest
 
-from rules import project_roles, public_services, secrets_in_plain_text
+from rules import defaults_of_variables, project_roles, public_services, secrets_in_defaults, secrets_in_plain_text
 from states import state
-from terraform import environment_of
+from terraform import INFRA, environment_of
 
 
 class Access(unittest.TestCase):
@@ -53,6 +53,11 @@ class Access(unittest.TestCase):
     def test_no_secret_is_in_plain_text(self):
         for everything in (False, True):
             self.assertEqual(secrets_in_plain_text(state(everything)), set())
+
+    def test_no_secret_is_a_variables_default(self):
+        text = "\n".join(path.read_text() for path in INFRA.rglob("*.tf"))
+        self.assertGreater(len(defaults_of_variables(text)), 30)
+        self.assertEqual(secrets_in_defaults(text), set())
 
 
 if __name__ == "__main__":

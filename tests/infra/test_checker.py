@@ -43,6 +43,13 @@ class Checker(unittest.TestCase):
                 self.assertIn(message, re.sub(r"\s+", " ", said))
         self.assertIn("is valid", self.workspace.run("validate"))
 
+    def test_a_file_of_another_form_is_found(self):
+        self.workspace.edit("locals.tf", "  labels = merge", "  labels  =  merge")
+        try:
+            self.assertIn("locals.tf", self.workspace.run("fmt", "-check", "-recursive", expect=3))
+        finally:
+            self.workspace.undo("locals.tf")
+
     def test_a_broken_expectation_fails_terraforms_tests(self):
         self.workspace.edit("locals.tf", "attempt_deadline_seconds = 1800", "attempt_deadline_seconds = 1900")
         said = self.workspace.run("test", "-filter=tests/defaults.tftest.hcl", expect=1)

@@ -1,10 +1,11 @@
 """The configuration goes through Terraform's whole life: valid, applied, unchanged, destroyed."""
+import json
 import re
 import tempfile
 import unittest
 
 from states import state, workspace
-from terraform import ROOT, Workspace
+from terraform import EVERYTHING, ROOT, Workspace
 
 FOUNDATION = re.findall(r"-target=(\S+)", (ROOT / "scripts/deploy").read_text())
 
@@ -28,10 +29,36 @@ class Lifecycle(unittest.TestCase):
             # 0: nothing to do; 2: changes.
             workspace(everything).run("plan", "-detailed-exitcode")
 
+    def test_3_a_second_plan_that_is_not_empty_is_noticed(self):
+        state(False)
+        # Each plan would then move the next reminder.
+        workspace(False).edit("secrets.tf", "ignore_changes = [rotation[0].next_rotation_time]", "ignore_changes = []")
+        try:
+            said = workspace(False).run("plan", "-detailed-exitcode", expect=2)
+        finally:
+            workspace(False).undo("secrets.tf")
+        self.assertIn("next_rotation_time", said)
+
     def test_4_a_feature_adds_and_changes_nothing_else(self):
         state(False)
         said = workspace(False).run("plan", "-var=webhooks=true", "-detailed-exitcode", expect=2)
         self.assertRegex(said, r"Plan: \d+ to add, 0 to change, 0 to destroy")
+
+    def test_4_a_second_region_keeps_secrets_and_data(self):
+        state(False)
+        said = workspace(False).run("plan", "-var=second_region=europe-west4", "-detailed-exitcode", expect=2)
+        self.assertRegex(said, r"Plan: \d+ to add, 0 to change, 0 to destroy")
+
+    def test_4_a_change_that_would_replace_a_secret_is_refused(self):
+        # With keys, secrets are where the keys are: a third key would move them.
+        state(True)
+        keys = EVERYTHING["kms_keys"]
+        third = {"europe-west9": "projects/keys/locations/europe-west9/keyRings/r/cryptoKeys/k"}
+        keys = json.dumps(keys | {"regional": keys["regional"] | third})
+        targets = ["-target=google_secret_manager_secret.this", f"-var=kms_keys={keys}"]
+        self.assertIn("must be replaced", workspace(True).run("plan", *targets))
+        said = workspace(True).run("apply", "-auto-approve", *targets, expect=1)
+        self.assertIn("cannot destroy google_secret_manager_secret", said)
 
     def test_5_the_foundation_can_be_made_alone(self):
         # What scripts/deploy does first: images are pushed and secrets get their values before services need them.
@@ -43,7 +70,15 @@ class Lifecycle(unittest.TestCase):
 
     def test_6_is_destroyed(self):
         for everything in self.each():
-            workspace(everything).run("destroy", "-auto-approve")
+            state(everything)
+            if not everything:
+                said = workspace(everything).run("destroy", "-auto-approve", "-target=module.connector", expect=1)
+                self.assertIn("cannot destroy google_cloud_run_v2_service", said)
+            # As docs/deploy.md says.
+            unprotected = "-var=deletion_protection=false"
+            workspace(everything).run("apply", "-auto-approve", unprotected)
+            workspace(everything).run("destroy", "-auto-approve", unprotected)
+            self.assertEqual(workspace(everything).run("state", "list").strip(), "")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 import copy
 import unittest
 
-from rules import late, project_roles, public_services, secrets_in_plain_text, unmatched
+from rules import crowded, late, project_roles, public_services, secrets_in_defaults, secrets_in_plain_text, unmatched
 from states import state
 
 
@@ -33,6 +33,20 @@ class Rules(unittest.TestCase):
 
         planted = changed("google_cloud_run_v2_service", plant)
         self.assertIn("mergemind-gitlab-connector: GITLAB_TOKEN", secrets_in_plain_text(planted))
+
+    def test_a_secret_as_a_default_is_noticed(self):
+        variable = 'variable "{}" {{\n  type    = string\n  default = {}\n}}\n'
+        for name, default in (("gitlab_token", '"abc"'), ("header", '"glpat-x1y2"'), ("key", f'"{"0f" * 16}"')):
+            self.assertEqual(secrets_in_defaults(variable.format(name, default)), {name})
+        for name, default in (("secret_rotation_days", "90"), ("region", '"europe-west1"'), ("gitlab_token", "null")):
+            self.assertEqual(secrets_in_defaults(variable.format(name, default)), set())
+
+    def test_a_worker_that_outgrows_its_instance_is_noticed(self):
+        def plant(service):
+            environment = service["template"][0]["containers"][0]["env"]
+            environment[:] = [variable for variable in environment if variable["name"] != "DBT_WORKER_MEMORY_MIB"]
+
+        self.assertEqual(len(crowded(changed("google_cloud_run_v2_service", plant))), 1)
 
     def test_a_scheduler_that_hangs_up_is_noticed(self):
         planted = changed("google_cloud_scheduler_job", lambda job: job.update(attempt_deadline="600s"))

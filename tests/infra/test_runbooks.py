@@ -40,10 +40,19 @@ class Runbooks(unittest.TestCase):
             self.assertIsNotNone(found, policy["display_name"])
             self.assertIn(found[1], PAGES)
 
+    def test_alerts_link_to_the_address_that_was_said(self):
+        for policy in state(True).of("google_monitoring_alert_policy").values():
+            self.assertRegex(policy["documentation"][0]["content"], r" https://git\.acme\.example/\S+/docs/runbooks/[\w-]+\.md$")
+
     def test_known_troubles_have_their_entry(self):
         text = "\n".join(path.read_text() for path in RUNBOOKS.glob("*.md")).lower()
         for trouble in TROUBLES:
             self.assertIn(trouble, text)
+
+    def test_every_command_names_its_project(self):
+        for path in RUNBOOKS.glob("*.md"):
+            for command in re.findall(r"\b(?:bq (?:query|cp|ls|show|--)|gcloud (?:run|scheduler|secrets|pubsub|logging) ).*", path.read_text()):
+                self.assertRegex(command, r"--project(_id)?=\$PROJECT", path.name)
 
     def test_scripts_and_variables_that_the_documents_name_exist(self):
         declared = {name for file in INFRA.glob("variables*.tf") for name in re.findall(r'^variable "(\w+)"', file.read_text(), re.M)}

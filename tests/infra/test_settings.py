@@ -4,7 +4,7 @@ import re
 import subprocess
 import unittest
 
-from rules import late, unmatched
+from rules import crowded, late, unmatched
 from states import state
 from terraform import INFRA, ROOT, environment_of
 
@@ -38,7 +38,7 @@ FUNCTIONS = {"gitlab-connector": ("gitlab-connector", "webhooks"), "dbt-trigger"
 # Read by the shim for both functions, and not part of their own tables.
 SHIM = {"LOG_LEVEL", "LOG_FORMAT"}
 # Set in an image for what the function starts: Python, and dbt itself.
-FOR_CHILDREN = {"PYTHONDONTWRITEBYTECODE", "HOME", "DBT_PARTIAL_PARSE_FILE_PATH"}
+FOR_CHILDREN = {"PYTHONDONTWRITEBYTECODE", "HOME", "DBT_PARTIAL_PARSE_FILE_PATH", "DBT_EXCLUDE_RESOURCE_TYPES"}
 
 
 class Settings(unittest.TestCase):
@@ -86,6 +86,10 @@ class Settings(unittest.TestCase):
     def test_nobody_hangs_up_too_early(self):
         for everything in (False, True):
             self.assertEqual(late(state(everything)), [])
+
+    def test_dbt_is_started_anew_before_memory_runs_out(self):
+        for everything in (False, True):
+            self.assertEqual(crowded(state(everything)), [])
 
     def test_the_connector_is_told_the_triggers_address(self):
         for everything in (False, True):

@@ -7,6 +7,8 @@ mod bucket;
 mod config;
 mod door;
 mod event;
+#[cfg(test)]
+mod fuzz;
 mod history;
 mod http;
 mod keeper;

@@ -5,6 +5,8 @@ mod scopes;
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::Secret;
 use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
@@ -51,6 +53,17 @@ pub struct WebhookSecrets {
     pub token: Option<Secret>,
     /// The signing token, `whsec_…`.
     pub signing: Option<Secret>,
+}
+
+impl WebhookSecrets {
+    /// Reads again what lives in Secret Manager, see [`Secret::renew`]; whether anything is new.
+    pub async fn renew(&self) -> bool {
+        let mut new = false;
+        for secret in self.token.iter().chain(&self.signing) {
+            new |= secret.renew().await;
+        }
+        new
+    }
 }
 
 /// How to call dbt-trigger.
@@ -108,7 +121,7 @@ impl Config {
         let projects = env
             .list(
                 "GITLAB_PROJECTS",
-                "full paths of single projects to sync; commas between",
+                "full paths or ids of single projects to sync; commas between",
             )
             .default(Vec::new());
         let discovery = scopes::read_discovery(env);
@@ -170,12 +183,14 @@ fn read_webhook(env: &mut Env) -> WebhookSecrets {
                 "the signing token of GitLab's webhooks, whsec_…",
             )
             .check(|secret| {
-                if !secret.expose().starts_with("whsec_") && secret.reference().is_none() {
-                    return Err(
-                        "must begin with whsec_; GitLab shows it when a webhook is given a signing token".into(),
-                    );
+                let text = secret.expose();
+                let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+                match key.is_some_and(|key| !key.is_empty()) || secret.reference().is_some() {
+                    true => Ok(()),
+                    false => {
+                        Err("must be whsec_ and a key; GitLab shows it when a webhook is given a signing token".into())
+                    }
                 }
-                Ok(())
             })
             .optional(),
     }

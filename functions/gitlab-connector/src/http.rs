@@ -1,5 +1,8 @@
 //! The connector's routes.
 
+#[cfg(test)]
+mod fuzz;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -86,28 +89,47 @@ async fn fivetran(
 async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
     let mut env = Env::from_process();
     env.add_file();
-    env.add_json(body, "the request's body", true);
-    if body.contains_key("gitlab_base_url") && !body.contains_key("gitlab_token") {
-        env.problem(
-            "GITLAB_BASE_URL",
-            "in the request's body needs a gitlab_token beside it: ours is not sent elsewhere",
-        );
-    }
-    if body.contains_key("dbt_trigger_url") && !body.contains_key("dbt_trigger_auth_token") {
-        env.problem(
-            "DBT_TRIGGER_URL",
-            "in the request's body needs a dbt_trigger_auth_token beside it: ours is not sent elsewhere",
-        );
-    }
-    let config = Config::read(&mut env);
-    let refused = |problems: String| {
-        ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
-    };
-    env.finish().map_err(|problems| refused(problems.to_string()))?;
+    let config = settings(&mut env, body)?;
     env.resolve_secrets()
         .await
         .map_err(|problems| refused(problems.to_string()))?;
     Syncer::new(config).await.map_err(refused)
+}
+
+/// The settings of a request's body on top of those of `env`.
+fn settings(env: &mut Env, body: &Map<String, Value>) -> Result<Config, ApiError> {
+    env.add_body(body);
+    // In whatever case: that is how they are read, too.
+    let value = |name: &str| {
+        body.iter()
+            .find(|(key, _)| key.to_uppercase() == name)
+            .map(|(_, value)| value)
+    };
+    for (address, token) in [
+        ("GITLAB_BASE_URL", "GITLAB_TOKEN"),
+        ("DBT_TRIGGER_URL", "DBT_TRIGGER_AUTH_TOKEN"),
+    ] {
+        let own = value(token).and_then(Value::as_str).is_some_and(is_plain);
+        if value(address).is_some() && !own {
+            let token = token.to_lowercase();
+            env.problem(
+                address,
+                format!("in the request's body needs a {token} in plain text beside it: ours is not sent elsewhere"),
+            );
+        }
+    }
+    let config = Config::read(env);
+    env.finish().map_err(|problems| refused(problems.to_string()))?;
+    Ok(config)
+}
+
+fn refused(problems: String) -> ApiError {
+    ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
+}
+
+/// Whether a token stands for itself, and not for one of ours.
+fn is_plain(token: &str) -> bool {
+    !token.trim().is_empty() && !token.contains("${") && !token.trim().starts_with("sm://")
 }
 
 /// A body that is empty or a JSON object.

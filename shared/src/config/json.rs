@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::{Env, Problem};
+use crate::secret::SCHEME;
 
 /// Names the file with settings.
 const FILE: &str = "CONFIG_FILE";
@@ -33,9 +34,17 @@ impl Env {
         }
     }
 
+    /// Adds the settings of a request's body, which count more than the environment. References to the
+    /// environment are for secrets alone, whose values are shown to nobody, and never name one of ours or one
+    /// in Secret Manager: who may call is not therefore who may read what this process can.
+    pub fn add_body(&mut self, settings: &Map<String, Json>) {
+        self.add_json(settings, "the request's body", true);
+    }
+
     /// Adds settings. A value is a text, a number, true or false, or a list of texts; `${NAME}` in a text
-    /// stands for an environment variable. `wins` tells whether they count more than the environment.
-    pub fn add_json(&mut self, settings: &Map<String, Json>, from: &str, wins: bool) {
+    /// stands for an environment variable. `wins` tells whether they come from a request and count more than
+    /// the environment.
+    pub(crate) fn add_json(&mut self, settings: &Map<String, Json>, from: &str, wins: bool) {
         let environment = self.source.clone();
         for (key, value) in settings {
             let name = key.to_uppercase();
@@ -46,7 +55,15 @@ impl Env {
                 );
                 continue;
             };
-            let resolved = match resolve(&text, |name| environment.get(name).cloned()) {
+            let mut named = Vec::new();
+            let looked_up = resolve(&text, |name| {
+                named.push(name.to_owned());
+                environment.get(name).cloned()
+            });
+            if wins && !named.is_empty() {
+                self.references_in_body.push((name.clone(), named));
+            }
+            let resolved = match looked_up {
                 Ok(resolved) => resolved,
                 Err(unknown) => {
                     self.problem(
@@ -56,11 +73,45 @@ impl Env {
                     continue;
                 }
             };
+            if wins && resolved.trim_start().starts_with(SCHEME) {
+                self.problem(&name, "is in Secret Manager, which a request may not refer to");
+                continue;
+            }
             self.from_json.push((name.clone(), from.to_owned()));
             if wins || !self.is_set(&name) {
                 self.source.insert(name, resolved);
             }
         }
+    }
+
+    /// Settings of a request's body that refer to what no request may: their own problems would show it.
+    pub(super) fn forbidden_in_body(&self) -> Vec<Problem> {
+        let is_secret = |name: &str| {
+            self.declared
+                .iter()
+                .any(|declared| declared.name == name && declared.secret)
+        };
+        let problem = |name: &String, message: String| Problem {
+            variable: name.clone(),
+            message,
+        };
+        let of = |(name, named): &(String, Vec<String>)| {
+            let ours = named.iter().find(|named| is_secret(named));
+            match (is_secret(name), ours) {
+                (false, _) => {
+                    let first = named.first().map_or("", String::as_str);
+                    Some(format!(
+                        "refers to ${{{first}}}, but in a request only secrets may refer to the environment"
+                    ))
+                }
+                (true, Some(ours)) => Some(format!(
+                    "refers to ${{{ours}}}, which is a secret of this function's own"
+                )),
+                (true, None) => None,
+            }
+            .map(|message| problem(name, message))
+        };
+        self.references_in_body.iter().filter_map(of).collect()
     }
 
     /// Settings from JSON that nobody declared: misspelt ones, most likely.
@@ -91,7 +142,7 @@ fn text_of(value: &Json) -> Option<String> {
 }
 
 /// Puts variables in the places of their references; the error is the name of one that is not set.
-fn resolve(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+fn resolve(text: &str, mut variable: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
     let mut resolved = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -148,6 +199,35 @@ mod tests {
     fn the_environment_counts_more_unless_told_otherwise() {
         assert_eq!(env(json!({"size": 2}), false).number::<u16>("SIZE", "").default(0), 1);
         assert_eq!(env(json!({"size": 2}), true).number::<u16>("SIZE", "").default(0), 2);
+    }
+
+    #[test]
+    fn a_request_refers_only_with_secrets_and_never_to_ours() {
+        let of = |body: Json| {
+            let mut env = Env::from_map([("AUTH_TOKEN", "hunter2"), ("OTHER", "hunter3"), ("PORT", "81")]);
+            env.add_body(body.as_object().expect("an object"));
+            let _ = env.secret("AUTH_TOKEN", "").optional();
+            let token = env.secret("TOKEN", "").optional();
+            env.number::<u16>("PORT", "").default(1);
+            let _ = env.string("NAME", "").optional();
+            (env.finish().map_err(|problems| problems.to_string()), token)
+        };
+        let (outcome, token) = of(json!({"token": "${OTHER}"}));
+        assert_eq!(outcome, Ok(()));
+        assert!(token.is_some_and(|token| token.matches(b"hunter3")));
+        for body in [
+            json!({"port": "${AUTH_TOKEN}"}),
+            json!({"port": ["${OTHER}"]}),
+            json!({"name": "x${OTHER}"}),
+            json!({"token": "${OTHER}${AUTH_TOKEN}"}),
+            json!({"token": "sm://projects/p/secrets/s"}),
+        ] {
+            let problems = of(body.clone()).0.expect_err("refused");
+            assert!(
+                !problems.contains("hunter") && problems.contains("1 problem:"),
+                "{body}: {problems}"
+            );
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ use url::Url;
 
 use crate::secret::{Reference, SCHEME, Secret};
 
+/// The longest time that can be set, a hundred years: clocks have an end, and adding more to them panics.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
 /// A type that a variable can have.
 pub trait Value: Sized {
     /// Reads `text`, which is never empty and has no surrounding blanks.
@@ -19,6 +22,9 @@ pub trait Value: Sized {
 
     /// The value as `--print-config` shows it.
     fn show(&self) -> String;
+
+    /// Whether values are shown to nobody.
+    const IS_SECRET: bool = false;
 
     /// The secret that the value is, if it is one: it may have to be fetched before it is of use.
     fn as_secret(&self) -> Option<&Secret> {
@@ -44,6 +50,8 @@ impl Value for String {
 }
 
 impl Value for Secret {
+    const IS_SECRET: bool = true;
+
     fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with(SCHEME) {
             return Reference::parse(text).map(Self::referring);
@@ -117,6 +125,9 @@ impl Value for Url {
         if shown.password().is_some() {
             // Can only fail for addresses without a host, and those have no password.
             let _ = shown.set_password(Some("***"));
+        } else if !shown.username().is_empty() {
+            // A token may stand alone.
+            let _ = shown.set_username("***");
         }
         shown.into()
     }
@@ -129,14 +140,19 @@ impl Value for Duration {
         let (count, unit) = text.split_at(digits);
         let count: u64 = count.parse().map_err(|_| wrong())?;
         let seconds = match unit.trim() {
-            "ms" => return Ok(Self::from_millis(count)),
+            "ms" => {
+                return Some(Self::from_millis(count))
+                    .filter(|time| *time <= LONGEST)
+                    .ok_or_else(wrong);
+            }
             "" | "s" => 1,
             "m" | "min" => 60,
             "h" => 3_600,
             "d" => 86_400,
             _ => return Err(wrong()),
         };
-        count.checked_mul(seconds).map(Self::from_secs).ok_or_else(wrong)
+        let time = count.checked_mul(seconds).map(Self::from_secs);
+        time.filter(|time| *time <= LONGEST).ok_or_else(wrong)
     }
     fn stand_in() -> Self {
         Self::ZERO
@@ -199,6 +215,8 @@ mod tests {
             "5x",
             "1.5h",
             "99999999999999999999",
+            "37000d",
+            "18446744073709551615ms",
             "18446744073709551615d",
         ] {
             assert!(<Duration as Value>::parse(text).is_err(), "{text}");
@@ -209,6 +227,8 @@ mod tests {
     fn a_password_in_an_address_is_hidden() {
         let url = <Url as Value>::parse("https://me:hunter2@gitlab.example/x").expect("valid");
         assert_eq!(url.show(), "https://me:***@gitlab.example/x");
+        let url = <Url as Value>::parse("https://hunter2@gitlab.example/x").expect("valid");
+        assert_eq!(url.show(), "https://***@gitlab.example/x");
     }
 
     #[test]

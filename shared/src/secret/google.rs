@@ -1,6 +1,7 @@
 //! Secrets from Google's Secret Manager: read at the start, and again when they may have been rotated.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use google_cloud_auth::credentials::anonymous;
@@ -196,24 +197,23 @@ impl Secret {
     }
 }
 
-/// Reads `secrets` again every few minutes, for as long as the process lives.
-pub(crate) fn keep_fresh(secrets: Vec<Secret>) {
-    if !secrets.iter().filter_map(Secret::reference).any(Reference::can_change) {
-        return;
-    }
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(REFRESH).await;
-            for secret in &secrets {
-                secret.renew().await;
+/// Reads secrets again every few minutes, for as long as anybody else holds them.
+pub(crate) fn keep_fresh<'a>(secrets: impl Iterator<Item = &'a Secret>) {
+    let changing = secrets.filter(|secret| secret.reference().is_some_and(Reference::can_change));
+    for secret in changing.map(|secret| Arc::downgrade(&secret.0)) {
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(REFRESH).await;
+                let Some(secret) = secret.upgrade() else { return };
+                Secret(secret).renew().await;
             }
-        }
-    });
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use axum::extract::{Path, State};
     use axum::http::StatusCode;

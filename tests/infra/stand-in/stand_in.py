@@ -2,7 +2,8 @@
 
 Terraform starts it like any provider (protocol 6 over gRPC) and then checks the configuration as it would with
 hashicorp/google: unknown arguments, missing ones, wrong types, blocks that come too often. On top of that it
-refuses values that the provider's documentation does not list. `plan` marks what Google would fill in as
+refuses values that the provider's documentation does not list, replaces what Google can't change (IMMUTABLE), and
+refuses to delete what is protected against it. `plan` marks what Google would fill in as
 unknown; `apply` fills it with recognisable values. It knows no permissions, quotas or existing resources.
 """
 import json
@@ -22,6 +23,14 @@ from values import filled, holes, pack, unpack  # noqa: E402
 
 SERVICE = "tfplugin6.Provider"
 NESTING = {"single": 1, "list": 2, "set": 3}
+# What the provider replaces when one of these changes. Not all: those whose loss hurts.
+IMMUTABLE = {
+    "google_bigquery_dataset": ("dataset_id", "location"),
+    "google_cloud_run_v2_service": ("name", "location"),
+    "google_pubsub_subscription": ("name", "topic", "filter"),
+    "google_secret_manager_secret": ("secret_id", "replication"),
+    "google_storage_bucket": ("name", "location"),
+}
 TYPES = {
     "list string": ["list", "string"], "set string": ["set", "string"], "map string": ["map", "string"],
     "list number": ["list", "number"], "set number": ["set", "number"],
@@ -125,14 +134,20 @@ class Provider:
         return pb.ReadResource.Response(new_state=request.current_state, private=request.private)
 
     def PlanResourceChange(self, request):
-        planned = request.proposed_new_state
-        if unpack(request.prior_state) is None:
+        planned, before = request.proposed_new_state, unpack(request.prior_state)
+        after, replaced = unpack(planned), []
+        if before is None:
             schema = self.table["resources"][request.type_name]
-            planned = self.packed(holes(schema, unpack(planned)))
-        return pb.PlanResourceChange.Response(planned_state=planned)
+            planned = self.packed(holes(schema, after))
+        elif after is not None:
+            replaced = [name for name in IMMUTABLE.get(request.type_name, ()) if before[name] != after[name]]
+        return pb.PlanResourceChange.Response(planned_state=planned, requires_replace=[steps(name) for name in replaced])
 
     def ApplyResourceChange(self, request):
-        state = unpack(request.planned_state)
+        state, before = unpack(request.planned_state), unpack(request.prior_state)
+        if state is None and before.get("deletion_protection"):
+            refusal = pb.Diagnostic(severity=1, summary=f"cannot destroy {request.type_name} without setting deletion_protection=false")
+            return pb.ApplyResourceChange.Response(new_state=request.prior_state, diagnostics=[refusal])
         if state is not None:
             state = filled(self.table["resources"][request.type_name], state, self.project)
         return pb.ApplyResourceChange.Response(new_state=self.packed(state))

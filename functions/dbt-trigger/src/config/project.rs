@@ -49,7 +49,7 @@ impl ProjectConfig {
                 "Git repository to fetch the project from, instead of DBT_PROJECT_DIR",
             )
             .check(no_option)
-            .check(|url| match Url::parse(url).is_ok_and(|url| url.password().is_some()) {
+            .check(|url| match Url::parse(url).is_ok_and(|url| holds_secret(&url)) {
                 true => Err("holds a password; put it into DBT_PROJECT_GIT_TOKEN".into()),
                 false => Ok(()),
             })
@@ -107,4 +107,10 @@ impl ProjectConfig {
             storage_emulator: super::storage_emulator(env),
         }
     }
+}
+
+/// Whether an address holds a password, or a token in the place of a name; `ssh://git@…` holds none.
+fn holds_secret(url: &Url) -> bool {
+    let is_web = matches!(url.scheme(), "http" | "https");
+    url.password().is_some() || is_web && !url.username().is_empty()
 }

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -70,6 +71,14 @@ struct Claims {
     exp: u64,
 }
 
+/// What is wrong with a token, without what stands in it: errors of parsers repeat that.
+fn why(error: &jsonwebtoken::errors::Error) -> String {
+    match error.kind() {
+        ErrorKind::Json(_) | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => "it can't be read as a JSON Web Token".into(),
+        _ => error.to_string(),
+    }
+}
+
 /// Whether `token` has a JSON Web Token's form, unlike the bearer tokens that people make.
 pub fn looks_like_one(token: &str) -> bool {
     token.len() <= TOKEN_LIMIT && token.starts_with("eyJ") && token.bytes().filter(|b| *b == b'.').count() == 2
@@ -114,7 +123,7 @@ impl IdTokenCheck {
     }
 
     async fn claims(&self, token: &str) -> Result<Claims, String> {
-        let header = decode_header(token).map_err(|e| e.to_string())?;
+        let header = decode_header(token).map_err(|e| why(&e))?;
         if header.alg != Algorithm::RS256 {
             return Err(format!(
                 "it is signed by {:?}, not by RS256 as Google's are",
@@ -123,12 +132,12 @@ impl IdTokenCheck {
         }
         let key = self.key(&header.kid.ok_or("it names no key")?).await?;
         let token = decode::<Claims>(token, &key, &self.validation);
-        Ok(token.map_err(|e| e.to_string())?.claims)
+        Ok(token.map_err(|e| why(&e))?.claims)
     }
 
     /// Cloud Run let the caller in by this token, but knows nothing of our audiences.
     fn claims_without_signature(&self, token: &str) -> Result<Claims, String> {
-        let claims: Claims = insecure_decode_claims(token).map_err(|e| e.to_string())?;
+        let claims: Claims = insecure_decode_claims(token).map_err(|e| why(&e))?;
         if !self.audiences.contains(&claims.aud) {
             return Err("it is for another audience".into());
         }

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::Error;
+use super::{Error, shape};
 
 /// What to do with an answer.
 pub enum Verdict {
@@ -48,7 +48,10 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
 pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     match (status.as_u16(), parsed) {
-        (200, Some(answer)) => Verdict::Data(answer),
+        (200, Some(mut answer)) => {
+            shape::wrap(&mut answer);
+            Verdict::Data(answer)
+        }
         (403, Some(answer)) if answer["error"] == "insufficient_scope" => {
             Verdict::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
         }
@@ -62,12 +65,18 @@ pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdi
 }
 
 fn judge_graphql(mut answer: Value) -> Verdict {
-    let data = answer["data"].take();
-    let Some(said) = message(&answer) else {
-        return if data.is_object() {
-            Verdict::Data(data)
-        } else {
-            Verdict::Again("the answer holds no data".into(), None)
+    // Not by index: that panics on an answer that is no object.
+    let mut data = answer.get_mut("data").map(Value::take).unwrap_or_default();
+    let holes = match &answer["errors"] {
+        Value::Null => false,
+        Value::Array(errors) => !errors.is_empty(),
+        _ => true,
+    };
+    let said = message(&answer).or_else(|| holes.then(|| "it tells of errors without a message".to_owned()));
+    let Some(said) = said else {
+        return match shape::check(&mut data) {
+            Ok(()) => Verdict::Data(data),
+            Err(problem) => Verdict::Again(problem.into(), None),
         };
     };
     if said.contains("complexity") {
@@ -116,6 +125,9 @@ mod tests {
     fn a_page_with_holes_is_not_taken_for_whole() {
         let body = r#"{"data":{"group":null},"errors":[{"message":"Internal server error"}]}"#;
         assert!(matches!(verdict(200, body), Verdict::Again(..)));
+        let without_message = r#"{"data":{"group":null},"errors":[{"extensions":{}}]}"#;
+        assert!(matches!(verdict(200, without_message), Verdict::Again(..)));
+        assert!(matches!(verdict(200, r#"{"data":{},"errors":[]}"#), Verdict::Data(_)));
     }
 
     #[test]
@@ -136,6 +148,8 @@ mod tests {
             (502, "<html>"),
             (200, "<html>"),
             (200, r#"{"data":{"gr"#),
+            (200, "[]"),
+            (200, "\"ok\""),
             (429, "Retry later"),
         ] {
             assert!(matches!(verdict(status, body), Verdict::Again(..)), "{status} {body}");

@@ -231,7 +231,7 @@ enum Call<'a> {
 
 /// The address of the page after `path`. GitLab's links may name another host than the one that was
 /// asked, so only their query is taken.
-fn next_page(path: &str, headers: &HeaderMap) -> Option<String> {
+pub(super) fn next_page(path: &str, headers: &HeaderMap) -> Option<String> {
     let links = headers.get(reqwest::header::LINK)?.to_str().ok()?;
     let next = links.split(',').find(|link| link.contains(r#"rel="next""#))?;
     let address = next.split_once('<')?.1.split_once('>')?.0;
@@ -252,7 +252,7 @@ fn transport(error: reqwest::Error) -> String {
     text
 }
 
-fn clock(headers: &HeaderMap) -> OffsetDateTime {
+pub(super) fn clock(headers: &HeaderMap) -> OffsetDateTime {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let at = date.and_then(|date| httpdate::parse_http_date(date).ok());
     OffsetDateTime::from(at.unwrap_or_else(SystemTime::now))

@@ -3,8 +3,11 @@
 mod answer;
 mod client;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod limiter;
 mod probe;
+mod shape;
 mod token;
 
 pub use client::Client;

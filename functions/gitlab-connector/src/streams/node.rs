@@ -1,5 +1,7 @@
 //! Reads values from a node of GitLab's answer, and says which one is not what GitLab documents.
 
+use std::ops::RangeInclusive;
+
 use mergemind_shared::warehouse::Value;
 use serde_json::Value as Json;
 use time::format_description::well_known::Rfc3339;
@@ -25,8 +27,34 @@ impl<'a> Node<'a> {
         Self(json)
     }
 
-    fn at(&self, path: &str) -> &'a Json {
-        path.split('.').fold(self.0, |json, name| &json[name])
+    fn at(&self, path: &str) -> Result<&'a Json, Malformed> {
+        let mut json = self.0;
+        for name in path.split('.') {
+            json = match json {
+                Json::Object(fields) => fields.get(name).unwrap_or(&Json::Null),
+                Json::Null => return Ok(&Json::Null),
+                _ => return Err(self.malformed(path, "within an object")),
+            };
+        }
+        Ok(json)
+    }
+
+    /// The nodes of a connection; none if it or they are null, as on a GitLab that does not tell.
+    fn nodes(&self, path: &str) -> Result<&'a [Json], Malformed> {
+        let nodes = match self.at(path)? {
+            Json::Null => &Json::Null,
+            Json::Object(connection) => connection.get("nodes").unwrap_or(&Json::Null),
+            _ => return Err(self.malformed(path, "a connection")),
+        };
+        self.items(nodes, path)
+    }
+
+    fn items(&self, list: &'a Json, path: &str) -> Result<&'a [Json], Malformed> {
+        match list {
+            Json::Null => Ok(&[]),
+            Json::Array(items) => Ok(items),
+            _ => Err(self.malformed(path, "a list")),
+        }
     }
 
     /// An error that names a missing part of the key.
@@ -53,7 +81,7 @@ impl<'a> Node<'a> {
         wanted: &'static str,
         convert: impl Fn(&Json) -> Option<Value>,
     ) -> Result<Value, Malformed> {
-        match self.at(path) {
+        match self.at(path)? {
             Json::Null => Ok(Value::Null),
             json => convert(json).ok_or_else(|| self.malformed(path, wanted)),
         }
@@ -84,7 +112,7 @@ impl<'a> Node<'a> {
 
     /// The numbers of the ids of a connection's nodes, ascending.
     pub fn ids(&self, path: &str) -> Result<Value, Malformed> {
-        let nodes = self.at(path)["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let nodes = self.nodes(path)?;
         let mut ids = Vec::with_capacity(nodes.len());
         for node in nodes.iter().filter(|node| !node.is_null()) {
             let id = node["id"].as_str().and_then(number_of);
@@ -105,7 +133,7 @@ impl<'a> Node<'a> {
 
     /// The texts of one field of a connection's nodes, sorted.
     pub fn texts(&self, path: &str, name: &str) -> Result<Value, Malformed> {
-        let nodes = self.at(path)["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let nodes = self.nodes(path)?;
         let mut texts = Vec::with_capacity(nodes.len());
         for node in nodes.iter().filter(|node| !node.is_null()) {
             let text = node[name].as_str();
@@ -121,7 +149,7 @@ impl<'a> Node<'a> {
     /// The texts of a plain list, in its order.
     pub fn list(&self, path: &str) -> Result<Value, Malformed> {
         let mut texts = Vec::new();
-        for item in self.at(path).as_array().into_iter().flatten() {
+        for item in self.items(self.at(path)?, path)? {
             let text = item.as_str().ok_or_else(|| self.malformed(path, "a list of texts"))?;
             texts.push(text.to_owned());
         }
@@ -178,7 +206,8 @@ impl<'a> Node<'a> {
     pub fn time(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a time", |json| {
             let at = OffsetDateTime::parse(json.as_str()?, &Rfc3339).ok()?;
-            i64::try_from(at.unix_timestamp_nanos() / 1000).ok().map(Value::Time)
+            let micros = i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).ok()?;
+            TIMES.contains(&micros).then_some(Value::Time(micros))
         })
     }
 
@@ -187,12 +216,19 @@ impl<'a> Node<'a> {
         self.read(path, "a date", |json| {
             let form = format_description!("[year]-[month]-[day]");
             let date = Date::parse(json.as_str()?.get(..10)?, form).ok()?;
-            Some(Value::Day(date.to_julian_day() - UNIX_EPOCH_JULIAN_DAY))
+            let day = date.to_julian_day() - UNIX_EPOCH_JULIAN_DAY;
+            DAYS.contains(&day).then_some(Value::Day(day))
         })
     }
 }
 
 const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
+
+/// What BigQuery takes, from 0001-01-01 to 9999-12-31:
+/// <https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#timestamp_type>. One row beyond
+/// would fail the whole commit.
+const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
+const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
 
 /// The number at the end of a global id.
 pub fn number_of(global_id: &str) -> Option<i64> {
@@ -219,6 +255,18 @@ mod tests {
         assert_eq!(node.date("on"), Ok(Value::Day(1)));
         let error = node.bool("draft").unwrap_err().to_string();
         assert_eq!(error, "draft of gid://gitlab/MergeRequest/7 is not true or false");
+    }
+
+    #[test]
+    fn what_is_not_as_documented_is_not_taken_for_nothing() {
+        let json = json!({"author": "me", "labels": [], "approvedBy": {"nodes": "x"}, "topics": {}, "left": {},
+            "early": "0000-12-31T23:59:59Z", "late": "9999-12-31T23:59:59-01:00", "first": "0001-01-01", "zeroth": "0000-12-31"});
+        let node = Node::new(&json);
+        assert!(node.id("author.id").is_err());
+        assert!(node.ids("labels").is_err() && node.ids("approvedBy").is_err() && node.list("topics").is_err());
+        assert_eq!(node.ids("left"), Ok(Value::Ints(vec![])));
+        assert!(node.time("early").is_err() && node.time("late").is_err() && node.date("zeroth").is_err());
+        assert_eq!(node.date("first"), Ok(Value::Day(-719_162)));
     }
 
     #[test]

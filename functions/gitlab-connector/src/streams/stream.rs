@@ -93,6 +93,8 @@ pub struct Stream {
     /// GraphQL fields to ask for, one node's worth; each begins with its field's name.
     selection: &'static [&'static str],
     readers: Vec<Read>,
+    /// Fields of a node that are kept nowhere, not even with a row that can't be mapped.
+    hidden: &'static [&'static str],
     /// Columns that refer to users.
     users: &'static [&'static str],
 }
@@ -111,6 +113,7 @@ pub struct Shape {
     pub node_type: Option<&'static str>,
     pub selection: &'static [&'static str],
     pub users: &'static [&'static str],
+    pub hidden: &'static [&'static str],
 }
 
 impl Default for Shape {
@@ -128,6 +131,7 @@ impl Default for Shape {
             node_type: None,
             selection: &[],
             users: &[],
+            hidden: &[],
         }
     }
 }
@@ -151,6 +155,7 @@ impl Stream {
             node_type: shape.node_type,
             selection: shape.selection,
             readers,
+            hidden: shape.hidden,
             users: shape.users,
         }
     }
@@ -193,6 +198,17 @@ impl Stream {
         Ok(row)
     }
 
+    /// A node as it may be kept when it can't be mapped.
+    pub fn presentable(&self, node: &Json) -> Json {
+        let mut node = node.clone();
+        if !self.hidden.is_empty() && !node.is_object() {
+            // What it holds can't be told.
+            node = Json::Null;
+        }
+        remove(&mut node, self.hidden);
+        node
+    }
+
     /// The parent that a row refers to.
     pub fn parent_of(&self, row: &Row) -> Option<i64> {
         match row[self.table.position(self.parent?)?] {
@@ -209,6 +225,18 @@ impl Stream {
             Value::Ints(ids) => ids.clone(),
             _ => Vec::new(),
         })
+    }
+}
+
+/// Removes fields, however deep they are.
+fn remove(json: &mut Json, names: &[&str]) {
+    match json {
+        Json::Object(fields) => {
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+            fields.values_mut().for_each(|value| remove(value, names));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| remove(item, names)),
+        _ => {}
     }
 }
 

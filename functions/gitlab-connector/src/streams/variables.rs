@@ -1,5 +1,5 @@
 //! `group_variables` and `project_variables`: names and flags of CI variables. Their values are never read into
-//! a row.
+//! a row, nor kept with one that can't be mapped.
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String};
 
@@ -55,7 +55,7 @@ pub fn of_projects() -> Stream {
 #[rustfmt::skip]
 fn stream(shape: Shape, owner: Field) -> Stream {
     Stream::new(
-        shape,
+        Shape { hidden: &["value"], ..shape },
         vec![
             owner,
             field("key", String, "Name.", |n| n.text("key")),

@@ -66,7 +66,7 @@ impl<'a> Context<'a> {
         instance: Instance,
         shutdown: Shutdown,
     ) -> Self {
-        // With notes inside, 85 merge requests come to about 240 of the 250 that GitLab allows a query.
+        // With notes inside, 75 merge requests come to about 235 of the 250 that GitLab allows a query.
         let pages = [
             ("merge_requests", if options.on("mr_notes") { 75 } else { 100 }),
             ("issues", LARGEST_PAGE),

@@ -13,7 +13,7 @@ use super::exclusive::{committed, debt, under_lease};
 use super::owed::run_dbt;
 use super::scopes::{Outcome, lists_to_probe, run_scopes};
 use super::summary::Summary;
-use super::{Error, Inner, Request};
+use super::{Error, Inner, Request, by_id};
 use crate::{gitlab, streams};
 
 /// How long a request or commit under way may take after SIGTERM; Cloud Run kills after 10 seconds.
@@ -74,9 +74,9 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         request.scopes(inner),
         request.narrow(inner.config.options.clone(), &inner.streams),
     );
-    let lists = lists_to_probe(&scopes, &cursors);
+    let lists = lists_to_probe(&scopes, &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
-    warn_of_missing_fields(inner, &instance);
+    let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
     let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
     let mut context = Context::new(
@@ -92,6 +92,13 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     let scopes = match &inner.config.discovery {
         Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery).await?,
         _ => scopes,
+    };
+    let scopes = if scopes.iter().any(|scope| by_id::id_of(scope).is_some()) {
+        let paths = by_id::paths(&inner.client, &scopes).await?;
+        lock(&inner.paths).extend(paths.clone());
+        scopes.iter().map(|scope| by_id::named(scope, &paths)).collect()
+    } else {
+        scopes
     };
     let outcome = tokio::select! {
         outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
@@ -116,12 +123,13 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         requests: inner.client.take_sent(),
         cursors: outcome.steps,
         warnings,
+        missing_fields,
         token_ends,
         absent: std::mem::take(&mut *lock(&context.absent)),
     })
 }
 
-fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
+fn missing_fields(inner: &Inner, instance: &gitlab::Instance) -> Vec<String> {
     let missing: Vec<String> = inner
         .streams
         .all()
@@ -138,6 +146,7 @@ fn warn_of_missing_fields(inner: &Inner, instance: &gitlab::Instance) {
             "this GitLab lacks fields; their columns are NULL"
         );
     }
+    missing
 }
 
 /// Ends when a sync must not go on even to its next checkpoint.

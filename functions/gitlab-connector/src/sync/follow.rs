@@ -164,6 +164,7 @@ fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant, owed: Opt
         requests: inner.client.take_sent(),
         cursors: std::collections::BTreeMap::new(),
         warnings: Vec::new(),
+        missing_fields: Vec::new(),
         token_ends: None,
         absent: std::collections::BTreeMap::new(),
     }

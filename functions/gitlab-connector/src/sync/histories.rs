@@ -5,6 +5,7 @@
 //! read, of replicas that lag, of answers that fail, and of commits after or before which the process dies.
 //! `HISTORIES` sets their number and `HISTORY` runs a single one again.
 
+mod fuzz;
 mod memory;
 mod stand;
 
@@ -140,23 +141,27 @@ async fn sync(
     *cursors = memory.cursors();
     let answering = stand.clone();
     let client = Client::of_stand(Box::new(move |body| answering.answer(body)));
-    let usual = streams.all().filter(|stream| stream.usual).map(Stream::name);
-    let mut options = Options::of_streams(usual.chain(["issue_notes"]));
+    let mut options = options(streams);
     options.streams.retain(|stream| !off.contains(stream));
     let options = request.narrow(options, streams);
     let scope = Scope::Group("acme".into());
     let instance = gitlab::probe(
         &client,
         &streams.types(),
-        &scopes::lists_to_probe(std::slice::from_ref(&scope), cursors),
+        &scopes::lists_to_probe(std::slice::from_ref(&scope), cursors, request),
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    for (list, most) in [("merge_requests", 85), ("issues", 100), ("projects", 100)] {
+    for (list, most) in [("merge_requests", 75), ("issues", 100), ("projects", 100)] {
         context.pages.insert(list, PageSize::new(1 + random.below(most) as u32));
     }
     let outcome = scopes::run_scopes(&context, &[scope], cursors, request).await?;
     Ok(outcome.complete)
+}
+
+fn options(streams: &Streams) -> Options {
+    let usual = streams.all().filter(|stream| stream.usual).map(Stream::name);
+    Options::of_streams(usual.chain(["issue_notes"]))
 }
 
 /// Every raw table against GitLab's rows of the scope.

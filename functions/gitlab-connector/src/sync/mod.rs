@@ -3,6 +3,7 @@
 //!
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
+mod by_id;
 mod by_iids;
 mod chosen;
 mod context;
@@ -12,6 +13,8 @@ mod engine;
 mod error;
 mod exclusive;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod hidden;
 #[cfg(test)]
 mod histories;
@@ -93,6 +96,8 @@ struct Inner {
     began: std::sync::Mutex<Instant>,
     /// What was last known of this GitLab, and when.
     instance: std::sync::Mutex<Option<(Instant, gitlab::Instance)>>,
+    /// Paths of projects that are configured by id, as they were last known.
+    paths: std::sync::Mutex<by_id::Paths>,
     /// Raw tables are looked after once in a process.
     tables_ready: OnceCell<()>,
 }
@@ -126,6 +131,7 @@ impl Syncer {
             running: Mutex::default(),
             began: std::sync::Mutex::new(Instant::now()),
             instance: std::sync::Mutex::default(),
+            paths: std::sync::Mutex::default(),
             tables_ready: OnceCell::new(),
         })))
     }
@@ -144,8 +150,9 @@ impl Syncer {
     pub fn covers(&self, path: &str) -> bool {
         let path = path.to_lowercase();
         let config = &self.0.config;
+        let paths = context::lock(&self.0.paths);
         config.discovery.is_some()
-            || config.scopes.iter().any(|scope| match scope {
+            || config.scopes.iter().any(|scope| match by_id::named(scope, &paths) {
                 Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
                 Scope::Project(project) => path == project.to_lowercase(),
             })
@@ -206,6 +213,8 @@ impl Syncer {
     /// # Errors
     /// Why not.
     pub async fn look_at(&self, scope: &Scope) -> Result<(), ApiError> {
+        let paths = by_id::paths(&self.0.client, std::slice::from_ref(scope)).await?;
+        let scope = &by_id::named(scope, &paths);
         let root = match scope {
             Scope::Group(_) => "group",
             Scope::Project(_) => "project",

@@ -54,8 +54,9 @@ pub async fn next<'a>(
     let stream = context.streams.named("pipelines");
     let mut pipelines = Vec::new();
     for (pending, mut project) in found {
-        let info = project["pipelines"]["pageInfo"].take();
-        for mut pipeline in nodes_of(&mut project["pipelines"]) {
+        let mut connection = project["pipelines"].take();
+        let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
+        for mut pipeline in nodes_of(&mut connection) {
             pipeline["_parent"] = json!({"id": project["id"]});
             pipeline["_path"] = json!(pending.path);
             rows.map(stream, &pipeline);

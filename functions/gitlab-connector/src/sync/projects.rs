@@ -275,7 +275,7 @@ async fn ask(
     }
     let page = |(index, after): (usize, &Option<String>)| {
         let mut connection = found[format!("p{index}")].take();
-        let info = connection["pageInfo"].take();
+        let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
         Page {
             nodes: nodes_of(&mut connection),
             after: after.clone(),

@@ -22,7 +22,7 @@ use super::rows::Rows;
 use super::sink::mark_of;
 use super::{Error, Scope, by_iids, hidden, pipelines, users};
 use crate::gitlab;
-use crate::streams::{Node, gid};
+use crate::streams::{Node, Stream, gid};
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
@@ -330,18 +330,9 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
 
 /// What belongs to something that is gone is gone too.
 fn mark_children<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
-    let parents = [
-        ("project_id", "projects"),
-        ("merge_request_id", "merge_requests"),
-        ("issue_id", "issues"),
-    ];
-    // A table's own parent rows come before it, so that what is marked here reaches their children too.
-    for (column, parent) in parents {
+    for (column, parent) in PARENTS {
         for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
-            let mut direct = parents
-                .iter()
-                .filter(|(column, _)| stream.table.position(column).is_some());
-            if direct.next_back() == Some(&(column, parent)) && stream.name() != parent {
+            if stream.name() != parent && context.on(parent) && parents_of(stream).any(|known| known == column) {
                 rows.sweeps.push(Sweep {
                     table: &stream.table,
                     within: vec![Within::ParentGone(column, parent)],
@@ -350,6 +341,25 @@ fn mark_children<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
             }
         }
     }
+}
+
+/// Columns that name a parent, and the parents' streams, from above to below: what is marked on the way
+/// reaches its own children too.
+const PARENTS: [(&str, &str); 5] = [
+    ("group_id", "groups"),
+    ("project_id", "projects"),
+    ("epic_id", "epics"),
+    ("merge_request_id", "merge_requests"),
+    ("issue_id", "issues"),
+];
+
+/// The columns that name a row's nearest parents: not the project of what belongs to a merge request.
+fn parents_of(stream: &Stream) -> impl Iterator<Item = &'static str> {
+    let has = |column: &str| stream.table.position(column).is_some();
+    let columns = PARENTS.map(|(column, _)| column);
+    let below = columns[2..].iter().any(|column| has(column));
+    let nearest = if below { 2 } else { 0 };
+    columns.into_iter().skip(nearest).filter(move |column| has(column))
 }
 
 fn pending(path: &str) -> Pending {
@@ -362,4 +372,21 @@ fn pending(path: &str) -> Pending {
 
 fn time_of(node: &Json, field: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Streams;
+
+    #[test]
+    fn rows_have_their_nearest_parents() {
+        let streams = Streams::new();
+        let of = |name| Vec::from_iter(parents_of(streams.named(name)));
+        assert_eq!(of("labels"), ["group_id", "project_id"]);
+        assert_eq!(of("mr_notes"), ["merge_request_id"]);
+        assert_eq!(of("epic_issues"), ["epic_id", "issue_id"]);
+        assert_eq!(of("group_members"), ["group_id"]);
+        assert_eq!(of("jobs"), ["project_id"]);
+    }
 }

@@ -28,7 +28,8 @@ impl<'a> Rows<'a> {
             Err(reason) => {
                 let reason = reason.to_string();
                 tracing::warn!(stream = stream.name(), "a row is kept in _rejected: {reason}");
-                self.rejected.push(rejected::row(stream.name(), &reason, node));
+                self.rejected
+                    .push(rejected::row(stream.name(), &reason, &stream.presentable(node)));
                 if let Some(parent) = crate::streams::Node::new(node).number("_parent.id") {
                     self.spoiled.entry(stream.name()).or_default().insert(parent);
                 }

@@ -170,6 +170,8 @@ async fn begin_anew(context: &Context<'_>, pass: Pass, scope: &Scope, cursors: &
         let begin = passes::reset(context, pass, scope, cursor).await?;
         cursors.insert(key, begin);
     }
+    // What has not changed since the last sync is read all the same.
+    lock(&context.unchanged).remove(&(pass.stream(), scope.to_string()));
     Ok(())
 }
 
@@ -221,9 +223,12 @@ fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, req
     }
 }
 
-/// Lists whose last pass has ended: they may have no change since.
-pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
+/// Lists whose last pass has ended: they may have no change since. None if all is to be read, changed or not.
+pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors, request: &Request) -> Vec<Changed> {
     let mut lists = Vec::new();
+    if request.full_refresh {
+        return lists;
+    }
     for scope in scopes {
         for list in [&MERGE_REQUESTS, &ISSUES] {
             let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
@@ -241,4 +246,24 @@ pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors) -> Vec<Changed> {
         }
     }
     lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_refresh_reads_also_what_has_not_changed() {
+        let scope = Scope::Group("acme".into());
+        let key = (MERGE_REQUESTS.stream.to_owned(), scope.to_string());
+        let cursors = Cursors::from([(key, r#"{"updated_after":"2026-01-01T09:55:00Z"}"#.to_owned())]);
+        let lists = |full_refresh| {
+            let request = Request {
+                full_refresh,
+                ..Request::default()
+            };
+            lists_to_probe(std::slice::from_ref(&scope), &cursors, &request).len()
+        };
+        assert_eq!((lists(false), lists(true)), (1, 0));
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::streams::{Malformed, Node};
 
-/// A place for rows. The warehouse is one; an answer to Fivetran is another.
+/// A place for rows: the warehouse, or what stands in for it in tests.
 pub trait Sink: Send + Sync {
     /// Takes rows and moves a cursor: all of it, or nothing.
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>>;

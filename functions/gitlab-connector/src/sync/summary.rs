@@ -102,6 +102,8 @@ pub struct Summary {
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
     pub warnings: Vec<Problem>,
+    /// Fields that this GitLab lacks, as `stream.field`; their columns are NULL.
+    pub missing_fields: Vec<String>,
     /// A warning if the token ends soon.
     pub token_ends: Option<String>,
     /// Lists that are not offered, by stream.
@@ -163,6 +165,7 @@ impl Summary {
             "streams": per_stream,
             "rejected": self.tally.of("_rejected").0,
             "warnings": self.warnings,
+            "missing_fields": self.missing_fields,
             "token_warning": self.token_ends,
             "absent_lists": self.absent,
         })

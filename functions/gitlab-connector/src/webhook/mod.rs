@@ -1,6 +1,8 @@
 //! GitLab's webhooks: hints that something changed. What changed is asked of GitLab itself, so a payload
 //! can be late, repeated or wrong without harm, and one that is lost is made up for by the next sync.
 
+#[cfg(test)]
+mod fuzz;
 mod gather;
 mod hint;
 mod verify;
@@ -79,7 +81,14 @@ impl Webhooks {
     /// 401 if it does not come from GitLab; 400 if it is not a webhook's payload; otherwise what stopped
     /// the sync of what it names, and GitLab may deliver it again.
     pub async fn take(&self, headers: &HeaderMap, body: &Bytes, shutdown: Shutdown) -> Result<Response, ApiError> {
-        verify::check(&self.0.syncer.config().webhook, headers, body)?;
+        let secrets = &self.0.syncer.config().webhook;
+        if let Err(refused) = verify::check(secrets, headers, body) {
+            // They may have been rotated in Secret Manager.
+            if !secrets.renew().await {
+                return Err(refused);
+            }
+            verify::check(secrets, headers, body)?;
+        }
         let payload: Value = serde_json::from_slice(body)
             .map_err(|_| ApiError::bad_request("invalid_json", "the body is not a webhook's JSON"))?;
         let hint = match Hint::of(&payload) {

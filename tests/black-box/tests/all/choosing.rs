@@ -80,12 +80,32 @@ fn settings_come_from_a_json_file_or_a_body_as_well() {
     let rows = |dataset: &str| warehouse_rows(warehouse(), dataset, "merge_requests").len();
     assert!(rows(&other) > 0 && rows(&other) < rows(&world.raw));
 
+    // A project by its id, with everything in it.
+    let project = &world.gitlab.rows("projects").expect("projects")[0];
+    let path = project["full_path"].as_str().expect("a path");
+    let other = format!("{}_id", world.raw);
+    let body = json!({"bq_dataset_raw": other, "gitlab_groups": "", "gitlab_projects": project["id"].to_string()});
+    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    assert_eq!(status, 200, "{answer:#}");
+    for table in ["merge_requests", "mr_notes", "pipelines", "issues"] {
+        let expected = world.gitlab.rows(&format!("{table}?project={path}")).expect("rows");
+        let found = warehouse_rows(warehouse(), &other, table);
+        assert_eq!(found.len(), expected.len(), "{table}");
+        assert!(found.iter().all(|row| expected.contains(row)), "{table}");
+    }
+
     let refusals = [
         (json!({"gitlab_tokn": "x"}), "GITLAB_TOKN"),
-        (json!({"gitlab_groups": "${NOWHERE}"}), "NOWHERE"),
+        (json!({"gitlab_token": "${NOWHERE}"}), "NOWHERE"),
+        (json!({"gitlab_groups": "${MY_TOKEN}"}), "GITLAB_GROUPS"),
+        (
+            json!({"gitlab_base_url": "http://127.0.0.1:9", "gitlab_token": "${MY_TOKEN}"}),
+            "plain text",
+        ),
         (json!({"sync_interval_hours": "0.1"}), "SYNC_INTERVAL_HOURS"),
         (json!({"gitlab_base_url": "http://127.0.0.1:9"}), "gitlab_token"),
         (json!({"streams": ["merge_request"]}), "merge_request"),
+        (json!({"streams": ["jobs"]}), "STREAMS"),
         (json!({"scopes": ["nobody"]}), "nobody"),
     ];
     for (body, named) in refusals {

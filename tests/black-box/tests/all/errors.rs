@@ -1,6 +1,6 @@
 //! Each mistake gets its clear error, and nothing is lost.
 
-use black_box::{World, written};
+use black_box::{World, warehouse, warehouse_rows, written};
 use local_stack::http;
 use serde_json::json;
 
@@ -31,6 +31,33 @@ fn an_unknown_project_stops_nobody_else() {
     assert_eq!(problem["scope"], "project:nobody/nothing");
     assert!(written(&answer, "merge_requests") > 0);
     world.assert_equal();
+}
+
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn a_project_at_which_gitlab_keeps_failing_stops_nobody_else() {
+    let world = World::new("broken_project", &["--projects", "3", "--merge-requests", "20"]);
+    let connector = world.connector(&[("STREAMS", "branches")]);
+    let projects = world.gitlab.rows("projects").expect("projects");
+    let broken = projects[0]["id"].as_i64().expect("an id");
+    let rule = json!({"operation": format!("/api/v4/projects/{broken}/repository/branches"), "fault": "status", "status": 500});
+    world.gitlab.faults(&json!({"rules": [rule]})).expect("faults");
+    let (status, answer) = connector.sync().expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("partial")), "{answer:#}");
+    assert!(
+        answer["warnings"].to_string().contains(&format!("projects/{broken}/")),
+        "{answer:#}"
+    );
+    let branches = || warehouse_rows(warehouse(), &world.raw, "branches");
+    assert!(!branches().is_empty() && branches().iter().all(|row| row["project_id"] != broken));
+    world.assert_equal();
+
+    world.gitlab.faults(&json!({})).expect("no faults");
+    world.sync(&connector);
+    assert_eq!(
+        branches().len(),
+        world.gitlab.rows("branches").expect("GitLab's rows").len()
+    );
 }
 
 #[test]

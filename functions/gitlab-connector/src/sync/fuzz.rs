@@ -1,0 +1,271 @@
+//! Fuzz targets: GitLab's nodes on their way to rows, stored cursors, and what a caller asks of a sync.
+
+use std::time::Duration;
+
+use fuzz::{Shape, Target};
+use mergemind_shared::warehouse::{Kind, Row, Value};
+use serde_json::{Map, Value as Json};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::Request;
+use super::position::Position;
+use super::rows::Rows;
+use crate::streams::{Stream, Streams};
+
+/// What the simulated GitLab gives CI variables as their values.
+const CANARY: &str = "canary-value-of-a-variable";
+
+#[test]
+fn connector_rows() {
+    let streams = Streams::new();
+    let names: Vec<&'static str> = streams.all().map(Stream::name).collect();
+    let mapped: Vec<&'static str> = names.iter().map(|name| &*format!("{name} mapped").leak()).collect();
+    Target::new("connector_rows", Shape::Json)
+        .words(&names)
+        .words(&[
+            "id",
+            "nodes",
+            "_parent",
+            "projectId",
+            "gid://gitlab/User/7",
+            "gid://gitlab/User/x",
+            "2026-01-31",
+            CANARY,
+        ])
+        .reaches(&mapped)
+        .run(|text| {
+            let Ok(sample) = serde_json::from_slice::<Json>(text) else {
+                return "no JSON".into();
+            };
+            let Some(stream) = sample["stream"].as_str().and_then(|name| streams.find(name)) else {
+                return "no stream".into();
+            };
+            let mut rows = Rows::default();
+            rows.map(stream, &sample["node"]);
+            let parent = sample["node"]["_parent"]["id"].as_i64().unwrap_or_default();
+            rows.whole(stream, parent);
+            assert_eq!(rows.len(), 1, "a node vanished, or became two");
+            for id in rows.user_ids(&streams) {
+                assert!(sample.to_string().contains(&id.to_string()), "user {id} is nobody's");
+            }
+            let (batches, _) = rows.into_batches(&streams);
+            let mut told = String::new();
+            for batch in batches {
+                assert!(
+                    !format!("{:?}", batch.rows).contains(CANARY) || moved(&sample),
+                    "a secret is stored"
+                );
+                let Some(row) = batch.rows.first() else { continue };
+                if batch.table.name == "_rejected" {
+                    told = format!(
+                        "{} rejected: {}",
+                        stream.name(),
+                        assert_kept(stream, row, &sample["node"])
+                    );
+                } else {
+                    assert_fits(stream, row);
+                    assert!(batch.table.key_of(row).is_some(), "a row without a key");
+                    told = format!("{} mapped", stream.name());
+                }
+            }
+            told
+        });
+}
+
+/// Whether the value of a CI variable stands where no value of one belongs.
+fn moved(sample: &Json) -> bool {
+    let at_its_place = sample["node"]["value"]
+        .as_str()
+        .is_some_and(|value| value.contains(CANARY));
+    let of_variables = sample["stream"]
+        .as_str()
+        .is_some_and(|name| name.ends_with("_variables"));
+    !at_its_place || !of_variables || sample.to_string().matches(CANARY).count() > 1
+}
+
+/// Each value is one that its column takes, in BigQuery's bounds.
+fn assert_fits(stream: &Stream, row: &Row) {
+    let table = &stream.table;
+    assert_eq!(row.len(), table.columns.len());
+    for (column, value) in table.columns.iter().zip(row) {
+        let fits = match (column.kind, value) {
+            (Kind::Int64Array, Value::Ints(_)) | (Kind::StringArray, Value::Texts(_)) => true,
+            (Kind::Int64Array | Kind::StringArray, _) => false,
+            (_, Value::Null) => !table.primary_key.contains(&column.name),
+            (Kind::Int64, Value::Int(_)) | (Kind::Bool, Value::Bool(_)) | (Kind::String, Value::Text(_)) => true,
+            (Kind::Float64, Value::Float(number)) => number.is_finite(),
+            (Kind::Timestamp, Value::Time(micros)) => (datetime!(0001-01-01 0:00 UTC)
+                ..datetime!(9999-12-31 23:59:59.999_999_1 UTC))
+                .contains(&instant(*micros)),
+            (Kind::Date, Value::Day(days)) => (-719_162..=2_932_896).contains(days),
+            _ => false,
+        };
+        assert!(fits, "{}.{} is {value:?}", table.name, column.name);
+    }
+}
+
+fn instant(micros: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).expect("a time")
+}
+
+/// A rejected node is kept whole, but for what is a secret; the reason, without names, is returned.
+fn assert_kept(stream: &Stream, row: &Row, node: &Json) -> String {
+    let [_, Value::Text(name), Value::Text(reason), Value::Text(kept)] = &row[..] else {
+        panic!("a rejected row is {row:?}")
+    };
+    assert_eq!(name, stream.name());
+    let kept: Json = serde_json::from_str(kept).expect("JSON");
+    assert!(
+        kept == *node || stream.name().ends_with("_variables"),
+        "a rejected node is kept as {kept}"
+    );
+    reason.rsplit(" is not ").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_is_of_another_type_is_rejected_and_never_taken_for_nothing() {
+    let streams = Streams::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/connector_rows");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder).expect("a corpus") {
+        let text = std::fs::read(entry.expect("a file").path()).expect("a sample");
+        let Ok(sample) = serde_json::from_slice::<Json>(&text) else {
+            continue;
+        };
+        let Some(stream) = sample["stream"].as_str().and_then(|name| streams.find(name)) else {
+            continue;
+        };
+        let Ok(right) = stream.row(&sample["node"]) else {
+            continue;
+        };
+        for place in places(&sample["node"]) {
+            let mut node = sample["node"].clone();
+            let value = node.pointer_mut(&place).expect("a place");
+            *value = match value {
+                Json::Null => continue,
+                Json::Object(_) | Json::Array(_) => true.into(),
+                _ => Json::Object(Map::new()),
+            };
+            if let Ok(row) = stream.row(&node) {
+                assert_eq!(row, right, "{} with {node}", stream.name());
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 500, "{tried}");
+}
+
+/// JSON pointers of all that a node holds.
+fn places(node: &Json) -> Vec<String> {
+    let below: Vec<(String, &Json)> = match node {
+        Json::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value))
+            .collect(),
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (at.to_string(), value))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let with_below = |(name, value): (String, &Json)| {
+        let deeper = places(value).into_iter().map(|place| format!("/{name}{place}"));
+        std::iter::once(format!("/{name}")).chain(deeper).collect::<Vec<_>>()
+    };
+    below.into_iter().flat_map(with_below).collect()
+}
+
+#[test]
+fn connector_cursor() {
+    Target::new("connector_cursor", Shape::Json)
+        .words(&[
+            "updated_after",
+            "pages",
+            "later",
+            "whole_at",
+            "pass",
+            "started_at",
+            "after",
+            "read_until",
+            "listed",
+        ])
+        .words(&[
+            "pending", "failed", "backfill", "whole", "part", "path", "of", "since", "all", "below", "stream", "hash",
+        ])
+        .words(&[
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "2026-01-05T10:00:00+14:00",
+        ])
+        .reaches(&["none", "finished", "under way"])
+        .run(|text| {
+            let text = String::from_utf8_lossy(text);
+            let position = Position::parse(Some(&text));
+            assert_eq!(
+                Position::parse(Some(&position.to_cursor())),
+                position,
+                "{}",
+                position.to_cursor()
+            );
+            let now = datetime!(2026-01-05 10:00 UTC);
+            let pass = position.pass_from(now);
+            let done = pass.listed && pass.pending.is_empty() && pass.backfill.is_empty();
+            let next = position.advanced(pass, Duration::from_secs(300));
+            assert_eq!(next.pass.is_some(), !done);
+            // A cursor never goes back: what it has passed is in the warehouse.
+            assert!(next.updated_after >= position.updated_after);
+            match (position == Position::default(), position.pass.is_some()) {
+                (true, _) => "none",
+                (_, true) => "under way",
+                _ => "finished",
+            }
+            .to_owned()
+        });
+}
+
+#[test]
+fn connector_request() {
+    let known = Streams::new();
+    Target::new("connector_request", Shape::Json)
+        .words(&[
+            "full_refresh",
+            "reconcile",
+            "streams",
+            "scopes",
+            "source",
+            "merge_requests",
+            "issues,users",
+            "true",
+            "acme",
+        ])
+        .reaches(&["unknown_stream", "invalid_value", "everything", "narrowed"])
+        .run(|text| {
+            let Ok(mut body) = serde_json::from_slice::<Map<String, Json>>(text) else {
+                return "no object".into();
+            };
+            let before = body.clone();
+            match Request::take(&mut body) {
+                Ok(request) => {
+                    assert!(request.streams.iter().all(|name| known.find(name).is_some()));
+                    for name in ["full_refresh", "reconcile", "streams", "scopes"] {
+                        assert!(!body.contains_key(name), "{name} is left over");
+                    }
+                    assert!(
+                        body.iter().all(|(name, value)| before[name] == *value),
+                        "a setting changed"
+                    );
+                    if request == Request::default() {
+                        "everything".into()
+                    } else {
+                        "narrowed".into()
+                    }
+                }
+                Err(refusal) => {
+                    assert_eq!(refusal.status(), 400);
+                    refusal.code().to_owned()
+                }
+            }
+        });
+}
