@@ -3,27 +3,20 @@
 -- depends_on: {{ ref('int_merge_request_inputs') }}
 -- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
 
--- How long each merge request was a draft before it ended. One row per merge request that was ever marked as a draft or ready.
+-- How long each merge request was a draft before it ended. One row per merge request.
 with toggles as (
     select
-        notes.merge_request_id,
-        notes.note_id,
-        notes.created_at as toggled_at,
+        merge_request_id,
+        note_id,
+        created_at as toggled_at,
         -- `unmarked as a Work In Progress` and `marked as …` are GitLab's words before 2020.
-        regexp_contains(notes.body, r'^marked .*\*\*(draft|Work In Progress)\*\*') as becomes_draft,
-        merge_requests.created_at,
-        {{ ended_at('merge_requests') }} as end_at
-    from {{ ref('stg_gitlab__mr_notes') }} as notes
-    inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
-        on notes.merge_request_id = merge_requests.merge_request_id
+        regexp_contains(body, r'^marked .*\*\*(draft|Work In Progress)\*\*') as becomes_draft,
+        row_number() over (partition by merge_request_id order by created_at, note_id) as toggle_number,
+        lead(created_at) over (partition by merge_request_id order by created_at, note_id) as next_toggled_at
+    from {{ ref('stg_gitlab__mr_notes') }}
     where
-        notes.is_system
-        and regexp_contains(notes.body, r'^(un)?marked .*\*\*(draft|ready|Work In Progress)\*\*')
-),
-
-before_end as (
-    select * from toggles
-    where end_at is null or toggled_at <= end_at
+        is_system
+        and regexp_contains(body, r'^(un)?marked .*\*\*(draft|ready|Work In Progress)\*\*')
 ),
 
 stays as (
@@ -31,22 +24,37 @@ stays as (
         merge_request_id,
         becomes_draft as is_draft,
         toggled_at as stay_from,
-        coalesce(lead(toggled_at) over (partition by merge_request_id order by toggled_at, note_id), end_at) as stay_to
-    from before_end
+        next_toggled_at as stay_to
+    from toggles
     union all
-    -- Before the first toggle it was what that one changed.
+    -- Before the first toggle it was what that one changed; one that was never toggled is what it was opened as.
     select
-        merge_request_id,
-        not becomes_draft as is_draft,
-        created_at as stay_from,
-        toggled_at as stay_to
-    from before_end
-    qualify row_number() over (partition by merge_request_id order by toggled_at, note_id) = 1
+        merge_requests.merge_request_id,
+        coalesce(not firsts.becomes_draft, merge_requests.is_draft) as is_draft,
+        merge_requests.created_at as stay_from,
+        firsts.toggled_at as stay_to
+    from {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    left join toggles as firsts
+        on merge_requests.merge_request_id = firsts.merge_request_id and firsts.toggle_number = 1
+),
+
+-- A stay begins and ends with its merge request; one that has not ended is not counted yet.
+within_life as (
+    select
+        stays.merge_request_id,
+        stays.is_draft,
+        greatest(stays.stay_from, merge_requests.created_at) as stay_from,
+        least(
+            coalesce(stays.stay_to, {{ ended_at('merge_requests') }}),
+            coalesce({{ ended_at('merge_requests') }}, stays.stay_to)
+        ) as stay_to
+    from stays
+    inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+        on stays.merge_request_id = merge_requests.merge_request_id
 )
 
 select
     merge_request_id,
-    -- A stay that has not ended is not counted yet.
-    sum(if(is_draft and stay_to is not null, {{ hours_between('stay_from', 'stay_to') }}, 0)) as hours_in_draft
-from stays
+    sum(if(is_draft and stay_to > stay_from, {{ hours_between('stay_from', 'stay_to') }}, 0)) as hours_in_draft
+from within_life
 group by merge_request_id

@@ -2,7 +2,9 @@
 
 -- When anything that a row of dim_merge_requests is made of last changed in the raw tables.
 -- Reads the raw tables, not staging: a deleted comment changes its merge request, too. Only ids and times are scanned.
--- Names of people and projects are left to dim_merge_requests, which compares them; a user's bot flag counts here.
+-- Names of people and projects are left to dim_merge_requests, which compares them; whether a user is a bot counts here. A user
+-- who was one and is none any more is not noticed before something else changes: that is rare, and to compare every writer of a
+-- comment would renew the rows of all whose last activity moved.
 with changes as (
     select id as merge_request_id, _synced_at as changed_at
     from {{ source('gitlab', 'merge_requests') }}
@@ -23,6 +25,11 @@ with changes as (
         on
             merge_requests.project_id = pipelines.project_id
             and merge_requests.iid = pipelines.merge_request_iid
+    {%- if 'mr_state_events' in var('optional_tables') %}
+    union all
+    select merge_request_id, _synced_at as changed_at
+    from {{ source('gitlab', 'mr_state_events') }}
+    {%- endif %}
 )
 
 select

@@ -4,7 +4,7 @@
 -- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
 
 -- Whose turn it is after each thing that was done: after something the author did (open, push, answer) the reviewers', after
--- something a reviewer did the author's. One row per move.
+-- something a reviewer did the author's. One row per move, from the opening to the end.
 with moves as (
     select
         merge_request_id,
@@ -35,9 +35,15 @@ with moves as (
 )
 
 select
-    merge_request_id,
-    note_id,
-    moved_at,
-    next_turn,
-    lag(next_turn) over (partition by merge_request_id order by moved_at, note_id) as previous_turn
+    moves.merge_request_id,
+    moves.note_id,
+    moves.moved_at,
+    moves.next_turn,
+    lag(moves.next_turn) over (partition by moves.merge_request_id order by moves.moved_at, moves.note_id) as previous_turn
 from moves
+inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    on moves.merge_request_id = merge_requests.merge_request_id
+-- After the end it is nobody's turn; imported comments can be older than their merge request.
+where
+    moves.moved_at >= merge_requests.created_at
+    and moves.moved_at <= coalesce({{ ended_at('merge_requests') }}, moves.moved_at)

@@ -3,11 +3,20 @@
 -- depends_on: {{ ref('int_merge_request_inputs') }}
 -- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
 
--- What state each merge request was in and when, from the system notes that GitLab writes. One row per stay in a state.
+-- What state each merge request was in and when. One row per stay in a state.
+-- GitLab keeps an event of each change; before version 13 it wrote a system note instead.
 with told as (
     select
         merge_request_id,
-        note_id,
+        state_event_id as event_id,
+        created_at as valid_from,
+        if(state = 'reopened', 'opened', state) as state
+    from {{ ref('stg_gitlab__mr_state_events') }}
+    where state in ('closed', 'reopened', 'merged')
+    union all
+    select
+        merge_request_id,
+        note_id as event_id,
         created_at as valid_from,
         case
             -- `closed via merge request !12`, `closed via commit 0123abc` and plain `closed`.
@@ -19,7 +28,8 @@ with told as (
     where is_system
 ),
 
--- Imports and deleted notes leave an end that no note tells of.
+-- Where events are not synced, and after imports, nothing tells of the end. Of reopenings nothing is left then: GitLab empties
+-- closed_at.
 untold as (
     select
         merge_requests.merge_request_id,
@@ -34,19 +44,19 @@ untold as (
 ),
 
 events as (
-    select merge_request_id, 0 as note_id, created_at as valid_from, 'opened' as state
+    select merge_request_id, 0 as event_id, created_at as valid_from, 'opened' as state
     from {{ ref('stg_gitlab__merge_requests') }}
     union all
-    select merge_request_id, note_id, valid_from, state from told where state is not null
+    select merge_request_id, event_id, valid_from, state from told where state is not null
     union all
-    select merge_request_id, 9223372036854775807 as note_id, valid_from, state from untold where valid_from is not null
+    select merge_request_id, 9223372036854775807 as event_id, valid_from, state from untold where valid_from is not null
 ),
 
 -- GitLab can tell of the same change twice.
 changes as (
     select
         *,
-        lag(state) over (partition by merge_request_id order by valid_from, note_id) as previous_state
+        lag(state) over (partition by merge_request_id order by valid_from, event_id) as previous_state
     from events
 )
 
@@ -55,7 +65,7 @@ select
     changes.state,
     changes.valid_from,
     lead(changes.valid_from) over (
-        partition by changes.merge_request_id order by changes.valid_from, changes.note_id
+        partition by changes.merge_request_id order by changes.valid_from, changes.event_id
     ) as valid_to
 from changes
 inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests

@@ -14,10 +14,7 @@ with turns as (
     from {{ ref('int_merge_request_moves') }} as moves
     inner join {{ ref('int_merge_request_times') }} as times
         on moves.merge_request_id = times.merge_request_id
-    -- Imported comments can be older than their merge request.
-    where
-        times.end_at >= times.created_at
-        and moves.moved_at between times.created_at and times.end_at
+    where times.end_at is not null
 )
 
 select

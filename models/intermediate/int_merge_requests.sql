@@ -48,13 +48,19 @@ select
     coalesce(pipelines.pipelines_count, 0) as pipelines_count,
     coalesce(pipelines.failed_pipelines_count, 0) as failed_pipelines_count,
     merge_requests.has_conflicts,
+    {% if 'mr_state_events' in var('optional_tables') -%}
     coalesce(reopenings.reopened_count, 0) as reopened_count,
+    {%- else -%}
+    -- Without events only old notes tell of a reopening: none told is unknown.
+    nullif(reopenings.reopened_count, 0) as reopened_count,
+    {%- endif %}
     merge_requests.labels,
     merge_requests.milestone_id,
     merge_requests.milestone_title,
     merge_requests.merge_commit_sha,
     merge_requests.web_url,
-    inputs.inputs_synced_at
+    inputs.inputs_synced_at,
+    {{ rules_version('dim_merge_requests') }} as rules_version
 from {{ ref('stg_gitlab__merge_requests') }} as merge_requests
 inner join {{ ref('int_merge_request_inputs') }} as inputs
     on merge_requests.merge_request_id = inputs.merge_request_id

@@ -1,5 +1,5 @@
-{#- When a merge request ended; NULL while it is open. The state decides, because GitLab keeps closed_at of a merge request
-    that was reopened, and even of one that was merged later. -#}
+{#- When a merge request ended; NULL while it is open. The state decides: closed_at may be left from an earlier end, though
+    GitLab empties it when it reopens a merge request. -#}
 {% macro ended_at(table) -%}
 case {{ table }}.state when 'merged' then {{ table }}.merged_at when 'closed' then {{ table }}.closed_at end
 {%- endmacro %}

@@ -56,6 +56,7 @@ reviews as (
         count(distinct reviewer_id) as reviewers_count,
         countif(kind = 'comment') as review_comments_count
     from {{ ref('int_review_events') }}
+    where kind != 'unapproval'
     group by project_id, week
 ),
 

@@ -12,8 +12,8 @@ select
     times.hours_without_review,
     waiting.hours_waiting_on_author,
     waiting.hours_waiting_on_reviewers,
-    rounds.review_rounds_count,
-    coalesce(drafts.hours_in_draft, 0) as hours_in_draft,
+    coalesce(rounds.review_rounds_count, 0) as review_rounds_count,
+    drafts.hours_in_draft,
     {{ business_hours_between('times.created_at', 'times.end_at') }} as business_cycle_time_hours,
     {{ business_hours_between('times.created_at', 'times.first_review_at') }} as business_hours_to_first_review
 from {{ ref('int_merge_request_times') }} as times

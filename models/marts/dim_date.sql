@@ -1,6 +1,6 @@
 {{ config(materialized='table') }}
 
--- Days from GitLab's first year to the end of next year.
+-- Days from 2000, which imports do not precede, to the end of next year.
 select
     date_day,
     {{ week_start('date_day') }} as week,
@@ -12,6 +12,6 @@ select
     format_date('%A', date_day) as day_name,
     extract(dayofweek from date_day) in (1, 7) as is_weekend
 from unnest(generate_date_array(
-    date '2011-01-01',
+    date '2000-01-01',
     date(extract(year from {{ now() }}) + 1, 12, 31)
 )) as date_day

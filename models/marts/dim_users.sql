@@ -17,6 +17,7 @@ reviewed as (
         countif(is_standing_approval) as approvals_count,
         max(created_at) as last_review_at
     from {{ ref('int_review_events') }}
+    where kind != 'unapproval'
     group by reviewer_id
 ),
 

@@ -30,7 +30,8 @@ with current_rows as (
         pipelines.duration_seconds / 60 as duration_min,
         pipelines.queued_duration_seconds / 60 as queued_min,
         pipelines.coverage_percent,
-        pipelines.synced_at
+        pipelines.synced_at,
+        {{ rules_version('fct_pipelines') }} as rules_version
     from {{ ref('stg_gitlab__pipelines') }} as pipelines
     left join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
         on
@@ -40,12 +41,13 @@ with current_rows as (
 
 select current_rows.*
 from current_rows
-{% if is_incremental() %}
+{% if is_incremental() and has_all_columns() %}
 left join {{ this }} as built
     on current_rows.pipeline_id = built.pipeline_id
 where
     built.pipeline_id is null
     or current_rows.synced_at != built.synced_at
+    or coalesce(built.rules_version, '') != current_rows.rules_version
     -- The merge request can be written after its pipeline, and deleted.
     or coalesce(current_rows.mr_id, -1) != coalesce(built.mr_id, -1)
 {% endif %}

@@ -30,10 +30,14 @@ features as (
         author_pipelines.fail_rate as author_recent_fail_rate_7d,
         project_conflicts.conflict_rate as repo_merge_conflict_rate_14d,
         activity.work_in_progress,
+        {% if var('sensitive_label_words') -%}
         exists(
             select 1 from unnest(activity.labels) as label
             where regexp_contains(lower(label), r'{{ var("sensitive_label_words") | join("|") }}')
         ) as labels_sensitive
+        {%- else -%}
+        false as labels_sensitive
+        {%- endif %}
     from {{ ref('mr_activity_view') }} as activity
     left join author_pipelines
         on activity.author_id = author_pipelines.user_id

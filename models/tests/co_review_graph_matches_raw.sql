@@ -1,16 +1,53 @@
 {{ config(severity='error' if target.name == 'local' else 'warn') }}
 
--- As many comments between people as the raw tables hold.
-select raw.n as expected, mart.n as found
-from (
-    select count(*) as n
-    from {{ source('gitlab', 'mr_notes') }} as notes
-    inner join {{ source('gitlab', 'merge_requests') }} as merge_requests on notes.merge_request_id = merge_requests.id
-    left join {{ source('gitlab', 'users') }} as users on notes.author_id = users.id
+-- As many comments, approvals and requests for changes between people as the raw tables hold.
+with acts as (
+    select
+        merge_request_id,
+        author_id as user_id,
+        case
+            when not coalesce(`system`, false) then 'comment'
+            when starts_with(body, 'approved this merge request') then 'approval'
+            when starts_with(body, 'requested changes') then 'change_request'
+        end as kind
+    from {{ source('gitlab', 'mr_notes') }}
+    where not coalesce(_deleted, false)
+),
+
+given as (
+    select * from acts
+    union all
+    -- Approvals that no note tells of.
+    select approvals.merge_request_id, approvals.user_id, 'approval' as kind
+    from {{ source('gitlab', 'mr_approvals') }} as approvals
+    left join (select distinct merge_request_id, user_id from acts where kind = 'approval') as told
+        on approvals.merge_request_id = told.merge_request_id and approvals.user_id = told.user_id
+    where not coalesce(approvals._deleted, false) and told.user_id is null
+),
+
+raw as (
+    select
+        countif(kind = 'comment') as comments, countif(kind = 'approval') as approvals, count(kind) as interactions,
+        count(distinct if(kind is null, null, format('%d %d', given.merge_request_id, given.user_id))) as reviews
+    from given
+    inner join {{ source('gitlab', 'merge_requests') }} as merge_requests on given.merge_request_id = merge_requests.id
+    left join {{ source('gitlab', 'users') }} as users on given.user_id = users.id
     where
-        not coalesce(notes._deleted, false) and not coalesce(merge_requests._deleted, false)
-        and not coalesce(notes.`system`, false) and not coalesce(users.bot, false)
-        and notes.author_id != merge_requests.author_id
-) as raw
-cross join (select coalesce(sum(comment_count), 0) as n from {{ ref('co_review_graph') }}) as mart
-where raw.n != mart.n
+        not coalesce(merge_requests._deleted, false) and not coalesce(users.bot, false)
+        and given.user_id != merge_requests.author_id
+),
+
+mart as (
+    select
+        coalesce(sum(comment_count), 0) as comments, coalesce(sum(approval_count), 0) as approvals,
+        coalesce(sum(interaction_count), 0) as interactions, coalesce(sum(review_count), 0) as reviews
+    from {{ ref('co_review_graph') }}
+)
+
+select
+    raw.*, mart.comments as mart_comments, mart.approvals as mart_approvals, mart.interactions as mart_interactions,
+    mart.reviews as mart_reviews
+from raw cross join mart
+where
+    raw.comments != mart.comments or raw.approvals != mart.approvals or raw.interactions != mart.interactions
+    or raw.reviews != mart.reviews

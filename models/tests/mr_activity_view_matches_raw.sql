@@ -1,14 +1,33 @@
 {{ config(severity='error' if target.name == 'local' else 'warn') }}
 
--- Titles, states and drafts row by row; comments of the last day in all.
+-- Titles, states, drafts, lines, approvals and the newest pipeline row by row; comments of the last day in all.
+with pipelines as (
+    select id, project_id, merge_request_iid, status
+    from {{ source('gitlab', 'pipelines') }}
+    where not coalesce(_deleted, false)
+),
+
+newest as (
+    select project_id, merge_request_iid, max(id) as pipeline_id
+    from pipelines
+    where merge_request_iid is not null
+    group by project_id, merge_request_iid
+)
+
 select raw.id, 'row differs' as problem
 from {{ source('gitlab', 'merge_requests') }} as raw
+left join newest on raw.project_id = newest.project_id and raw.iid = newest.merge_request_iid
+left join pipelines as head on raw.head_pipeline_id = head.id
+left join pipelines as latest on greatest(coalesce(newest.pipeline_id, 0), coalesce(head.id, 0)) = latest.id
 left join {{ ref('mr_activity_view') }} as mart on raw.id = mart.mr_id
 where
     not coalesce(raw._deleted, false)
     and (
         mart.mr_id is null or mart.title != raw.title or mart.state != raw.state
         or mart.work_in_progress != coalesce(raw.draft, false) or mart.age_hours < 0
+        or coalesce(mart.additions, -1) != coalesce(raw.additions, -1) or coalesce(mart.deletions, -1) != coalesce(raw.deletions, -1)
+        or coalesce(mart.approvals_left, -1) != coalesce(raw.approvals_left, -1)
+        or coalesce(mart.last_pipeline_status, '') != coalesce(latest.status, raw.last_pipeline_status, '')
     )
 union all
 select cast(null as int64) as id, 'more comments than raw has' as problem

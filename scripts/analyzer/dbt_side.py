@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONAL = ["mr_commits", "mr_diff_files", "jobs", "deployments", "releases"]
+OPTIONAL = sorted(path.stem.removeprefix("stg_gitlab__") for path in (ROOT / "models/staging/optional").glob("*.sql"))
 PROJECT, RAW = "mergemind-local", "mergemind_raw"
 
 
@@ -39,7 +39,9 @@ def main() -> int:
     ])
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
-    optional = ["--select", "path:staging/optional", "--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
+    # mr_state_events changes other models, too.
+    chosen = ["path:staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs"]
+    optional = ["--select", *chosen, "--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
     for name, arguments, known in (
         ("first build", [], manifest),
         ("second build", ["--select", "config.materialized:incremental"], manifest),

@@ -33,6 +33,11 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     let expected = world.gitlab.rows("merge_requests").expect("rows").len() as i64;
     assert_eq!(marts(&world), expected);
 
+    // What an older project left behind: rows that other rules made.
+    let stale = format!("{}.dim_merge_requests", world.modelled);
+    let sql = format!("UPDATE {stale} SET rules_version = '0', comments_count = -1 WHERE TRUE");
+    warehouse().query(&sql).expect("older rows");
+
     let change = world.gitlab.change(&json!({"kind": "merge"})).expect("a change");
     let id = change["merge_request_id"].as_i64().expect("an id");
     let state = || {
@@ -46,6 +51,8 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     world.sync(&connector);
     assert_eq!(state().as_deref(), Some("merged"));
     assert_eq!(marts(&world), expected);
+    let sql = format!("SELECT COUNT(*) FROM {stale} WHERE comments_count < 0");
+    assert_eq!(warehouse().number(&sql).expect("the mart"), 0, "{sql}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Done;
 use super::pipelines::started;
 use super::scene::{Scene, is_open};
-use crate::data::{MergeRequest, State, system_notes};
+use crate::data::{MergeRequest, State, StateEvent, system_notes};
 use crate::generate::{newly_opened, sha};
 
 pub fn open(scene: &mut Scene<'_>) -> Result<Done, String> {
@@ -60,8 +60,12 @@ pub fn merge(scene: &mut Scene<'_>) -> Result<Done, String> {
         row.merge_user = Some(merger);
         row.merge_commit_sha = Some(commit);
         row.auto_merge = false;
+        row.state_events.push(StateEvent {
+            state: "merged",
+            user: Some(merger),
+            at,
+        });
     });
-    scene.system_note(id, Some(merger), "git-merge", "merged");
     scene.record_activity(id);
     Ok(scene.done(id, "was merged", Some(merger)))
 }
@@ -73,8 +77,12 @@ pub fn close(scene: &mut Scene<'_>) -> Result<Done, String> {
     scene.save(id, |row| {
         row.state = State::Closed;
         row.closed_at = Some(at);
+        row.state_events.push(StateEvent {
+            state: "closed",
+            user: closer,
+            at,
+        });
     });
-    scene.system_note(id, closer, "merge-request-close", "closed");
     scene.record_activity(id);
     Ok(scene.done(id, "was closed", closer))
 }
@@ -82,11 +90,16 @@ pub fn close(scene: &mut Scene<'_>) -> Result<Done, String> {
 pub fn reopen(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.pick("a closed merge request", |_, row| row.state == State::Closed)?;
     let opener = scene.row(id).author;
+    let at = scene.at;
     scene.save(id, |row| {
         row.state = State::Opened;
         row.closed_at = None;
+        row.state_events.push(StateEvent {
+            state: "reopened",
+            user: opener,
+            at,
+        });
     });
-    scene.system_note(id, opener, "merge-request-open", "reopened");
     scene.record_activity(id);
     Ok(scene.done(id, "was reopened", opener))
 }

@@ -25,7 +25,8 @@ pub use label_changes::{LabelChange, LabelStep};
 pub use order::{Column, Order, SortKey};
 pub use planning::{Group, Issue, Label, Milestone, Owner};
 pub use rows::{
-    Discussions, Head, Indices, MergeRequest, Note, Noteable, Pipeline, Project, Reviewer, Sha, Size, State, User, hex,
+    Discussions, Head, Indices, MergeRequest, Note, Noteable, Pipeline, Project, Reviewer, Sha, Size, State,
+    StateEvent, User, hex,
 };
 pub use scope::{is_below, projects_below, projects_where};
 pub use select::{Filter, Listed, Span, select};

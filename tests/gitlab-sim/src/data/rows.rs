@@ -122,6 +122,15 @@ pub struct Discussions {
     pub resolved: u32,
 }
 
+/// A change of a merge request's state. GitLab keeps an event of it, and no note since version 13.
+#[derive(Clone, Copy, Debug)]
+pub struct StateEvent {
+    /// `closed`, `reopened` or `merged`.
+    pub state: &'static str,
+    pub user: Option<u64>,
+    pub at: Instant,
+}
+
 #[derive(Clone, Debug)]
 pub struct MergeRequest {
     pub id: u64,
@@ -166,6 +175,8 @@ pub struct MergeRequest {
     pub prepared_at: Option<Instant>,
     pub merged_at: Option<Instant>,
     pub closed_at: Option<Instant>,
+    /// Oldest first.
+    pub state_events: Vec<StateEvent>,
     /// This token may not see it: it counts while a page is cut and is taken out afterwards.
     pub hidden: bool,
     /// By (created_at, id).

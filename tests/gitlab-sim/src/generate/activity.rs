@@ -3,7 +3,7 @@
 use super::Loose;
 use super::merge_request::{person, sha};
 use super::timeline::at_work;
-use crate::data::{Head, MergeRequest, Note, Noteable, State, Text, World, system_notes};
+use crate::data::{Head, MergeRequest, Note, Noteable, State, StateEvent, Text, World, system_notes};
 use crate::instant::{HOUR, Instant, MINUTE, SECOND};
 use crate::random::Random;
 
@@ -34,7 +34,7 @@ impl<'a> Diary<'a> {
         self.loose
     }
 
-    /// The instant of the last note so far.
+    /// The instant of the last note or change of state so far.
     pub fn newest(&self) -> Instant {
         self.newest
     }
@@ -159,7 +159,7 @@ impl<'a> Diary<'a> {
         } else {
             row.approved_by.first().copied().or(row.author)
         };
-        if !self.system(merger, "git-merge", "merged".to_owned(), at) {
+        if !self.turn(row, "merged", merger, at) {
             return;
         }
         row.state = State::Merged;
@@ -173,7 +173,7 @@ impl<'a> Diary<'a> {
     }
 
     pub fn close(&mut self, row: &mut MergeRequest, at: Instant) -> bool {
-        let happened = self.system(self.author, "merge-request-close", "closed".to_owned(), at);
+        let happened = self.turn(row, "closed", self.author, at);
         if happened {
             row.state = State::Closed;
             row.closed_at = Some(at);
@@ -182,10 +182,19 @@ impl<'a> Diary<'a> {
     }
 
     pub fn reopen(&mut self, row: &mut MergeRequest, at: Instant) {
-        if self.system(self.author, "merge-request-open", "reopened".to_owned(), at) {
+        if self.turn(row, "reopened", self.author, at) {
             row.state = State::Opened;
             row.closed_at = None;
         }
+    }
+
+    fn turn(&mut self, row: &mut MergeRequest, state: &'static str, user: Option<u64>, at: Instant) -> bool {
+        if at > self.anchor {
+            return false;
+        }
+        self.newest = self.newest.max(at);
+        row.state_events.push(StateEvent { state, user, at });
+        true
     }
 
     fn system(&mut self, author: Option<u64>, icon: &'static str, body: String, at: Instant) -> bool {

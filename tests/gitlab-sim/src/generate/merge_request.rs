@@ -128,6 +128,7 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
         prepared_at: (prepared <= place.anchor).then_some(prepared),
         merged_at: None,
         closed_at: None,
+        state_events: Vec::new(),
         hidden: place.hidden,
         notes: Vec::new(),
         pipelines: Vec::new(),

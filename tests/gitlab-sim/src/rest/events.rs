@@ -1,7 +1,7 @@
 //! What happened to a merge request's state and labels.
 //!
-//! The system notes tell when it was closed, reopened and merged. Of labels there are no notes: what happened to them
-//! since the data was made is in `World::label_changes`, and the others came with the merge request.
+//! GitLab writes no notes of either. What happened to labels since the data was made is in `World::label_changes`, and
+//! the others came with the merge request.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::format::time;
 use super::page::Length;
 use super::request::{Call, Reply};
 use super::users;
-use crate::data::{LabelStep, MergeRequest, Note, World};
+use crate::data::{LabelStep, MergeRequest, StateEvent, World};
 use crate::instant::{Instant, SECOND, print};
 
 /// Beyond the ids of notes, so that mixing them up shows.
@@ -26,11 +26,11 @@ struct LabelEvent {
 /// `resource_state_events`, oldest first.
 pub fn of_states(call: &Call<'_>) -> Result<Reply, Reply> {
     let (world, row) = (call.world(), call.merge_request()?);
-    call.page(state_notes(world, row), Length::Told, |(note, state)| {
+    call.page(state_events(row), Length::Told, |(id, event)| {
         json!({
-            "id": note.id + STATE_IDS, "user": user(world, note.author), "created_at": time(note.created_at),
+            "id": id, "user": user(world, event.user), "created_at": time(event.at),
             "resource_type": "MergeRequest", "resource_id": row.id, "source_commit": null,
-            "source_merge_request_id": null, "state": state,
+            "source_merge_request_id": null, "state": event.state,
         })
     })
 }
@@ -56,12 +56,12 @@ pub fn of_labels(call: &Call<'_>) -> Result<Reply, Reply> {
 }
 
 /// Rows of `mr_state_events`.
-pub fn state_rows(world: &World, row: &MergeRequest) -> Vec<Value> {
-    state_notes(world, row)
-        .map(|(note, state)| {
+pub fn state_rows(row: &MergeRequest) -> Vec<Value> {
+    state_events(row)
+        .map(|(id, event)| {
             json!({
-                "id": note.id + STATE_IDS, "project_id": row.project, "merge_request_id": row.id,
-                "user_id": note.author, "state": state, "created_at": print(note.created_at),
+                "id": id, "project_id": row.project, "merge_request_id": row.id,
+                "user_id": event.user, "state": event.state, "created_at": print(event.at),
             })
         })
         .collect()
@@ -84,17 +84,10 @@ fn user(world: &World, id: Option<u64>) -> Option<Value> {
     id.and_then(|id| world.users.get(id)).map(users::basic)
 }
 
-fn state_notes<'a>(world: &'a World, row: &'a MergeRequest) -> impl Iterator<Item = (&'a Note, &'static str)> {
-    let notes = row.notes.iter().filter_map(|id| world.notes.get(*id));
-    notes.filter_map(|note| {
-        let state = match note.icon? {
-            "merge-request-close" => "closed",
-            "merge-request-open" => "reopened",
-            "git-merge" => "merged",
-            _ => return None,
-        };
-        Some((note, state))
-    })
+/// With their ids.
+fn state_events(row: &MergeRequest) -> impl Iterator<Item = (u64, &StateEvent)> {
+    let first = STATE_IDS + row.id * 100;
+    (first..).zip(&row.state_events)
 }
 
 fn label_events(world: &World, row: &MergeRequest) -> Vec<LabelEvent> {

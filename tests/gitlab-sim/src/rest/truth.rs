@@ -50,7 +50,7 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
         }
         "mr_commits" => merge_requests(commits::merge_request_rows),
         "mr_label_events" => merge_requests(events::label_rows),
-        "mr_state_events" => merge_requests(events::state_rows),
+        "mr_state_events" => merge_requests(|_, row| events::state_rows(row)),
         "releases" => with(Feature::Releases)
             .flat_map(|row| releases::rows(world, row))
             .collect(),

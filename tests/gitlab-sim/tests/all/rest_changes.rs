@@ -78,6 +78,13 @@ fn labels_and_states_leave_events() {
     let events = list(&sim.get(&format!("{path}/resource_state_events")));
     let states: Vec<&Value> = events.iter().rev().take(2).map(|event| &event["state"]).collect();
     assert_eq!(states, ["reopened", "closed"]);
+    let notes = sim.rows("mr_notes");
+    let told = |note: &&Value| {
+        ["closed", "reopened", "merged"]
+            .iter()
+            .any(|word| note["body"] == *word)
+    };
+    assert_eq!(notes.iter().find(told), None, "no note tells of a state");
 }
 
 fn project_path(sim: &Sim, row: &Value) -> Value {
