@@ -48,8 +48,8 @@ pub fn connector(gitlab: &str, raw: &str, warehouse: &Addresses, log: &Path) -> 
         .env("GITLAB_GROUPS", "acme")
         .env("GITLAB_WEBHOOK_TOKEN", HOOK_TOKEN)
         .env("BQ_DATASET_RAW", raw)
-        // As short as the simulated replica's lag allows, so that cursors come close to the newest rows.
-        .env("SYNC_OVERLAP_SECONDS", "10")
+        // The shortest that is allowed, so that cursors come close to the newest rows.
+        .env("SYNC_OVERLAP_SECONDS", "120")
         .env("SYNC_DEADLINE_SECONDS", "120");
     start("gitlab-connector", command, log)
 }

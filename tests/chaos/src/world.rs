@@ -6,13 +6,16 @@ use serde_json::json;
 
 use crate::callers;
 use crate::checks::memory::Watch;
+use crate::checks::{cursors, equal};
 use crate::families::Round;
 use crate::ground::Ground;
 use crate::programs::{self, Addresses, Function, GITLAB_TOKEN};
 use crate::tally::Tally;
 
-/// Syncs that may be needed until two in a row have come to their end.
+/// Syncs that may be tried until all is well.
 const HEALING: usize = 8;
+/// Complete ones that may be needed: the first ends what others had begun.
+const COMPLETE: usize = 2;
 
 /// What a round breaks.
 pub struct World {
@@ -103,8 +106,8 @@ impl World {
         ground.warehouse.query(&expire).map(|_| ())
     }
 
-    /// Syncs until all is well. After answers that look well and are wrong, everything is read `anew`: no client
-    /// can know that a value should have been another one.
+    /// Syncs until all is well: raw tables equal GitLab after two complete syncs at most. After answers that look
+    /// well and are wrong, everything is read `anew`: no client can know that a value should have been another one.
     ///
     /// # Errors
     /// If it does not become well.
@@ -115,18 +118,18 @@ impl World {
             let body = json!({"source": "chaos", "reconcile": true, "full_refresh": anew && attempt == 0});
             let answer = callers::sync(tally, &self.connector.url, &body, false)?;
             let (status, answer) = answer.unwrap_or_default();
-            if status == 200 && answer["status"] == "success" && answer["complete"] != false {
-                good += 1;
-            } else {
-                (good, last) = (0, format!("{status} {answer:#}"));
+            if status != 200 || answer["status"] != "success" || answer["complete"] == false {
+                last = format!("syncs still do not succeed: {status} {answer:#}");
+                continue;
             }
-            if good == 2 {
-                return Ok(());
+            good += 1;
+            match equal::all(self, ground, tally) {
+                Ok(()) => return cursors::behind_data(self, ground, tally),
+                Err(difference) if good == COMPLETE => return Err(difference),
+                Err(difference) => last = difference,
             }
         }
-        Err(format!(
-            "nothing misbehaves any more, and syncs still do not succeed: {last}"
-        ))
+        Err(format!("nothing misbehaves any more, and {last}"))
     }
 
     /// Begins to watch the connector's memory.

@@ -8,7 +8,7 @@ use local_stack::Failed;
 use serde_json::json;
 
 use super::{Round, stages};
-use crate::checks::{cursors, equal, marts};
+use crate::checks::{cursors, marts};
 use crate::proxy::Mood;
 use crate::world::{World, seed};
 use crate::{callers, changes};
@@ -35,12 +35,9 @@ fn steps(round: &mut Round, world: &mut World) -> Result<(), Failed> {
         cursors::behind_data(world, round.ground, round.tally)?;
         if step % 2 == 0 {
             world.heal(round.ground, round.tally, false)?;
-            equal::all(world, round.ground, round.tally)?;
             watch.get_or_insert_with(|| world.watch());
         }
     }
-    world.heal(round.ground, round.tally, false)?;
-    equal::all(world, round.ground, round.tally)?;
     watch.map_or(Ok(()), |watch| watch.end(round.tally))?;
     if round.short || round.number % WITH_DBT != 0 {
         return Ok(());

@@ -10,7 +10,7 @@ use super::Round;
 use crate::callers::{self, Answer};
 use crate::changes;
 use crate::checks::memory::Watch;
-use crate::checks::{cursors, equal, marts};
+use crate::checks::{cursors, marts};
 use crate::programs::{Function, HOOK_TOKEN, TRIGGER_TOKEN};
 use crate::world::World;
 
@@ -34,7 +34,6 @@ pub fn round(round: &mut Round) -> Result<(), Failed> {
     crowd(round, &mut world, &mut trigger, true)?;
     cursors::behind_data(&world, round.ground, round.tally)?;
     world.heal(round.ground, round.tally, false)?;
-    equal::all(&world, round.ground, round.tally)?;
     if round.short {
         return Ok(());
     }

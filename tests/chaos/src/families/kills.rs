@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Round, full_disk};
 use crate::checks::memory::Watch;
-use crate::checks::{cursors, equal, marts, processes};
+use crate::checks::{cursors, marts, processes};
 use crate::programs::Function;
 use crate::world::World;
 use crate::{callers, changes};
@@ -74,7 +74,6 @@ pub fn round(round: &mut Round) -> Result<(), Failed> {
     full_disk::for_the_warehouse(round, &world)?;
     full_disk::for_dbt(round, &running)?;
     world.heal(round.ground, round.tally, false)?;
-    equal::all(&world, round.ground, round.tally)?;
     marts::equal_from_scratch(&world, round.ground, &running, round.tally)?;
     watches.into_iter().try_for_each(|watch| watch.end(round.tally))
 }
