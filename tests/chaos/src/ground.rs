@@ -16,8 +16,6 @@ pub struct Ground {
     pub proxies: Proxies,
     ports: (u16, u16),
     folder: PathBuf,
-    logs: PathBuf,
-    family: &'static str,
     started: AtomicU32,
 }
 
@@ -26,21 +24,18 @@ impl Ground {
     ///
     /// # Errors
     /// If it does not come up.
-    pub fn start(folder: &Path, family: &'static str) -> Result<Self, Failed> {
+    pub fn start(folder: &Path) -> Result<Self, Failed> {
         let ports = (free_port()?, free_port()?);
-        let data = folder.join(family);
+        let data = folder.join("warehouse");
         let _ = std::fs::remove_dir_all(&data);
-        let (logs, started) = (folder.join("logs"), AtomicU32::new(0));
-        let log = log_in(&logs, family, "warehouse", &started);
-        let mut warehouse = Warehouse::start_on(ports, &data.join("warehouse"), &log)?;
+        let started = AtomicU32::new(0);
+        let mut warehouse = Warehouse::start_on(ports, &data, &log_in(folder, "warehouse", &started))?;
         warehouse.wait()?;
         Ok(Self {
             proxies: Proxies::start(ports)?,
             warehouse,
             ports,
-            folder: data,
-            logs,
-            family,
+            folder: folder.to_owned(),
             started,
         })
     }
@@ -52,7 +47,7 @@ impl Ground {
 
     /// A log that no other process writes to.
     pub fn log(&self, program: &str) -> PathBuf {
-        log_in(&self.logs, self.family, program, &self.started)
+        log_in(&self.folder, program, &self.started)
     }
 
     /// The warehouse itself.
@@ -75,7 +70,7 @@ impl Ground {
     }
 }
 
-fn log_in(logs: &Path, family: &str, program: &str, started: &AtomicU32) -> PathBuf {
+fn log_in(folder: &Path, program: &str, started: &AtomicU32) -> PathBuf {
     let number = started.fetch_add(1, Ordering::Relaxed);
-    logs.join(format!("{family}-{number:04}-{program}.log"))
+    folder.join("logs").join(format!("{number:04}-{program}.log"))
 }

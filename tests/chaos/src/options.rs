@@ -20,7 +20,7 @@ lost: raw tables against GitLab row for row, cursors, marts against marts from s
   --round N      only the round with this number, as a failure tells it
   --short        one small round of each family, with the same seed every time
 
-What happened is printed as a table and written as JSON to .local/chaos/summary.json; logs are in .local/chaos/logs.";
+What happened is printed as a table and written as JSON to .local/chaos, where each family's logs are, too.";
 
 /// The seed of the short form, which is a step of scripts/test.
 const SHORT_SEED: u64 = 7;

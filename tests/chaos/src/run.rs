@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
 use gitlab_sim::random::Random;
@@ -20,8 +20,6 @@ use crate::tally::Tally;
 /// If it could not even be tried.
 pub fn all(options: &Options) -> Result<bool, Failed> {
     let folder = root().join(".local/chaos");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let (begun, tally) = (Instant::now(), Tally::default());
     println!("chaos with seed {}", options.seed);
     let mut problems = Vec::new();
@@ -34,6 +32,9 @@ pub fn all(options: &Options) -> Result<bool, Failed> {
     };
     // In turns, so that a limit of time cuts all families alike.
     let mut grounds: Vec<(Family, Option<Ground>)> = families.map(|family| (family, None)).collect();
+    for (family, _) in &grounds {
+        let _ = std::fs::remove_dir_all(folder.join(family.name()));
+    }
     for number in rounds {
         for (family, ground) in &mut grounds {
             if options.limit.is_some_and(|limit| begun.elapsed() >= limit) {
@@ -50,14 +51,13 @@ pub fn all(options: &Options) -> Result<bool, Failed> {
         }
     }
     drop(grounds);
-    let summary = folder.join("summary.json");
+    let summary = folder.join(match options.only {
+        Some(family) => format!("summary-{}.json", family.name()),
+        None => "summary.json".to_owned(),
+    });
     tally.print(options, begun.elapsed());
     tally.write(options, begun.elapsed(), &summary)?;
-    println!(
-        "\nas JSON in {}; logs in {}",
-        summary.display(),
-        folder.join("logs").display()
-    );
+    println!("\nas JSON in {}; each family's logs beside it", summary.display());
     for again in &problems {
         println!("again: {again}");
     }
@@ -69,13 +69,13 @@ fn one(
     family: Family,
     number: u64,
     ground: &mut Option<Ground>,
-    folder: &PathBuf,
+    folder: &Path,
     tally: &Tally,
 ) -> Result<(), Failed> {
-    let begun = Instant::now();
+    let (begun, folder) = (Instant::now(), folder.join(family.name()));
     let taken = match ground.take() {
         Some(ground) => ground,
-        None => Ground::start(folder, family.name())?,
+        None => Ground::start(&folder)?,
     };
     let ground = ground.insert(taken);
     let mut round = Round {
@@ -88,7 +88,7 @@ fn one(
     };
     let outcome =
         catch_unwind(AssertUnwindSafe(|| family.round(&mut round))).unwrap_or_else(|panic| Err(said(&*panic)));
-    let outcome = outcome.and_then(|()| secrets::none_in(folder));
+    let outcome = outcome.and_then(|()| secrets::none_in(&folder));
     tally.round(family.name());
     let took = begun.elapsed().as_secs_f64();
     println!(

@@ -16,6 +16,8 @@ use crate::world::World;
 
 /// Syncs at once.
 const SYNCS: usize = 8;
+/// Changes at once, of which most are told by webhooks.
+const WEBHOOKS: usize = 12;
 /// How long GitLab's deliveries and stopping instances may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -71,7 +73,9 @@ fn crowd(round: &mut Round, world: &mut World, trigger: &mut Function, deploy: b
                 small().spawn_scoped(scope, call).ok()
             })
             .collect();
-        changes::slowly(&world.gitlab, random);
+        for _ in 0..WEBHOOKS {
+            changes::one(&world.gitlab, random);
+        }
         thread::sleep(wait);
         let replaced = deploy.then(|| -> Result<_, Failed> {
             let new = (world.another_connector(ground)?, world.trigger(ground)?);

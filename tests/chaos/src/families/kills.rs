@@ -30,11 +30,11 @@ enum Victim {
 
 /// What dies in a long round; in which order, the seed says.
 const DECK: [(Victim, usize); 5] = [
-    (Victim::Connector, 10),
-    (Victim::Warehouse, 5),
-    (Victim::Child, 3),
-    (Victim::Worker, 2),
-    (Victim::Trigger, 2),
+    (Victim::Connector, 18),
+    (Victim::Warehouse, 4),
+    (Victim::Child, 2),
+    (Victim::Worker, 1),
+    (Victim::Trigger, 1),
 ];
 /// How long a run's child may take to appear on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -91,7 +91,7 @@ fn deck(random: &mut Random, short: bool) -> Vec<Victim> {
 
 fn connector(round: &mut Round, world: &mut World) -> Result<(), Failed> {
     world.end_lease(round.ground)?;
-    let wait = Duration::from_millis(round.random.below(4_000));
+    let wait = Duration::from_millis(round.random.below(3_000));
     let body = json!({"source": "chaos", "reconcile": round.random.below(4) == 0});
     let (tally, url) = (round.tally, world.connector.url.clone());
     thread::scope(|scope| {
@@ -107,7 +107,7 @@ fn connector(round: &mut Round, world: &mut World) -> Result<(), Failed> {
 
 fn warehouse(round: &mut Round, world: &World) -> Result<(), Failed> {
     world.end_lease(round.ground)?;
-    let wait = Duration::from_millis(round.random.below(4_000));
+    let wait = Duration::from_millis(round.random.below(3_000));
     let away = Duration::from_millis(round.random.below(1_500));
     let body = json!({"source": "chaos"});
     let (tally, url) = (round.tally, world.connector.url.as_str());
