@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use local_stack::processes::below;
 use local_stack::{Failed, http};
 use serde_json::{Value, json};
 
@@ -10,8 +11,9 @@ use super::Round;
 use crate::callers::{self, Answer};
 use crate::changes;
 use crate::checks::memory::Watch;
-use crate::checks::{cursors, marts};
+use crate::checks::{cursors, marts, processes};
 use crate::programs::{Function, HOOK_TOKEN, TRIGGER_TOKEN};
+use crate::tally::Tally;
 use crate::world::World;
 
 /// Syncs at once.
@@ -101,8 +103,8 @@ fn crowd(round: &mut Round, world: &mut World, trigger: &mut Function, deploy: b
     }
     expect(&syncs, &runs, deploy)?;
     if let Some((connector, another)) = replaced? {
-        ended(std::mem::replace(&mut world.connector, connector))?;
-        ended(std::mem::replace(trigger, another))?;
+        ended(std::mem::replace(&mut world.connector, connector), round.tally)?;
+        ended(std::mem::replace(trigger, another), round.tally)?;
         round.tally.faults("deploys", 2);
     }
     let answered = deliveries(&hooks)?;
@@ -136,15 +138,16 @@ fn expect(syncs: &[Option<Answer>], runs: &[Option<Answer>], deploy: bool) -> Re
 }
 
 /// Waits for an instance that was asked to end.
-fn ended(mut function: Function) -> Result<(), Failed> {
+fn ended(mut function: Function, tally: &Tally) -> Result<(), Failed> {
     let begun = std::time::Instant::now();
+    let below = below(function.process.id());
     while function.process.runs() {
         if begun.elapsed() > PATIENCE {
             return Err("an instance that was asked to end still runs".into());
         }
         thread::sleep(Duration::from_millis(50));
     }
-    Ok(())
+    processes::gone(&below, tally)
 }
 
 /// The statuses of all deliveries, when none is under way any more.

@@ -139,29 +139,34 @@ fn dbt(round: &mut Round, world: &mut World, mut trigger: Function, victim: Vict
     let function = trigger.process.id();
     let idle = below(function);
     let may_die = victim == Victim::Trigger;
-    thread::scope(|scope| {
+    let killed = thread::scope(|scope| {
         let call = scope.spawn(|| callers::run(tally, &url, &json!({}), may_die));
         let child = new_below(function, &idle);
         thread::sleep(wait);
         let family = below(function);
-        match victim {
-            Victim::Trigger => trigger.process.kill(),
+        let killed = match victim {
+            Victim::Trigger => {
+                trigger.process.kill();
+                true
+            }
             Victim::Worker => kill(idle.first().copied().or(child)),
             _ => kill(child),
-        }
+        };
         let called = call.join().unwrap_or_else(|_| Err("a caller panicked".into()));
         let left = match victim {
             Victim::Trigger => processes::gone(&family, tally),
             Victim::Worker => processes::gone(&idle, tally),
             _ => child.map_or(Ok(()), |child| processes::gone(&[child], tally)),
         };
-        called.and(left)
+        called.and(left).map(|()| killed)
     })?;
-    tally.kill(match victim {
-        Victim::Trigger => "dbt-trigger",
-        Victim::Worker => "dbt worker",
-        _ => "dbt child",
-    });
+    if killed {
+        tally.kill(match victim {
+            Victim::Trigger => "dbt-trigger",
+            Victim::Worker => "dbt worker",
+            _ => "dbt child",
+        });
+    }
     if may_die {
         trigger = world.trigger(round.ground)?;
     }
@@ -180,10 +185,8 @@ fn new_below(function: u32, idle: &[u32]) -> Option<u32> {
     None
 }
 
-fn kill(pid: Option<u32>) {
+/// Whether it was there to be killed.
+fn kill(pid: Option<u32>) -> bool {
     let pid = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-    if let Some(pid) = pid {
-        // It may have ended by itself just now.
-        let _ = kill_process(pid, Signal::KILL);
-    }
+    pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
 }
