@@ -39,7 +39,7 @@ fn steps(round: &mut Round, world: &mut World) -> Result<(), Failed> {
         }
     }
     watch.map_or(Ok(()), |watch| watch.end(round.tally))?;
-    if round.short || round.number % WITH_DBT != 0 {
+    if round.short || !round.number.is_multiple_of(WITH_DBT) {
         return Ok(());
     }
     let trigger = world.trigger(round.ground)?;

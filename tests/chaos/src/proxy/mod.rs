@@ -121,7 +121,7 @@ mod tests {
         let proxies = Proxies::start((port, port)).expect("proxies");
         let address = proxies.addresses.storage.trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&address).expect("connects");
-        let mut echo = |stream: &mut TcpStream| {
+        let echo = |stream: &mut TcpStream| {
             stream.write_all(b"ping")?;
             stream.read_exact(&mut [0; 4])
         };
