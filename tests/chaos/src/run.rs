@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
 
 use gitlab_sim::random::Random;
@@ -14,43 +15,21 @@ use crate::ground::Ground;
 use crate::options::Options;
 use crate::tally::Tally;
 
-/// Runs all that was asked for; whether nothing was found.
+/// Runs all that was asked for, each family beside the others; whether nothing was found.
 ///
 /// # Errors
-/// If it could not even be tried.
+/// If the summary can't be written.
 pub fn all(options: &Options) -> Result<bool, Failed> {
     let folder = root().join(".local/chaos");
     let (begun, tally) = (Instant::now(), Tally::default());
     println!("chaos with seed {}", options.seed);
-    let mut problems = Vec::new();
-    let families = Family::ALL
-        .into_iter()
-        .filter(|family| options.only.is_none_or(|only| only == *family));
-    let rounds = match options.round {
-        Some(one) => one..one + 1,
-        None => 0..options.rounds,
-    };
-    // In turns, so that a limit of time cuts all families alike.
-    let mut grounds: Vec<(Family, Option<Ground>)> = families.map(|family| (family, None)).collect();
-    for (family, _) in &grounds {
-        let _ = std::fs::remove_dir_all(folder.join(family.name()));
-    }
-    for number in rounds {
-        for (family, ground) in &mut grounds {
-            if options.limit.is_some_and(|limit| begun.elapsed() >= limit) {
-                continue;
-            }
-            if let Err(problem) = one(options, *family, number, ground, &folder, &tally) {
-                let again = options.again(*family, number);
-                eprintln!("\nFOUND in {} {number}: {problem}\nagain: {again}\n", family.name());
-                tally.found(&format!("{} {number}: {problem}; again: {again}", family.name()));
-                problems.push(again);
-                // Whatever is broken there must not be met by the next round.
-                *ground = None;
-            }
+    let wanted = |family: &Family| options.only.is_none_or(|only| only == *family);
+    thread::scope(|scope| {
+        for family in Family::ALL.into_iter().filter(wanted) {
+            let (folder, tally) = (folder.join(family.name()), &tally);
+            scope.spawn(move || rounds(options, family, &folder, begun, tally));
         }
-    }
-    drop(grounds);
+    });
     let summary = folder.join(match options.only {
         Some(family) => format!("summary-{}.json", family.name()),
         None => "summary.json".to_owned(),
@@ -58,10 +37,33 @@ pub fn all(options: &Options) -> Result<bool, Failed> {
     tally.print(options, begun.elapsed());
     tally.write(options, begun.elapsed(), &summary)?;
     println!("\nas JSON in {}; each family's logs beside it", summary.display());
-    for again in &problems {
-        println!("again: {again}");
+    Ok(tally.is_clean())
+}
+
+/// The rounds of a family, on one ground until something is found.
+fn rounds(options: &Options, family: Family, folder: &Path, begun: Instant, tally: &Tally) {
+    let _ = std::fs::remove_dir_all(folder);
+    let numbers = match options.round {
+        Some(one) => one..one + 1,
+        None => 0..options.rounds,
+    };
+    let mut ground = None;
+    for number in numbers {
+        if options.limit.is_some_and(|limit| begun.elapsed() >= limit) {
+            return;
+        }
+        if let Err(problem) = one(options, family, number, &mut ground, folder, tally) {
+            let found = format!(
+                "{} {number}: {problem}\n  again: {}",
+                family.name(),
+                options.again(family, number)
+            );
+            eprintln!("\nFOUND in {found}\n");
+            tally.found(&found);
+            // Whatever is broken there must not be met by the next round.
+            ground = None;
+        }
     }
-    Ok(problems.is_empty())
 }
 
 fn one(
@@ -72,30 +74,27 @@ fn one(
     folder: &Path,
     tally: &Tally,
 ) -> Result<(), Failed> {
-    let (begun, folder) = (Instant::now(), folder.join(family.name()));
+    let begun = Instant::now();
     let taken = match ground.take() {
         Some(ground) => ground,
-        None => Ground::start(&folder)?,
+        None => Ground::start(folder)?,
     };
-    let ground = ground.insert(taken);
     let mut round = Round {
         number,
         name: format!("{}_{number}", family.name()),
         random: Random::of(options.seed, 800 + family as u64, number),
         short: options.short,
-        ground,
+        ground: ground.insert(taken),
         tally,
     };
-    let outcome =
-        catch_unwind(AssertUnwindSafe(|| family.round(&mut round))).unwrap_or_else(|panic| Err(said(&*panic)));
-    let outcome = outcome.and_then(|()| secrets::none_in(&folder));
+    let lived = catch_unwind(AssertUnwindSafe(|| family.round(&mut round)));
+    let outcome = lived
+        .unwrap_or_else(|panic| Err(said(&*panic)))
+        .and_then(|()| secrets::none_in(folder));
     tally.round(family.name());
     let took = begun.elapsed().as_secs_f64();
-    println!(
-        "{:<9} {number:>3}  {}  {took:.1} s",
-        family.name(),
-        if outcome.is_ok() { "ok" } else { "FOUND" }
-    );
+    let word = if outcome.is_ok() { "ok" } else { "FOUND" };
+    println!("{:<9} {number:>3}  {word}  {took:.1} s", family.name());
     outcome
 }
 

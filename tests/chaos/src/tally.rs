@@ -58,6 +58,11 @@ impl Tally {
         self.counts().differences.push(what.to_owned());
     }
 
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.counts().differences.is_empty()
+    }
+
     /// A process grew by so many KiB.
     pub fn grew(&self, process: &'static str, kib: u64) {
         let mut counts = self.counts();
@@ -96,6 +101,9 @@ impl Tally {
             println!("{:<12} {:>6} MiB at most", format!("{process} grew"), kib / 1024);
         }
         println!("{:<12} {:>6}", "differences", counts.differences.len());
+        for difference in &counts.differences {
+            println!("  {difference}");
+        }
     }
 
     /// The same for programs.

@@ -29,9 +29,11 @@ pub fn round(round: &mut Round) -> Result<(), Failed> {
     let mut world = World::start(round, through)?;
     world.heal(round.ground, round.tally, false)?;
     let mut trigger = world.trigger(round.ground)?;
-    marts::build(&trigger, round.tally, false)?;
-    // The largest share of memory comes with the first crowd.
-    crowd(round, &mut world, &mut trigger, false)?;
+    if !round.short {
+        marts::build(&trigger, round.tally, false)?;
+        // The largest share of memory comes with the first crowd.
+        crowd(round, &mut world, &mut trigger, false)?;
+    }
     let watches = [world.watch(), Watch::begin("dbt-trigger", trigger.process.id())];
     crowd(round, &mut world, &mut trigger, false)?;
     watches.into_iter().try_for_each(|watch| watch.end(round.tally))?;
