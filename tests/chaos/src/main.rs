@@ -13,6 +13,7 @@ mod tally;
 mod world;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 
 use local_stack::stop_all;
@@ -20,6 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use options::{Asked, HELP, Options};
+use run::Run;
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
@@ -36,16 +38,20 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let run = Arc::new(Run::new(options));
     if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+        let told = run.clone();
         thread::spawn(move || {
             if signals.forever().next().is_some() {
                 eprintln!("\nstopping …");
+                // What dies now is no finding: what was counted until now is told.
+                let _ = told.tell();
                 stop_all();
                 std::process::exit(INTERRUPTED);
             }
         });
     }
-    match run::all(&options) {
+    match run.all() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {

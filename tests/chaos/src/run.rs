@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -15,29 +15,59 @@ use crate::ground::Ground;
 use crate::options::Options;
 use crate::tally::Tally;
 
-/// Runs all that was asked for, each family beside the others; whether nothing was found.
-///
-/// # Errors
-/// If the summary can't be written.
-pub fn all(options: &Options) -> Result<bool, Failed> {
-    let folder = root().join(".local/chaos");
-    let (begun, tally) = (Instant::now(), Tally::default());
-    println!("chaos with seed {}", options.seed);
-    let wanted = |family: &Family| options.only.is_none_or(|only| only == *family);
-    thread::scope(|scope| {
-        for family in Family::ALL.into_iter().filter(wanted) {
-            let (folder, tally) = (folder.join(family.name()), &tally);
-            scope.spawn(move || rounds(options, family, &folder, begun, tally));
+/// A run of `scripts/chaos`.
+pub struct Run {
+    options: Options,
+    begun: Instant,
+    tally: Tally,
+}
+
+impl Run {
+    /// One that begins now.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            begun: Instant::now(),
+            tally: Tally::default(),
         }
-    });
-    let summary = folder.join(match options.only {
-        Some(family) => format!("summary-{}.json", family.name()),
-        None => "summary.json".to_owned(),
-    });
-    tally.print(options, begun.elapsed());
-    tally.write(options, begun.elapsed(), &summary)?;
-    println!("\nas JSON in {}; each family's logs beside it", summary.display());
-    Ok(tally.is_clean())
+    }
+
+    /// Runs all that was asked for, each family beside the others; whether nothing was found.
+    ///
+    /// # Errors
+    /// If the summary can't be written.
+    pub fn all(&self) -> Result<bool, Failed> {
+        let options = &self.options;
+        println!("chaos with seed {}", options.seed);
+        let wanted = |family: &Family| options.only.is_none_or(|only| only == *family);
+        thread::scope(|scope| {
+            for family in Family::ALL.into_iter().filter(wanted) {
+                let (folder, tally) = (folder().join(family.name()), &self.tally);
+                scope.spawn(move || rounds(options, family, &folder, self.begun, tally));
+            }
+        });
+        self.tell()?;
+        Ok(self.tally.is_clean())
+    }
+
+    /// Tells what has been counted until now.
+    ///
+    /// # Errors
+    /// If the summary can't be written.
+    pub fn tell(&self) -> Result<(), Failed> {
+        let summary = folder().join(match self.options.only {
+            Some(family) => format!("summary-{}.json", family.name()),
+            None => "summary.json".to_owned(),
+        });
+        self.tally.print(&self.options, self.begun.elapsed());
+        self.tally.write(&self.options, self.begun.elapsed(), &summary)?;
+        println!("\nas JSON in {}; each family's logs beside it", summary.display());
+        Ok(())
+    }
+}
+
+fn folder() -> PathBuf {
+    root().join(".local/chaos")
 }
 
 /// The rounds of a family, on one ground until something is found.
