@@ -23,7 +23,8 @@ const WEBHOOKS: usize = 12;
 /// How long GitLab's deliveries and stopping instances may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// A crowd, a deploy in its middle, and another crowd; then all has to be well.
+/// Two crowds, and one with a deploy in its middle; then all has to be well. A sync that meets the deploy is answered
+/// within 8 seconds or cut off: on a slow machine a statement of the warehouse takes longer, and the platform kills then.
 pub fn round(round: &mut Round) -> Result<(), Failed> {
     let through = round.ground.direct();
     let mut world = World::start(round, through)?;
@@ -67,7 +68,7 @@ fn crowd(round: &mut Round, world: &mut World, trigger: &mut Function, deploy: b
             .filter_map(|_| {
                 let body = body.clone();
                 small()
-                    .spawn_scoped(scope, move || callers::sync(tally, syncing, &body, false))
+                    .spawn_scoped(scope, move || callers::sync(tally, syncing, &body, deploy))
                     .ok()
             })
             .collect();
