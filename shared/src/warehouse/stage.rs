@@ -43,9 +43,69 @@ impl Warehouse {
         let expires = expires
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as i64);
-        self.insert_table(self.described(name, table.all_columns()).set_expiration_time(expires))
+        self.create(self.described(name, table.all_columns()).set_expiration_time(expires))
             .await
-            .map_err(|e| Error::Stage(e.to_string()))?;
-        Ok(())
+            .map_err(|e| Error::Stage(e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::warehouse::schema::{Column, Kind};
+    use crate::warehouse::{Emulator, Settings};
+
+    /// A warehouse that answers every request with this status.
+    fn answers(status: u16) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let _ = stream.read(&mut [0; 65_536]);
+                let body = format!(r#"{{"error":{{"code":{status},"message":"no"}}}}"#);
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_is_there_already_was_made_by_a_try_whose_answer_was_lost() {
+        let table = Table {
+            name: "t",
+            description: "",
+            columns: vec![Column {
+                name: "id",
+                kind: Kind::Int64,
+                description: "",
+            }],
+            primary_key: &["id"],
+            version: None,
+            partition_by: None,
+            cluster_by: &[],
+        };
+        for (status, made) in [(409, true), (403, false)] {
+            let address = answers(status);
+            let settings = Settings {
+                project: "p".into(),
+                dataset: "d".into(),
+                location: None,
+                emulator: Some(Emulator {
+                    rest: address.clone(),
+                    storage: address,
+                }),
+            };
+            let warehouse = Warehouse::connect(settings).await.expect("clients");
+            let outcome = warehouse.create_stage("_stage_t_1", &table).await;
+            assert_eq!(outcome.is_ok(), made, "{status}: {outcome:?}");
+        }
     }
 }

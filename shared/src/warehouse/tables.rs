@@ -99,7 +99,9 @@ impl Warehouse {
     }
 
     /// Makes a table; that another instance was faster is no error.
-    async fn create(&self, table: RestTable) -> Result<(), Error> {
+    /// Makes a table, unless it is there already: then an earlier try has made it, whose answer was lost, or another
+    /// process.
+    pub(super) async fn create(&self, table: RestTable) -> Result<(), Error> {
         const CONFLICT: Option<u16> = Some(409);
         match self.insert_table(table).await {
             Ok(_) => Ok(()),
@@ -109,7 +111,7 @@ impl Warehouse {
     }
 
     /// A REST call takes a tenth of the time of a query job with `CREATE TABLE`.
-    pub(super) async fn insert_table(&self, table: RestTable) -> google_cloud_gax::Result<RestTable> {
+    async fn insert_table(&self, table: RestTable) -> google_cloud_gax::Result<RestTable> {
         self.tables
             .insert_table()
             .set_project_id(&self.settings.project)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use local_stack::{Gitlab, Warehouse};
+use local_stack::{Gitlab, PROJECT, Warehouse, http};
 use serde_json::{Map, Value, json};
 
 /// The raw tables that are always synced.
@@ -84,16 +84,7 @@ fn by_key(key: &[&str], rows: Vec<Value>) -> BTreeMap<String, Value> {
 
 /// A raw table's rows that are not deleted, as the simulated GitLab prints them.
 pub fn warehouse_rows(warehouse: &Warehouse, dataset: &str, table: &str) -> Vec<Value> {
-    let columns = warehouse
-        .query(&format!(
-            "SELECT column_name, data_type FROM {dataset}.INFORMATION_SCHEMA.COLUMNS WHERE table_name = '{table}' ORDER BY ordinal_position"
-        ))
-        .expect("the columns");
-    let columns: Vec<(String, String)> = columns
-        .into_iter()
-        .filter_map(|mut row| Some((row[0].take()?, row[1].take()?)))
-        .filter(|(name, _)| !name.starts_with('_'))
-        .collect();
+    let columns = columns(warehouse, dataset, table);
     let selected: Vec<String> = columns
         .iter()
         .map(|(name, kind)| match kind.as_str() {
@@ -117,6 +108,26 @@ pub fn warehouse_rows(warehouse: &Warehouse, dataset: &str, table: &str) -> Vec<
         .collect()
 }
 
+/// The columns of a raw table that GitLab fills, and their types. Asked of the table itself: the emulator takes a
+/// second for INFORMATION_SCHEMA.
+fn columns(warehouse: &Warehouse, dataset: &str, table: &str) -> Vec<(String, String)> {
+    let url = format!(
+        "{}/bigquery/v2/projects/{PROJECT}/datasets/{dataset}/tables/{table}",
+        warehouse.rest
+    );
+    let (status, described) = http::get(&url).expect("an answer");
+    assert_eq!(status, 200, "{table}: {described:#}");
+    let fields = described["schema"]["fields"].as_array().expect("fields").iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    fields
+        .map(|field| match text(&field["mode"]).as_str() {
+            "REPEATED" => (text(&field["name"]), format!("ARRAY<{}>", text(&field["type"]))),
+            _ => (text(&field["name"]), text(&field["type"])),
+        })
+        .filter(|(name, _)| !name.starts_with('_'))
+        .collect()
+}
+
 /// BigQuery prints every value as text.
 fn value(kind: &str, cell: Value) -> Value {
     if let Some(inner) = kind.strip_prefix("ARRAY<").and_then(|kind| kind.strip_suffix('>')) {
@@ -128,9 +139,9 @@ fn value(kind: &str, cell: Value) -> Value {
     }
     let Value::String(text) = &cell else { return cell };
     match kind {
-        "INT64" => json!(text.parse::<i64>().expect("a whole number")),
-        "FLOAT64" => json!(text.parse::<f64>().expect("a number")),
-        "BOOL" => json!(text == "true"),
+        "INT64" | "INTEGER" => json!(text.parse::<i64>().expect("a whole number")),
+        "FLOAT64" | "FLOAT" => json!(text.parse::<f64>().expect("a number")),
+        "BOOL" | "BOOLEAN" => json!(text == "true"),
         _ => cell,
     }
 }

@@ -5,6 +5,7 @@ pub mod http;
 mod parts;
 mod paths;
 mod process;
+pub mod processes;
 mod warehouse;
 
 pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions};

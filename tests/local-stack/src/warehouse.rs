@@ -32,7 +32,14 @@ impl Warehouse {
     /// # Errors
     /// If it can't be started.
     pub fn start(data: &Path, log: &Path) -> Result<Self, Failed> {
-        let (rest, storage) = (free_port()?, free_port()?);
+        Self::start_on((free_port()?, free_port()?), data, log)
+    }
+
+    /// Starts it on these two ports, REST and gRPC: again where an earlier one was.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn start_on((rest, storage): (u16, u16), data: &Path, log: &Path) -> Result<Self, Failed> {
         let mut command = Command::new(paths::venv_python("emulator"));
         command
             .arg(paths::root().join("scripts/emulator/launcher.py"))

@@ -48,7 +48,7 @@ pub struct Client {
 pub struct Reply {
     /// GraphQL's `data`.
     pub data: Value,
-    /// GitLab's time, in whole seconds; ours if it sent none.
+    /// GitLab's time, in whole seconds; ours if it sent none, or one that is ahead of ours.
     pub at: OffsetDateTime,
 }
 
@@ -252,10 +252,13 @@ fn transport(error: reqwest::Error) -> String {
     text
 }
 
+/// GitLab's time, but never later than ours: the `Date` header may come from a proxy whose clock is ahead, and a
+/// cursor from the future would pass by what changes until then. One from the past only has rows read twice.
 pub(super) fn clock(headers: &HeaderMap) -> OffsetDateTime {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let at = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    OffsetDateTime::from(at.unwrap_or_else(SystemTime::now))
+    let now = SystemTime::now();
+    OffsetDateTime::from(at.map_or(now, |at| at.min(now)))
 }
 
 /// Doubles with each attempt; half of it is by chance, so that many callers spread out.
@@ -268,6 +271,20 @@ fn backoff(attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_ahead_is_not_believed_and_one_that_is_behind_is() {
+        let told = |at: SystemTime| {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, httpdate::fmt_http_date(at).parse().expect("a header"));
+            clock(&headers)
+        };
+        let hour = Duration::from_secs(3600);
+        let now = SystemTime::now();
+        assert!(told(now + hour) <= OffsetDateTime::now_utc());
+        assert!(told(now - hour) <= OffsetDateTime::from(now - hour));
+        assert!(clock(&HeaderMap::new()) >= OffsetDateTime::from(now));
+    }
 
     #[test]
     fn the_next_page_is_asked_of_the_same_host() {

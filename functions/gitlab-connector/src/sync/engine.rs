@@ -16,8 +16,9 @@ use super::summary::Summary;
 use super::{Error, Inner, Request, by_id};
 use crate::{gitlab, streams};
 
-/// How long a request or commit under way may take after SIGTERM; Cloud Run kills after 10 seconds.
-const GRACE: Duration = Duration::from_secs(7);
+/// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
+/// Cloud Run kills after 10: the rest is for giving the lease back, which the answer waits for.
+const GRACE: Duration = Duration::from_secs(5);
 /// The same after the deadline, which leaves more room.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
 

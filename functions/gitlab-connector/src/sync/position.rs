@@ -2,7 +2,7 @@
 //!
 //! A finished pass leaves only `updated_after`: the time it began at, less an overlap. The overlap is
 //! needed because GitLab drops a change of `updated_at` within a minute of the last one, and because
-//! replicas lag. Times are GitLab's own clock, from the `Date` header of its answers.
+//! replicas lag. Times are GitLab's own clock, from the `Date` header of its answers, or ours if that is behind.
 
 use std::time::Duration;
 

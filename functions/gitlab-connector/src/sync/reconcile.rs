@@ -3,7 +3,7 @@
 //! GitLab leaves no trace of a deleted row. So the ids of each list are read whole, a stretch at a time,
 //! and compared with what the raw table has of that stretch: what GitLab no longer shows is marked as
 //! deleted, what the table lacks (because the token may see it only now) is read. With the ids come the
-//! few things that change without a new time of update: address, number of comments, labels,
+//! time of update and the few things that change without a new one: address, number of comments, labels,
 //! milestone, head pipeline. A row in which they differ is read too. Each stretch is a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};

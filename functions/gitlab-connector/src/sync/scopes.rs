@@ -39,7 +39,10 @@ pub async fn run_scopes(
     cursors: &mut Cursors,
     request: &Request,
 ) -> Result<Outcome, Error> {
-    lock(&context.unchanged).extend(context.instance.unchanged.iter().cloned());
+    // Whoever wants everything read again wants it of lists without a change, too.
+    if !request.full_refresh {
+        lock(&context.unchanged).extend(context.instance.unchanged.iter().cloned());
+    }
     let mut outcome = Outcome {
         complete: true,
         ..Outcome::default()

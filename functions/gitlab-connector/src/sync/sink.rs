@@ -141,16 +141,19 @@ impl Sink for Warehouse {
     }
 }
 
-/// What of a table's row can change in GitLab without a new time of update, in one text. [`mark_of`] makes
-/// the same of GitLab's node.
+/// A row's time of update, and what of it can change in GitLab without a new one, in one text. [`mark_of`] makes the
+/// same of GitLab's node. The time finds a change that no pass has seen, for whatever reason.
 fn mark_sql(table: &str) -> String {
-    let usual = "COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', \
+    let updated = "COALESCE(CAST(UNIX_MICROS(updated_at) AS STRING), '')";
+    let usual = format!(
+        "{updated}, '|', COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', \
          ARRAY_TO_STRING(labels, ','), '|', \
          ARRAY_TO_STRING(ARRAY(SELECT CAST(label_id AS STRING) FROM UNNEST(label_ids) AS label_id ORDER BY label_id), ','), \
-         '|', COALESCE(CAST(milestone_id AS STRING), '')";
+         '|', COALESCE(CAST(milestone_id AS STRING), '')"
+    );
     match table {
         "projects" => "COALESCE(full_path, '')".to_owned(),
-        "pipelines" => "COALESCE(status, '')".to_owned(),
+        "pipelines" => format!("CONCAT({updated}, '|', COALESCE(status, ''))"),
         "merge_requests" => format!(
             "CONCAT({usual}, '|', COALESCE(CAST(head_pipeline_id AS STRING), ''), '|', COALESCE(last_pipeline_status, ''))"
         ),
@@ -168,11 +171,11 @@ pub fn mark_selection(table: &str) -> &'static str {
     }
 }
 
-/// What of a node can change without a new time of update, in one text.
+/// A node's time of update, and what of it can change without a new one, in one text.
 pub fn mark_of(table: &str, node: &Json) -> String {
     let node = Node::new(node);
     let text = |value: Result<Value, Malformed>| match value {
-        Ok(Value::Int(number)) => number.to_string(),
+        Ok(Value::Int(number) | Value::Time(number)) => number.to_string(),
         Ok(Value::Text(text)) => text,
         Ok(Value::Texts(texts)) => texts.join(","),
         Ok(Value::Ints(ids)) => ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
@@ -182,10 +185,11 @@ pub fn mark_of(table: &str, node: &Json) -> String {
         return text(node.text("fullPath"));
     }
     if table == "pipelines" {
-        return text(node.word("status"));
+        return format!("{}|{}", text(node.time("updatedAt")), text(node.word("status")));
     }
     let mut mark = format!(
-        "{}|{}|{}|{}|{}",
+        "{}|{}|{}|{}|{}|{}",
+        text(node.time("updatedAt")),
         text(node.text("webUrl")),
         text(node.int("userNotesCount")),
         text(node.texts("labels", "title")),

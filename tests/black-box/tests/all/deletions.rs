@@ -52,3 +52,19 @@ fn what_is_gone_in_gitlab_is_marked_and_what_changed_quietly_is_read() {
     assert_eq!(again["dbt"]["reason"], "DBT_TRIGGER_URL is not set");
     world.assert_equal();
 }
+
+#[test]
+fn a_change_that_no_sync_has_seen_is_found_by_the_look_at_what_is_gone() {
+    let world = World::new("unseen", &["--seed", "52", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    // As if rows had changed, and the pages that told of it had never come.
+    for table in ["merge_requests", "issues", "pipelines"] {
+        let older = "updated_at = TIMESTAMP_SUB(updated_at, INTERVAL 1 MINUTE), _row_hash = _row_hash + 1";
+        let sql = format!("UPDATE {}.{table} SET {older} WHERE MOD(id, 3) = 0", world.raw);
+        warehouse().query(&sql).expect("older rows");
+    }
+    let (status, answer) = http::post(&connector.url, None, &json!({"reconcile": true})).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    world.assert_equal();
+}

@@ -47,6 +47,22 @@ fn an_unchanged_second_sync_moves_nothing() {
 }
 
 #[test]
+fn a_full_refresh_brings_back_what_was_lost_although_nothing_changed_in_gitlab() {
+    let world = World::new("full_refresh", &["--seed", "18", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    for table in ["merge_requests", "issues"] {
+        let lose = format!("DELETE FROM {}.{table} WHERE MOD(id, 2) = 0", world.raw);
+        warehouse().query(&lose).expect("rows are lost");
+    }
+    let (status, answer) =
+        local_stack::http::post(&connector.url, None, &json!({"full_refresh": true})).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    assert!(written(&answer, "merge_requests") > 0, "{answer:#}");
+    world.assert_equal();
+}
+
+#[test]
 #[ignore = "slow: scripts/test --slow"]
 fn a_change_moves_only_itself() {
     let world = World::new("change", &["--seed", "14"]);

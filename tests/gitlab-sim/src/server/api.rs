@@ -12,7 +12,7 @@ use super::faults::Fault;
 use super::{State, lock};
 use crate::data::BASE_URL;
 use crate::graphql::{self, Request};
-use crate::instant::{self, Instant};
+use crate::instant::{self, Instant, SECOND};
 use crate::random::Random;
 use crate::rest;
 
@@ -34,10 +34,18 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
             .collect(),
     };
     let number = count(state, graphql, &names);
-    let (fault, wait, bytes_per_second, token) = {
+    let (fault, wait, bytes_per_second, token, repeats, clock_ahead) = {
         let mut faults = lock(&state.faults);
         let token = faults.token(instant::now());
-        (faults.next(&names), faults.wait(), faults.bytes_per_second, token)
+        let fault = faults.next(&names);
+        (
+            fault,
+            faults.wait(),
+            faults.bytes_per_second,
+            token,
+            faults.repeats(),
+            faults.clock_ahead_s,
+        )
     };
     tokio::time::sleep(wait).await;
     if let Some(Fault::Hang { ms }) = fault {
@@ -63,16 +71,28 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
     } else {
         rest_answer(state, call, &token, now)
     };
+    if graphql && good && repeats {
+        let before = lock(&state.pages).insert(queries(body.as_ref()), reply.body.clone());
+        if let (Some(before), Some(Fault::RepeatedPage)) = (before, &fault) {
+            reply.body = before;
+        }
+    }
     if let Some(fault) = &fault {
         reply = done_to(reply, fault, graphql);
         good &= matches!(fault, Fault::Hang { .. });
     }
     headers.push(("x-request-id", request_id(now, number)));
+    if clock_ahead != 0 {
+        headers.push(("date", instant::print_http(now + clock_ahead.saturating_mul(SECOND))));
+    }
     reply.headers.extend(headers);
     reply.bytes_per_second = bytes_per_second;
     let mut stats = lock(&state.stats);
     stats.requests.refused += u64::from(!good);
     stats.bytes_sent += reply.sent();
+    if let Some(fault) = &fault {
+        *stats.faults.entry(fault.name()).or_default() += 1;
+    }
     reply
 }
 
@@ -153,6 +173,16 @@ fn rest_answer(state: &State, call: &Call, token: &rest::Token, now: Instant) ->
 
 fn not_found() -> Reply {
     Reply::json(404, &json!({"error": "404 Not Found"}))
+}
+
+/// The queries of a body without their variables: what tells pages of one list from those of others.
+fn queries(body: Option<&Value>) -> Vec<String> {
+    let query = |body: &Value| body["query"].as_str().unwrap_or_default().to_owned();
+    match body {
+        Some(Value::Array(several)) => several.iter().map(query).collect(),
+        Some(single) => vec![query(single)],
+        None => Vec::new(),
+    }
 }
 
 /// The names of the operations in a body; `-` for one without a name.

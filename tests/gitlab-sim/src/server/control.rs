@@ -5,7 +5,7 @@
 //! | `GET stats`, `POST stats/reset` | what was asked, and how dear the dearest query was |
 //! | `GET rows/<table>[?project=<path>][?group=<path>]` | the rows that a raw table should hold |
 //! | `POST changes {"kind", "project"?, "iid"?, "group"?, "name"?, "seed"?, "count"?}` | changes something as GitLab does |
-//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
+//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, "clock_ahead_s"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
 //! | `POST hooks {"url", "token"?, "signing_token"?, "events"?}` | posts each later change to that address |
 //! | `GET hooks`, `DELETE hooks` | tells what became of the deliveries; removes all hooks |
 
@@ -106,6 +106,9 @@ fn set_faults(state: &State, call: &Call) -> Reply {
 fn replace_faults(state: &State, faults: Faults) {
     state.replica.set(faults.lag_ms, &state.primary());
     lock(&state.rate).replace(faults.rate_limit);
+    if !faults.repeats() {
+        lock(&state.pages).clear();
+    }
     *lock(&state.faults) = faults;
 }
 

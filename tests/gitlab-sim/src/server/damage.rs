@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::call::{End, Reply};
 use super::faults::Fault;
+use super::mangle;
 use super::rate::too_many;
 use crate::instant::{self, SECOND};
 
@@ -37,6 +38,22 @@ pub fn done_to(reply: Reply, fault: &Fault, graphql: bool) -> Reply {
         Fault::Partial if graphql => partial(reply),
         Fault::Partial => status_reply(500, None, None, false),
         Fault::ExpiredToken => unauthorized(graphql, true),
+        Fault::Null { seed } => mangled(reply, |body| mangle::null(body, *seed)),
+        Fault::WrongType { seed } => mangled(reply, |body| mangle::wrong_type(body, *seed)),
+        Fault::MissingPage => mangled(reply, mangle::missing_page),
+        // Another reply takes its place before this one is damaged.
+        Fault::RepeatedPage => reply,
+    }
+}
+
+fn mangled(reply: Reply, mangle: impl FnOnce(&mut Value)) -> Reply {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else {
+        return reply;
+    };
+    mangle(&mut body);
+    Reply {
+        body: body.to_string().into(),
+        ..reply
     }
 }
 

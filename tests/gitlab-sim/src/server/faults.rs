@@ -23,6 +23,8 @@ pub struct Faults {
     pub rate_limit: Option<u64>,
     /// Reads see the world as it was so long ago, as from a database replica that lags behind.
     pub lag_ms: u64,
+    /// How far the clock of the `Date` header is ahead, in seconds; negative if it is behind.
+    pub clock_ahead_s: i64,
     /// Replaces what the token may do until the faults end.
     pub token: Option<TokenRule>,
     pub rules: Vec<Rule>,
@@ -88,6 +90,40 @@ pub enum Fault {
     Partial,
     /// 401, as when a token expires in the middle.
     ExpiredToken,
+    /// Status 200 and valid JSON, but a value in a list's row, chosen by the seed, is null.
+    Null {
+        #[serde(default)]
+        seed: u64,
+    },
+    /// Status 200 and valid JSON, but a value in a list's row, chosen by the seed, is of another type.
+    WrongType {
+        #[serde(default)]
+        seed: u64,
+    },
+    /// The page that the same query got before, as from a cache that ignores variables.
+    RepeatedPage,
+    /// The rows of the first list with pages are left out, and the page calls itself the last.
+    MissingPage,
+}
+
+impl Fault {
+    /// Its name, as a rule gives it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Status { .. } => "status",
+            Self::Reset => "reset",
+            Self::Truncate => "truncate",
+            Self::Hang { .. } => "hang",
+            Self::InvalidJson => "invalid_json",
+            Self::Html { .. } => "html",
+            Self::Partial => "partial",
+            Self::ExpiredToken => "expired_token",
+            Self::Null { .. } => "null",
+            Self::WrongType { .. } => "wrong_type",
+            Self::RepeatedPage => "repeated_page",
+            Self::MissingPage => "missing_page",
+        }
+    }
 }
 
 impl Faults {
@@ -123,6 +159,11 @@ impl Faults {
             }
         }
         hit
+    }
+
+    /// Whether pages have to be kept, because one may be repeated.
+    pub fn repeats(&self) -> bool {
+        self.rules.iter().any(|rule| rule.fault == Fault::RepeatedPage)
     }
 
     /// The token at `now`; it may read and lasts most of a year unless told otherwise.

@@ -6,15 +6,18 @@ mod control;
 mod damage;
 mod faults;
 mod hooks;
+mod mangle;
 mod payload;
 mod rate;
 mod replica;
 mod stats;
 mod wire;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
@@ -40,6 +43,8 @@ pub struct State {
     tokens: Vec<String>,
     stats: Mutex<Stats>,
     faults: Mutex<Faults>,
+    /// The newest page of each query, while a fault may repeat it.
+    pages: Mutex<HashMap<Vec<String>, Bytes>>,
     hooks: Hooks,
     rate: Mutex<Rate>,
 }
@@ -55,6 +60,7 @@ impl State {
             tokens,
             stats: Mutex::default(),
             faults: Mutex::default(),
+            pages: Mutex::default(),
             hooks: Hooks::default(),
             rate: Mutex::new(Rate::new(rate_limit)),
         })

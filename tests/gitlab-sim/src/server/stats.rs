@@ -14,6 +14,8 @@ pub struct Stats {
     pub max_complexity: u32,
     /// Bytes of bodies.
     pub bytes_sent: u64,
+    /// Requests that a rule's fault hit, by its name.
+    pub faults: BTreeMap<&'static str, u64>,
 }
 
 /// Requests to GitLab's own API; those to `/_sim` and `/healthz` do not count.

@@ -202,6 +202,67 @@ fn a_replica_shows_changes_late_and_in_order() {
 }
 
 #[test]
+fn wrong_answers_look_well() {
+    let (sim, answer) = hit_by(&json!({"fault": "null", "seed": 3, "times": 1}));
+    let nodes = |answer: &crate::http::Answer| answer.json()["data"]["group"]["mergeRequests"]["nodes"].clone();
+    let values = |nodes: &Value, wanted: fn(&Value) -> bool| {
+        let rows = nodes.as_array().expect("rows").iter();
+        let fields = rows.flat_map(|row| row.as_object().expect("a row").values());
+        fields.filter(|value| wanted(value)).count()
+    };
+    let sound = sim.try_query(LIST, &json!({})).expect("an answer");
+    let nulls = |nodes: &Value| values(nodes, Value::is_null);
+    assert_eq!(nulls(&nodes(&answer.expect("an answer"))), nulls(&nodes(&sound)) + 1);
+
+    let answer = hit_by(&json!({"fault": "wrong_type", "times": 1}))
+        .1
+        .expect("an answer");
+    let odd: fn(&Value) -> bool = |value| value.is_object() || value == "unexpected";
+    assert_eq!(values(&nodes(&answer), odd), 1);
+    assert_eq!(sim.stats()["faults"], json!({"null": 1}));
+
+    let answer = hit_by(&json!({"fault": "missing_page", "times": 1}))
+        .1
+        .expect("an answer");
+    assert_eq!(
+        nodes(&answer).as_array().map(Vec::len),
+        Some(20),
+        "a list without pageInfo is left alone"
+    );
+}
+
+#[test]
+fn a_page_may_come_twice_or_not_at_all() {
+    const PAGES: &str = "query Pages($after: String) { group(fullPath: \"acme\") {
+        mergeRequests(includeSubgroups: true, first: 5, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } } }";
+    let sim = Sim::start(&sizes(60));
+    sim.faults(&json!({"rules": [
+        {"fault": "repeated_page", "after": 1, "times": 1}, {"fault": "missing_page", "after": 2, "times": 1}]}));
+    let list = |after: &Value| sim.data(PAGES, &json!({"after": after}))["group"]["mergeRequests"].clone();
+    let first = list(&Value::Null);
+    let next = first["pageInfo"]["endCursor"].clone();
+    assert_eq!(list(&next), first, "the second page is the first once more");
+    assert_eq!(list(&next)["nodes"], json!([]));
+    let sound = list(&next);
+    assert!(sound["nodes"].as_array().map(Vec::len) == Some(5) && sound != first);
+}
+
+#[test]
+fn the_clock_of_the_answers_may_be_wrong() {
+    let sim = Sim::start(&sizes(20));
+    let date = || sim.get("/api/v4/version").header("date").expect("a date").to_owned();
+    let sound = date();
+    sim.faults(&json!({"clock_ahead_s": 7200}));
+    let ahead = date();
+    let day = |date: &str| date[5..16].to_owned();
+    let hour = |date: &str| date[17..19].parse::<u32>().expect("an hour");
+    assert!(
+        (hour(&ahead) + 24 - hour(&sound)) % 24 >= 2 && (day(&sound) == day(&ahead) || hour(&sound) >= 21),
+        "{sound} and {ahead}"
+    );
+}
+
+#[test]
 fn unknown_faults_are_refused() {
     let sim = Sim::start(&sizes(20));
     for faults in [

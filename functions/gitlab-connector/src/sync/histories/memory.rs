@@ -194,7 +194,7 @@ impl State {
 
     fn text(&self, table: &str, row: &Row, column: &str) -> String {
         match self.column(table, row, column) {
-            Value::Int(v) => v.to_string(),
+            Value::Int(v) | Value::Time(v) => v.to_string(),
             Value::Text(v) => v.clone(),
             Value::Texts(v) => v.join(","),
             Value::Ints(v) => v.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
@@ -205,8 +205,9 @@ impl State {
     fn mark(&self, table: &str, row: &Row) -> String {
         let columns: &[&str] = match table {
             "projects" => &["full_path"],
-            "pipelines" => &["status"],
+            "pipelines" => &["updated_at", "status"],
             "merge_requests" => &[
+                "updated_at",
                 "web_url",
                 "user_notes_count",
                 "labels",
@@ -215,7 +216,14 @@ impl State {
                 "head_pipeline_id",
                 "last_pipeline_status",
             ],
-            _ => &["web_url", "user_notes_count", "labels", "label_ids", "milestone_id"],
+            _ => &[
+                "updated_at",
+                "web_url",
+                "user_notes_count",
+                "labels",
+                "label_ids",
+                "milestone_id",
+            ],
         };
         columns
             .iter()

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use black_box::{TRIGGER_TOKEN, warehouse};
+pub use local_stack::processes::{below, lives};
 use local_stack::{PROJECT, Process, binary, free_port, http, root, venv_python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -211,40 +212,6 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// The processes below `pid`, however deep.
-pub fn below(pid: u32) -> Vec<u32> {
-    let mut all = Vec::new();
-    let children = format!("/proc/{pid}/task/{pid}/children");
-    let mut pids: Vec<u32> = std::fs::read_to_string(children)
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect();
-    // A process of many threads lists each thread's children apart.
-    for task in std::fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
-        let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        pids.extend(text.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    pids.sort_unstable();
-    pids.dedup();
-    for child in pids {
-        all.push(child);
-        all.extend(below(child));
-    }
-    all
-}
-
-/// Whether a process is there and no zombie.
-pub fn lives(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim().chars().next());
-    !matches!(state, None | Some('Z' | 'X'))
 }
 
 /// Sends a signal to a process.

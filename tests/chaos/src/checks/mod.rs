@@ -1,0 +1,8 @@
+//! What has to hold after all that happened.
+
+pub mod cursors;
+pub mod equal;
+pub mod marts;
+pub mod memory;
+pub mod processes;
+pub mod secrets;
