@@ -7,7 +7,7 @@ mod paths;
 mod process;
 mod warehouse;
 
-pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions};
+pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, function};
 pub use paths::{binary, root, venv_python};
 pub use process::{Failed, Process, free_port, stop_all};
 pub use warehouse::{PROJECT, Rows, Warehouse};
