@@ -76,7 +76,11 @@ impl Stage<'_> {
         let mut entry = self.connector(OURS, (&warehouse.url, &warehouse.url))?;
         entry["warehouse_cpu_s"] = json!(usage::own_cpu_seconds()? - own);
         if entry["rows"] != warehouse.rows() {
-            return Err(format!("{} rows were written, {} came", entry["rows"], warehouse.rows()));
+            return Err(format!(
+                "{} rows were written, {} came",
+                entry["rows"],
+                warehouse.rows()
+            ));
         }
         Ok(entry)
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State as Shared};
+use axum::extract::{DefaultBodyLimit, Path, Request, State as Shared};
 use axum::routing::post;
+use axum::serve::ListenerExt;
 use axum::{Json, Router};
 use local_stack::Failed;
 use serde_json::{Value, json};
@@ -34,6 +35,10 @@ impl NullWarehouse {
         let address = listener.local_addr().map_err(|e| e.to_string())?;
         let state = Arc::new(State::default());
         let router = routes(state.clone());
+        // Small answers are not to wait for one another.
+        let listener = listener.tap_io(|stream| {
+            let _ = stream.set_nodelay(true);
+        });
         runtime.spawn(async move { axum::serve(listener, router).await });
         Ok(Self {
             url: format!("http://{address}"),
@@ -61,6 +66,8 @@ fn routes(state: Arc<State>) -> Router {
         .route("/bigquery/v2/projects/{project}/queries", post(query))
         .route("/bigquery/v2/projects/{project}/datasets/{dataset}/tables", post(table))
         .route("/google.cloud.bigquery.storage.v1.BigQueryWrite/{method}", post(write))
+        // A commit names all that it is about.
+        .layer(DefaultBodyLimit::disable())
         .with_state(state)
 }
 
