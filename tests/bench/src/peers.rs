@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use local_stack::{Failed, GITLAB_TOKEN, root, venv_python};
+use local_stack::{Failed, GITLAB_TOKEN, http, root, venv_python};
 use serde_json::{Value, json};
 
 use crate::lab::{GROUP, Lab};
@@ -124,11 +124,15 @@ fn tap_gitlab(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
         .tap_gitlab
         .as_ref()
         .ok_or("not at hand: it is on no registry, so name a checkout with --tap-gitlab FOLDER")?;
+    // Of a group it takes only what lies directly in it, so it is told all projects.
+    let (_, projects) = http::get(&format!("{address}/_sim/rows/projects"))?;
+    let paths = projects.as_array().into_iter().flatten();
+    let paths: Vec<&str> = paths.filter_map(|row| row["full_path"].as_str()).collect();
     let (config, catalog, output) = (lab.path("tap.json"), lab.path("tap-catalog.json"), lab.path("tap.out"));
     write(
         &config,
         &json!({
-            "api_url": format!("{address}/api/v4"), "private_token": GITLAB_TOKEN, "groups": GROUP, "projects": "",
+            "api_url": format!("{address}/api/v4"), "private_token": GITLAB_TOKEN, "groups": "", "projects": paths.join(" "),
             "start_date": "2020-01-01T00:00:00Z",
         }),
     )?;
