@@ -79,10 +79,10 @@ async fn caller(address: SocketAddr, request: &[u8], until: Instant) -> Vec<(u16
 async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<u16> {
     buffer.clear();
     loop {
-        if let Some((status, length)) = whole(buffer) {
-            if buffer.len() >= length {
-                return Some(status);
-            }
+        if let Some((status, length)) = whole(buffer)
+            && buffer.len() >= length
+        {
+            return Some(status);
         }
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;

@@ -21,8 +21,11 @@ pub struct Peer {
     pub name: &'static str,
     /// What the merge requests that it reads come without.
     pub lacks: &'static str,
-    run: fn(&Lab, &str) -> Result<(Ran, u64), Failed>,
+    run: fn(&Lab, &str) -> Read,
 }
+
+/// What reading took, and how many merge requests came.
+type Read = Result<(Ran, u64), Failed>;
 
 /// What none of them reads.
 const BARE: &str = "line counts, pipelines, approvals, notes";
@@ -51,7 +54,7 @@ impl Peer {
     ///
     /// # Errors
     /// If it is not installed, or fails.
-    pub fn read(&self, lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
+    pub fn read(&self, lab: &Lab, address: &str) -> Read {
         let (ran, rows) = (self.run)(lab, address)?;
         if ran.status.success() {
             return Ok((ran, rows));
@@ -84,7 +87,7 @@ fn lines_with(path: &Path, text: &str) -> Result<u64, Failed> {
     Ok(lines.map_while(Result::ok).filter(|line| line.contains(text)).count() as u64)
 }
 
-fn airbyte(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
+fn airbyte(lab: &Lab, address: &str) -> Read {
     let (config, catalog, output) = (
         lab.path("airbyte.json"),
         lab.path("airbyte-catalog.json"),
@@ -119,7 +122,7 @@ fn airbyte(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
     Ok((ran, lines_with(&output, "\"type\":\"RECORD\"")?))
 }
 
-fn tap_gitlab(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
+fn tap_gitlab(lab: &Lab, address: &str) -> Read {
     let checkout = lab
         .tap_gitlab
         .as_ref()
@@ -171,7 +174,7 @@ fn tap_gitlab(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
     Ok((ran, lines_with(&output, "\"stream\": \"merge_requests\", \"record\"")?))
 }
 
-fn dlt(lab: &Lab, address: &str) -> Result<(Ran, u64), Failed> {
+fn dlt(lab: &Lab, address: &str) -> Read {
     let output = lab.path("dlt.out");
     let folder = lab.path("dlt");
     let mut command = Command::new(python("peer-dlt")?);

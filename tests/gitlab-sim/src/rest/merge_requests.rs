@@ -77,7 +77,7 @@ fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
         "assignee": user(row.assignees.first().copied()), "reviewers": several(&reviewers),
         "source_project_id": row.source_project, "target_project_id": row.project, "labels": labels,
         "draft": row.draft, "work_in_progress": row.draft,
-        "milestone": milestone.map(|milestone| milestone_body(milestone)),
+        "milestone": milestone.map(milestone_body),
         "merge_when_pipeline_succeeds": row.auto_merge,
         "merge_status": if row.merge_checked { "can_be_merged" } else { "unchecked" },
         "detailed_merge_status": detailed_merge_status(world, row).to_lowercase(),
