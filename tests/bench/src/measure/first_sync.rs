@@ -16,7 +16,7 @@ const OURS_EMULATOR: &str = "gitlab-connector, local warehouse";
 const CLASSIC: &str = "classic: one REST request after another";
 
 pub fn run(lab: &Lab) -> Result<Value, Failed> {
-    let (projects, merge_requests) = lab.pick((20, 10_000), (5, 150));
+    let (projects, merge_requests) = lab.pick((20, 10_000), (5, 60));
     let gitlab = lab.gitlab(projects, merge_requests)?;
     let truth = gitlab.rows("merge_requests")?.len() as u64;
     let users = gitlab.rows("users")?.len();

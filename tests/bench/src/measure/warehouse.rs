@@ -10,7 +10,7 @@ use crate::null_warehouse::NullWarehouse;
 use crate::page::{Page, Table, number, seconds, thousands};
 
 pub fn run(lab: &Lab) -> Result<Value, Failed> {
-    let (projects, merge_requests) = lab.pick((20, 10_000), (5, 150));
+    let (projects, merge_requests) = lab.pick((20, 10_000), (5, 60));
     let gitlab = lab.gitlab(projects, merge_requests)?;
     let local = lab.warehouse("warehouse")?;
     let emulator = measured(lab, &gitlab, (&local.rest, &local.storage))?;
