@@ -1,6 +1,7 @@
 //! The machine that figures come from.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -19,7 +20,7 @@ pub fn describe() -> Value {
         "cores": cores,
         "memory_gb": memory,
         "system": format!("Linux {}", kernel.trim()),
-        "load": load(),
+        "busy_per_cent": busy(),
     })
 }
 
@@ -33,11 +34,31 @@ pub fn in_words(machine: &Value) -> String {
     )
 }
 
-/// How many processes wanted to run in the last minute: above the cores, others disturb the figures.
-pub fn load() -> f64 {
-    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let first = text.split_whitespace().next();
-    first.and_then(|text| text.parse().ok()).unwrap_or_default()
+/// How busy all cores are before anything is measured, in per cent: what others do then disturbs the figures.
+fn busy() -> f64 {
+    let before = ticks();
+    std::thread::sleep(Duration::from_millis(500));
+    let after = ticks();
+    let (all, idle) = (after.0 - before.0, after.1 - before.1);
+    if all > 0.0 {
+        (100.0 * (1.0 - idle / all)).round()
+    } else {
+        0.0
+    }
+}
+
+/// Ticks of all cores since the start, and of these the idle ones.
+fn ticks() -> (f64, f64) {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are counted in the first two.
+    let numbers: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    (numbers.iter().sum(), numbers.iter().skip(3).take(2).sum())
 }
 
 /// The day, `2026-01-31`.

@@ -13,6 +13,8 @@ use crate::page::{Page, Table};
 use crate::results::Results;
 use crate::svg;
 
+/// A machine that is busier than that, in per cent, before a measurement begins is not left alone.
+const DISTURBED: f64 = 20.0;
 const BEGIN: &str = "<!-- scripts/bench writes what follows -->";
 const END: &str = "<!-- scripts/bench wrote what is above -->";
 
@@ -87,10 +89,9 @@ fn taken(results: &Results) -> impl Iterator<Item = (&'static Measurement, &Valu
 
 /// When and where.
 fn caption(result: &Value) -> String {
-    let load = result["machine"]["load"].as_f64().unwrap_or_default();
-    let cores = result["machine"]["cores"].as_f64().unwrap_or_default();
-    let busy = if load > cores {
-        format!(", shared with other work (load {load:.0})")
+    let busy = result["machine"]["busy_per_cent"].as_f64().unwrap_or_default();
+    let busy = if busy > DISTURBED {
+        format!(", shared with other work ({busy:.0} % busy before it began)")
     } else {
         String::new()
     };
