@@ -142,7 +142,7 @@ fn tap_gitlab(lab: &Lab, address: &str) -> Read {
     let tap = |arguments: &[&std::ffi::OsStr]| -> Result<Command, Failed> {
         let mut command = Command::new(python("peer-tap-gitlab")?);
         command
-            .args(["-m", "tap_gitlab", "--config"])
+            .args(["-c", "import tap_gitlab; tap_gitlab.main()", "--config"])
             .arg(&config)
             .args(arguments);
         command.env("PYTHONPATH", checkout);

@@ -29,7 +29,11 @@ pub fn run(lab: &Lab) -> Result<Value, Failed> {
             truth,
             users,
         };
-        let mut entries = vec![stage.ours()?, stage.ours_into_emulator()?, stage.classic(milliseconds)?];
+        let mut entries = vec![
+            stage.ours()?,
+            stage.ours_into_emulator(milliseconds)?,
+            stage.classic(milliseconds)?,
+        ];
         // Peers are installed by the long form alone.
         for peer in if lab.short { &[] } else { peers::ALL } {
             entries.push(stage.peer(peer)?);
@@ -85,8 +89,8 @@ impl Stage<'_> {
         Ok(entry)
     }
 
-    fn ours_into_emulator(&self) -> Result<Value, Failed> {
-        let warehouse = self.lab.warehouse("first-sync")?;
+    fn ours_into_emulator(&self, milliseconds: u64) -> Result<Value, Failed> {
+        let warehouse = self.lab.warehouse(&format!("first-sync-{milliseconds}"))?;
         let own = usage::cpu_seconds(warehouse.process.id())?;
         let mut entry = self.connector(OURS_EMULATOR, (&warehouse.rest, &warehouse.storage))?;
         entry["warehouse_cpu_s"] = json!(usage::cpu_seconds(warehouse.process.id())? - own);
