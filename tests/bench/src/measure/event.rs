@@ -33,7 +33,7 @@ pub fn run(lab: &Lab) -> Result<Value, Failed> {
         return Err(format!("the hook is refused with {status}: {answer}"));
     }
     let (mut written, mut visible) = (Vec::new(), Vec::new());
-    for _ in 0..lab.pick(30, 5) {
+    for _ in 0..lab.pick(30, 3) {
         let (raw, mart) = event(&gitlab, &warehouse)?;
         written.push(raw);
         visible.push(mart);

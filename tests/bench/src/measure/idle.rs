@@ -49,11 +49,12 @@ fn repeated(lab: &Lab, gitlab: &Gitlab, connector: &Connector, changes: Option<u
     Ok(json!({"requests": median(counts), "wall_s": median(times), "written": rows}))
 }
 
-/// Comments on a merge request of so many projects.
+/// Comments on an open merge request of so many projects.
 fn change(gitlab: &Gitlab, projects: usize, round: usize) -> Result<(), Failed> {
     let mut paths: Vec<String> = gitlab
         .rows("merge_requests")?
         .iter()
+        .filter(|row| row["state"] == "opened")
         .filter_map(|row| {
             let address = row["web_url"].as_str()?.split("/-/").next()?;
             Some(address.splitn(4, '/').nth(3)?.to_owned())

@@ -39,8 +39,11 @@ fn measured(lab: &Lab, gitlab: &Gitlab, addresses: (&str, &str)) -> Result<Value
             merge_ms += of("merge_ms");
         }
     }
-    if commits == 0 || written(&answer) == 0 {
-        return Err("the connector tells of no commit".into());
+    let written = written(&answer);
+    if commits == 0 || rows < written as f64 {
+        return Err(format!(
+            "the log tells of {rows} rows in {commits} commits, the answer of {written}"
+        ));
     }
     Ok(json!({
         "wall_s": wall_s, "commits": commits, "rows": rows, "stage_s": stage_ms / 1000.0, "merge_s": merge_ms / 1000.0,
