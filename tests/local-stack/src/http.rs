@@ -38,6 +38,18 @@ pub fn get(url: &str) -> Result<Answer, String> {
     read(agent().get(url).call())
 }
 
+/// `GET` with headers.
+///
+/// # Errors
+/// If there is no answer.
+pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+    let mut request = agent().get(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    read(request.call())
+}
+
 /// `POST` of JSON.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ mod process;
 pub mod processes;
 mod warehouse;
 
-pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions};
+pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, function};
 pub use paths::{binary, root, venv_python};
 pub use process::{Failed, Process, free_port, stop_all};
 pub use warehouse::{PROJECT, Rows, Warehouse};

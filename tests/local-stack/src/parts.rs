@@ -111,8 +111,16 @@ impl Connector {
     /// # Errors
     /// If it does not come up.
     pub fn start(warehouse: &Warehouse, variables: &[(&str, &str)], log: &Path) -> Result<Self, Failed> {
+        Self::start_at((&warehouse.rest, &warehouse.storage), variables, log)
+    }
+
+    /// Starts it for a warehouse at these addresses: REST and gRPC.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub fn start_at(addresses: (&str, &str), variables: &[(&str, &str)], log: &Path) -> Result<Self, Failed> {
         let port = free_port()?;
-        let mut command = function("gitlab-connector", port, warehouse);
+        let mut command = function("gitlab-connector", port, addresses);
         command.envs(variables.iter().copied());
         let url = format!("http://127.0.0.1:{port}");
         let mut process = Process::start("gitlab-connector", command, log)?;
@@ -160,7 +168,7 @@ impl Trigger {
     /// If it does not come up.
     pub fn start(warehouse: &Warehouse, options: &TriggerOptions, log: &Path) -> Result<Self, Failed> {
         let port = free_port()?;
-        let mut command = function("dbt-trigger", port, warehouse);
+        let mut command = function("dbt-trigger", port, (&warehouse.rest, &warehouse.storage));
         command
             .env("AUTH_TOKEN", options.token)
             .env("DBT_PYTHON", paths::venv_python("dbt"))
@@ -178,8 +186,8 @@ impl Trigger {
     }
 }
 
-/// A function with an environment of its own: what the caller's shell happens to hold must not matter.
-fn function(name: &str, port: u16, warehouse: &Warehouse) -> Command {
+/// One of the functions on a port, for a warehouse at these addresses, not started yet. It has an environment of its own: what the caller's shell happens to hold must not matter.
+pub fn function(name: &str, port: u16, (rest, storage): (&str, &str)) -> Command {
     let mut command = Command::new(paths::binary(name));
     command.env_clear();
     for inherited in ["PATH", "HOME", "TMPDIR", "LANG", "LOG_LEVEL"] {
@@ -190,7 +198,7 @@ fn function(name: &str, port: u16, warehouse: &Warehouse) -> Command {
     command
         .env("PORT", port.to_string())
         .env("PROJECT_ID", PROJECT)
-        .env("BIGQUERY_EMULATOR_HOST", &warehouse.rest)
-        .env("BIGQUERY_STORAGE_EMULATOR_HOST", &warehouse.storage);
+        .env("BIGQUERY_EMULATOR_HOST", rest)
+        .env("BIGQUERY_STORAGE_EMULATOR_HOST", storage);
     command
 }

@@ -4,16 +4,27 @@ use serde_json::{Value, json};
 
 use super::format::group_url;
 use super::page::Length;
+use super::projects;
 use super::request::{Call, Reply};
-use crate::data::{Group, World, is_below};
+use crate::data::{Group, World, is_below, projects_below};
+
+/// GitLab names so many of a group's own projects with the group.
+const MOST_PROJECTS: usize = 100;
 
 pub fn list(call: &Call<'_>) -> Result<Reply, Reply> {
     let top = call.flag("top_level_only", false);
     groups(call, |group| !top || group.parent.is_none())
 }
 
+/// A group with its own projects.
 pub fn one(call: &Call<'_>) -> Result<Reply, Reply> {
-    Ok(Reply::of(body(call.world(), call.group()?)))
+    let (world, group) = (call.world(), call.group()?);
+    let mut whole = body(world, group);
+    if call.flag("with_projects", true) {
+        let projects = projects_below(world, &group.full_path, false, true).take(MOST_PROJECTS);
+        whole["projects"] = projects.map(|project| projects::body(world, project)).collect();
+    }
+    Ok(Reply::of(whole))
 }
 
 /// All groups below, however deep.

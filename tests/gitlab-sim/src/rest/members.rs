@@ -29,6 +29,14 @@ pub fn of_project(call: &Call<'_>) -> Result<Reply, Reply> {
     list(call, &in_project(call.world(), project))
 }
 
+/// `/projects/:id/users`: who can work in a project, members of the groups above included; the newest first.
+pub fn users_of_project(call: &Call<'_>) -> Result<Reply, Reply> {
+    call.project()?;
+    let people = call.world().users.iter().rev();
+    let people = people.filter(|user| user.last_activity_on.is_some());
+    call.page(people, Length::Told, |user| users::basic(user))
+}
+
 /// Rows of `members` that come from a group.
 pub fn group_rows(world: &World, group: &Group) -> Vec<Value> {
     let members = in_group(world, group);

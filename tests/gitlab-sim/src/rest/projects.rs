@@ -68,7 +68,8 @@ fn id(call: &Call<'_>, name: &str) -> Result<Option<u64>, Reply> {
     call.argument(name).map(read).transpose()
 }
 
-fn body(world: &World, row: &Project) -> Value {
+/// A project as GitLab prints it.
+pub fn body(world: &World, row: &Project) -> Value {
     let group = world.group_by_path(&row.namespace);
     json!({
         "id": row.id, "name": row.name, "name_with_namespace": row.name_with_namespace(), "path": row.path,

@@ -3,7 +3,7 @@
 use super::request::{Call, Reply, Request, words};
 use super::{
     boards, branches, commits, deployments, environments, epic_issues, epics, events, groups, instance, iterations,
-    jobs, members, projects, releases, tags, users, variables, vulnerabilities,
+    jobs, members, merge_requests, pipelines, projects, releases, review, tags, users, variables, vulnerabilities,
 };
 
 type List = fn(&Call<'_>) -> Result<Reply, Reply>;
@@ -44,13 +44,32 @@ const ROUTES: &[(&str, List)] = &[
         "/projects/:id/merge_requests/:merge_request_iid/resource_state_events",
         events::of_states,
     ),
+    ("/projects/:id/merge_requests", merge_requests::list),
+    ("/projects/:id/merge_requests/:merge_request_iid", merge_requests::one),
+    (
+        "/projects/:id/merge_requests/:merge_request_iid/approvals",
+        merge_requests::approvals,
+    ),
+    (
+        "/projects/:id/merge_requests/:merge_request_iid/changes",
+        review::changes,
+    ),
+    ("/projects/:id/merge_requests/:merge_request_iid/notes", review::notes),
+    (
+        "/projects/:id/merge_requests/:merge_request_iid/pipelines",
+        review::of_merge_request,
+    ),
+    ("/projects/:id/pipelines", pipelines::list),
+    ("/projects/:id/pipelines/:pipeline_id", pipelines::one),
     ("/projects/:id/pipelines/:pipeline_id/jobs", jobs::of_pipeline),
     ("/projects/:id/releases", releases::list),
     ("/projects/:id/repository/branches", branches::list),
     ("/projects/:id/repository/commits", commits::list),
     ("/projects/:id/repository/tags", tags::list),
+    ("/projects/:id/users", members::users_of_project),
     ("/projects/:id/variables", variables::of_project),
     ("/projects/:id/vulnerabilities", vulnerabilities::list),
+    ("/users", users::list),
     ("/users/:id", users::one),
     ("/version", instance::version),
 ];

@@ -1,10 +1,19 @@
-//! `/users/:id`, and users within other answers.
+//! `/users`, one of them, and users within other answers.
 
 use serde_json::{Value, json};
 
 use super::format::time;
+use super::page::Length;
 use super::request::{Call, Reply};
 use crate::data::{BASE_URL, User};
+
+/// The newest first.
+pub fn list(call: &Call<'_>) -> Result<Reply, Reply> {
+    let wanted = call.argument("username");
+    let rows = call.world().users.iter().rev();
+    let rows = rows.filter(|user| wanted.is_none_or(|wanted| user.username == wanted));
+    call.page(rows, Length::Told, |user| full(user))
+}
 
 pub fn one(call: &Call<'_>) -> Result<Reply, Reply> {
     let user = call.names[0].parse().ok().and_then(|id| call.world().users.get(id));

@@ -14,6 +14,7 @@ mod rest;
 mod rest_changes;
 mod rest_columns;
 mod rest_lists;
+mod rest_merge_requests;
 mod schema;
 mod sim;
 mod truth;

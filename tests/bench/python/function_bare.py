@@ -1,0 +1,5 @@
+"""A function that does nothing but answer."""
+
+
+def handle(request):
+    return {"status": "ok"}
