@@ -142,7 +142,10 @@ fn resumes_after_being_killed() {
     let cursors = warehouse()
         .number(&format!("SELECT COUNT(*) FROM {}._cursors", world.raw))
         .expect("the cursors");
-    assert_eq!(cursors, 7, "one for each pass, and one for dbt, which is owed a run");
+    assert_eq!(
+        cursors, 8,
+        "one for each pass, one for the streams that are read, and one for dbt, which is owed a run"
+    );
 }
 
 #[test]
