@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import published
-from catalog import Relation, rest_type
+from catalog import Catalog, Relation, rest_type, type_name
 from checker import Checker
 from engine import ROOT, SqlError
 from server import Warehouse, serve
@@ -114,7 +114,7 @@ def check_questions(checker: Checker) -> list[str]:
 
 def check_statements(checker: Checker, path: Path) -> list[str]:
     """Checks what scripts/emulator/recorder.py wrote down: tables as they were made and dropped, and statements, in order."""
-    problems, statements = [], 0
+    problems, statements, seen = [], 0, set()
     # Each test builds its marts in a dataset of its own; they are those that were just checked.
     checker.catalog.fallback = "mergemind"
     for number, line in enumerate(path.read_text().splitlines(), 1):
@@ -125,13 +125,36 @@ def check_statements(checker: Checker, path: Path) -> list[str]:
             checker.catalog.drop(event["drop"])
         else:
             statements += 1
+            shape = shape_of(event["sql"], checker.catalog)
+            if shape in seen:
+                for name in re.findall(r"(?i)\bdrop table (?:if exists )?`?([\w.-]+)", event["sql"]):
+                    checker.catalog.drop(name)
+                continue
             try:
                 checker.run(event["sql"], evaluate=False)
+                seen |= {shape} - {None}
             except SqlError as error:
                 problems.append(f"{path}:{number}: {error}\n  in: {event['sql']}")
     if statements == 0:
         problems.append(f"{path} holds no statement")
+    print(f"{path.name}: {statements} statements, {len(seen)} of them unlike all before")
     return problems
+
+
+def shape_of(sql: str, catalog: Catalog) -> str | None:
+    """What two statements have in common that are right or wrong together: their text without literals, names of datasets and the
+    numbers of stage tables, and the columns of the tables that they name. None of a statement that makes something."""
+    if re.search(r"(?i)\b(create|alter)\b", sql):
+        return None
+    text = re.sub(r"'(?:[^'\\]|\\.)*'|\b\d+\b", "?", sql)
+    columns = {}
+    for name in sorted(set(re.findall(r"(?:[\w-]+\.)?\w+\.\w+", text)), key=len, reverse=True):
+        relation = catalog.find(name)
+        if relation:
+            table = re.sub(r"_[0-9a-f]{32}$", "", name.rpartition(".")[2])
+            columns[table] = sorted((column, type_name(kind)) for column, kind in relation.columns.items())
+            text = text.replace(name, table)
+    return re.sub(r"\?(?:\s*,\s*\?)+", "?", text) + str(sorted(columns.items()))
 
 
 if __name__ == "__main__":

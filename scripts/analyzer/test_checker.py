@@ -101,6 +101,21 @@ class CheckerTest(unittest.TestCase):
         self.assertIn(":3: WHERE clause should return type BOOL", problems[0])
         self.assertIn(":5: Table not found: x.y", problems[1])
 
+    def test_statements_alike_are_checked_once_and_those_of_other_tables_again(self):
+        table = {"fields": [{"name": "id", "type": "INT64"}, {"name": "name", "type": "STRING"}]}
+        other = {"fields": [{"name": "id", "type": "INT64"}, {"name": "title", "type": "STRING"}]}
+        alike = "SELECT id FROM `{0}.t` WHERE name = '{1}' AND id IN (1, 2)"
+        events = [{"table": "a.t", **table}, {"table": "b.t", **table}, {"table": "c.t", **other},
+                  *({"sql": alike.format(dataset, text)} for dataset, text in [("a", "x"), ("b", "it\\'s"), ("c", "x")])]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "sent.jsonl")
+            path.write_text("\n".join(json.dumps(event) for event in events))
+            before = self.checker.counts["SELECT"]
+            problems = check_statements(self.checker, path)
+        self.assertEqual(self.checker.counts["SELECT"] - before, 1)
+        self.assertEqual(len(problems), 1)
+        self.assertIn(":6: Unrecognized name: name", problems[0])
+
     def run_sql(self, sql: str):
         CheckerTest.jobs += 1
         job = f"job{CheckerTest.jobs}"
