@@ -13,7 +13,7 @@ from pathlib import Path
 import published
 from catalog import Catalog, Relation, rest_type, type_name
 from checker import Checker
-from engine import ROOT, SqlError
+from engine import ROOT, Engine, SqlError
 from server import Warehouse, serve
 
 sys.path.insert(0, str(ROOT / "scripts/reporting"))
@@ -25,6 +25,9 @@ PROJECT = "mergemind-local"
 
 def main() -> int:
     options = parse_arguments()
+    if options.prepare:
+        Engine()
+        return 0
     if options.test and subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts/analyzer"]).returncode != 0:
         return 1
     started = time.monotonic()
@@ -49,6 +52,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
     parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
+    parser.add_argument("--prepare", action="store_true", help="only install and compile the analyzer, which later calls find ready")
     parser.add_argument("--test", action="store_true", help="test the checker itself, too")
     parser.add_argument("--verbose", action="store_true", help="name every node")
     return parser.parse_args()

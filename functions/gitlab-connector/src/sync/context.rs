@@ -19,6 +19,9 @@ use crate::streams::{Stream, Streams};
 /// GitLab serves no larger page.
 pub const LARGEST_PAGE: u32 = 100;
 
+/// Names the size of pages that hold little more than ids.
+pub const IDS: &str = "ids";
+
 /// Takes the place of a stream in the table of cursors: whether dbt has to run.
 pub const DBT: &str = "dbt";
 /// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
@@ -71,6 +74,7 @@ impl<'a> Context<'a> {
             ("merge_requests", if options.on("mr_notes") { 75 } else { 100 }),
             ("issues", LARGEST_PAGE),
             ("projects", LARGEST_PAGE),
+            (IDS, LARGEST_PAGE),
         ];
         Self {
             sync_id: uuid::Uuid::new_v4().to_string(),
@@ -212,9 +216,9 @@ impl PageSize {
         self.size.load(Ordering::Relaxed)
     }
 
-    /// After an error: whether a smaller page is worth a try.
-    pub fn shrink(&self, error: &gitlab::Error) -> bool {
-        let from = self.get();
+    /// After an error to a request for `from` rows: whether a smaller page is worth a try. Of several requests
+    /// that met the error at once only one makes the page smaller.
+    pub fn shrink(&self, from: u32, error: &gitlab::Error) -> bool {
         let to = match error {
             gitlab::Error::TooComplex(_) => from * 4 / 5,
             gitlab::Error::TooMuch(_) => from / 2,
@@ -223,8 +227,14 @@ impl PageSize {
         if to == 0 {
             return false;
         }
+        if self
+            .size
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
+            .is_err()
+        {
+            return true;
+        }
         tracing::warn!(from, to, "{error}; asking for less");
-        self.size.store(to, Ordering::Relaxed);
         if matches!(error, gitlab::Error::TooComplex(_)) {
             self.ceiling.store(to, Ordering::Relaxed);
         }
@@ -246,14 +256,14 @@ mod tests {
     #[test]
     fn a_page_halves_when_slow_and_grows_again_but_not_beyond_what_is_too_complex() {
         let page = PageSize::new(100);
-        assert!(page.shrink(&gitlab::Error::TooComplex("252".into())));
+        assert!(page.shrink(page.get(), &gitlab::Error::TooComplex("252".into())));
         assert_eq!(page.get(), 80);
-        assert!(page.shrink(&gitlab::Error::TooMuch("timeout".into())));
+        assert!(page.shrink(page.get(), &gitlab::Error::TooMuch("timeout".into())));
         assert_eq!(page.get(), 40);
         (0..10).for_each(|_| page.grow());
         assert_eq!(page.get(), 80);
-        while page.shrink(&gitlab::Error::TooMuch("timeout".into())) {}
+        while page.shrink(page.get(), &gitlab::Error::TooMuch("timeout".into())) {}
         assert_eq!(page.get(), 1);
-        assert!(!page.shrink(&gitlab::Error::Unavailable("down".into())));
+        assert!(!page.shrink(page.get(), &gitlab::Error::Unavailable("down".into())));
     }
 }

@@ -10,8 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Scope;
 use super::context::Context;
-use super::lists::{List, Page, Which, Window, bounds, fetch, first, root_of, text_of};
-use super::position::Pass;
+use super::lists::{List, Page, Which, Window, bounds, fetch, root_of, size, text_of};
 use crate::gitlab;
 
 /// GitLab keeps microseconds.
@@ -31,7 +30,7 @@ pub async fn pass_by(
     which: Which,
     scope: &Scope,
     stuck: &Window,
-    pass: &Pass,
+    started_at: OffsetDateTime,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
     tracing::info!(%scope, list = list.stream, "a page is hidden from this token; going on by time");
     let search = Search {
@@ -39,15 +38,15 @@ pub async fn pass_by(
         list,
         which,
         scope,
+        until: stuck.until,
     };
+    let last = stuck.until.unwrap_or(started_at);
     let mut nodes = Vec::new();
     let mut from = place_of(which, stuck.after.as_deref())
         .or(stuck.from)
         .unwrap_or(BEGINNING);
     loop {
-        let found = search
-            .furthest(from, Ord::max(pass.started_at, from + SMALLEST))
-            .await?;
+        let found = search.furthest(from, Ord::max(last, from + SMALLEST)).await?;
         let window = Window {
             after: None,
             from: Some(from),
@@ -66,7 +65,8 @@ pub async fn pass_by(
         }
         let ordinary = Window {
             from: Some(from),
-            ..Window::default()
+            until: stuck.until,
+            after: None,
         };
         let mut page = fetch(context, list, which, scope, &ordinary).await?;
         if !page.is_dead_end() {
@@ -82,6 +82,8 @@ struct Search<'a> {
     list: &'static List,
     which: Which,
     scope: &'a Scope,
+    /// Where the list ends.
+    until: Option<OffsetDateTime>,
 }
 
 /// Where a window ends.
@@ -120,13 +122,15 @@ impl Search<'_> {
     async fn fitting(&self, from: OffsetDateTime, ends: &[OffsetDateTime]) -> Result<Vec<End>, gitlab::Error> {
         let (root, below) = root_of(self.scope);
         let field = self.list.field;
+        let quoted = |at: OffsetDateTime| format!("\"{}\"", text_of(at));
+        let until = self.until.map_or_else(|| "null".to_owned(), quoted);
         let fields: String = ends
             .iter()
             .enumerate()
             .map(|(place, end)| {
-                let [from, end] = [from, *end].map(|at| format!("\"{}\"", text_of(at)));
+                let [from, end] = [from, *end].map(quoted);
                 let window = bounds(self.which, &from, &end);
-                let rest = bounds(self.which, &end, "null");
+                let rest = bounds(self.which, &end, &until);
                 format!(
                     "w{place}: {field}({below}first: $first, {window}) {{ pageInfo {{ hasNextPage }} }} \
                      r{place}: {field}({below}first: $first, {rest}) {{ pageInfo {{ hasNextPage endCursor }} }} "
@@ -137,7 +141,7 @@ impl Search<'_> {
             "query WindowsOf{}($path: ID!, $first: Int!) {{ scope: {root}(fullPath: $path) {{ {fields}}} }}",
             self.list.operation,
         );
-        let first = first(self.context, self.list, self.which);
+        let first = size(self.context, self.list, self.which).get();
         let variables = json!({"path": self.scope.path(), "first": first});
         let reply = self.context.client.ask(self.list.stream, &query, variables).await?;
         let page = |name: char, place: usize| &reply.data["scope"][format!("{name}{place}")]["pageInfo"];

@@ -5,12 +5,12 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::context::{Context, lock};
+use super::context::{Context, IDS, PageSize, lock};
 use super::passes::Step;
-use super::position::{Pass, Position};
+use super::position::{Lane, Pass, Position};
 use super::rows::Rows;
 use super::sink::mark_selection;
-use super::{Error, Scope, hidden, notes, users};
+use super::{Error, Scope, lanes, notes, users};
 use crate::gitlab;
 use crate::streams::{Node, Source, number_of};
 
@@ -86,7 +86,7 @@ impl Page {
     }
 }
 
-/// Reads the next page of changed rows, with all that belongs to them.
+/// Reads the next pages of changed rows, with all that belongs to them.
 pub async fn step<'a>(
     context: &Context<'a>,
     list: &'static List,
@@ -99,21 +99,13 @@ pub async fn step<'a>(
     if idle {
         pass.listed = true;
     } else {
-        let window = Window {
-            after: pass.after.clone(),
-            from: pass
-                .read_until
-                .or(position.updated_after)
-                .or(context.options.start_date),
-            until: None,
-        };
-        let mut page = fetch(context, list, Which::Updated, scope, &window).await?;
-        if page.is_dead_end() {
-            (page, pass.read_until) = hidden::pass_by(context, list, Which::Updated, scope, &window, &pass).await?;
+        if pass.lanes.is_empty() {
+            pass.lanes.push(Lane {
+                from: position.updated_after.or(context.options.start_date),
+                ..Lane::default()
+            });
         }
-        pass.listed = !page.has_next;
-        pass.after = page.end;
-        take(context, list, page.nodes, &mut rows).await?;
+        lanes::next(context, list, scope, &mut pass, &mut rows).await?;
         users::add(context, &mut rows).await?;
     }
     Ok(Step {
@@ -214,11 +206,12 @@ pub async fn fetch(
 ) -> Result<Page, gitlab::Error> {
     let text = |at: Option<OffsetDateTime>| at.map(text_of);
     let query = query(context, list, which, scope);
-    let size = context.page(list.stream);
+    let size = size(context, list, which);
     let mut found = loop {
+        let asked = size.get();
         let mut variables = json!({
             "path": scope.path(),
-            "first": first(context, list, which),
+            "first": asked,
             "after": window.after,
         });
         if which != Which::Open {
@@ -227,7 +220,7 @@ pub async fn fetch(
         }
         match context.client.ask(list.stream, &query, variables).await {
             Ok(mut reply) => break reply.data["scope"].take(),
-            Err(error) if size.shrink(&error) => {}
+            Err(error) if size.shrink(asked, &error) => {}
             Err(error) => return Err(error),
         }
     };
@@ -292,12 +285,8 @@ pub fn text_of(at: OffsetDateTime) -> String {
 }
 
 /// How many rows to ask for at once.
-pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
-    if which == Which::Ids {
-        super::context::LARGEST_PAGE
-    } else {
-        context.page(list.stream).get()
-    }
+pub fn size<'a>(context: &'a Context<'_>, list: &'static List, which: Which) -> &'a PageSize {
+    context.page(if which == Which::Ids { IDS } else { list.stream })
 }
 
 /// The field of a scope, and what lists below it are asked with.

@@ -18,6 +18,7 @@ mod fuzz;
 mod hidden;
 #[cfg(test)]
 mod histories;
+mod lanes;
 mod lists;
 mod notes;
 mod options;

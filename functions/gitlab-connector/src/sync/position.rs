@@ -42,6 +42,9 @@ pub struct Pass {
     /// GitLab's cursor after the last committed page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
+    /// Of a list by time of update: the parts of it that are still to be read; see `lanes`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lanes: Vec<Lane>,
     /// Everything before this instant has been read, although `after` could not say so; see `hidden`.
     #[serde(
         with = "time::serde::rfc3339::option",
@@ -70,6 +73,28 @@ pub struct Pass {
     /// Which part of a pass with several is under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub part: Option<String>,
+}
+
+/// A part of a list's time that is read page by page. Its bounds are inclusive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Its lower bound; `None` without one.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub from: Option<OffsetDateTime>,
+    /// Its upper bound; `None` for the last one.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub until: Option<OffsetDateTime>,
+    /// GitLab's cursor after the last committed page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
 }
 
 /// A page of a list: where it began, and what was on it.
@@ -152,6 +177,7 @@ impl Position {
         self.pass.clone().unwrap_or(Pass {
             started_at: now,
             after: None,
+            lanes: Vec::new(),
             read_until: None,
             listed: false,
             pending: self.later.clone(),

@@ -208,9 +208,11 @@ async fn next_pages(
         if matches!(scope, Scope::Project(_)) {
             starts.truncate(1);
         }
-        match ask(context, scope, position, &starts).await {
+        let size = context.page("projects");
+        let asked = size.get();
+        match ask(context, scope, position, &starts, asked).await {
             Ok(mut pages) => {
-                context.page("projects").grow();
+                size.grow();
                 let follow = pages
                     .windows(2)
                     .take_while(|pair| pair[0].has_next && pair[0].end == pair[1].after);
@@ -221,7 +223,7 @@ async fn next_pages(
             Err(gitlab::Error::TooComplex(_) | gitlab::Error::TooMuch(_)) if starts.len() > 1 => {
                 at_once = starts.len() / 2;
             }
-            Err(error) if context.page("projects").shrink(&error) => {}
+            Err(error) if size.shrink(asked, &error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -232,6 +234,7 @@ async fn ask(
     scope: &Scope,
     position: &Position,
     starts: &[Option<String>],
+    first: u32,
 ) -> Result<Vec<Page>, gitlab::Error> {
     let mut node = context.selection(context.streams.named("projects"));
     let since = position.updated_after.or(context.options.start_date);
@@ -257,7 +260,7 @@ async fn ask(
             has_next: false,
         }]);
     }
-    variables.insert("first".into(), json!(context.page("projects").get()));
+    variables.insert("first".into(), json!(first));
     let mut fields = String::new();
     for (index, after) in starts.iter().enumerate() {
         declared.push_str(&format!(", $c{index}: String"));

@@ -235,7 +235,7 @@ async fn stretch(
     for pages in 1.. {
         let mut page = fetch(context, list, Which::Ids, scope, &window).await?;
         if page.is_dead_end() {
-            (page, window.from) = hidden::pass_by(context, list, Which::Ids, scope, &window, pass).await?;
+            (page, window.from) = hidden::pass_by(context, list, Which::Ids, scope, &window, pass.started_at).await?;
         }
         nodes.append(&mut page.nodes);
         window.after = page.end;
