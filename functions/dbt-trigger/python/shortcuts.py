@@ -31,7 +31,8 @@ class Shortcuts:
         import importlib
 
         steps = [lambda name=name: importlib.import_module(name) for name in IMPORTED_LATE]
-        for step in [*steps, look_for_plugins_once, leave_graph_files_out, write_json_in_one_go, self.write_macros_as_kept]:
+        steps += [look_for_plugins_once, find_callers_by_their_frames, leave_graph_files_out, write_json_in_one_go]
+        for step in [*steps, self.write_macros_as_kept]:
             attempt(step)
 
     def project_parsed(self, manifest):
@@ -91,6 +92,19 @@ def look_for_plugins_once():
 
     found = PluginManager.get_prefixed_modules()
     PluginManager.get_prefixed_modules = classmethod(lambda _: found)
+
+
+def find_callers_by_their_frames():
+    """dbt asks `inspect` for the source of each frame up to ours, which looks through all modules for one without a file."""
+    from dbt_common import behavior_flags
+
+    def source():
+        frame = sys._getframe(1)
+        while frame and frame.f_globals.get("__name__") == behavior_flags.__name__:
+            frame = frame.f_back
+        return frame.f_globals["__name__"] if frame else "Unknown"
+
+    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(source)
 
 
 def leave_graph_files_out():
