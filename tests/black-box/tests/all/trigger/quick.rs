@@ -13,9 +13,10 @@ use super::{Function, Small, below, eventually, everything, lives, pid_of, signa
 #[test]
 fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
     let small = Small::new("quick");
+    small.write("models/bad.sql", "select name from {{ ref('totals') }}\n");
     small.write(
         "models/bad.yml",
-        "models:\n  - name: stg_customers\n    columns:\n      - name: name\n        data_tests: [{accepted_values: {arguments: {values: [Ada]}}}]\n",
+        "models:\n  - name: bad\n    columns:\n      - name: name\n        data_tests: [{accepted_values: {arguments: {values: [Nobody]}}}]\n",
     );
     let mut function = small.start(
         1,
@@ -25,7 +26,7 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
     a_failing_test_is_a_warning(&small, &built);
     tests_documentation_and_freshness_are_actions_of_their_own(&function);
     only_what_is_downstream_of_changed_tables_is_built(&function);
-    what_failed_is_repeated_and_nothing_else(&small, &function);
+    a_failure_names_the_node_and_shows_its_sql(&small, &function);
     the_command_line_gives_the_same(&small, &function);
     slow_model(&small);
     a_cancelled_run_leaves_no_process(&function);
@@ -35,7 +36,7 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
 fn a_failing_test_is_a_warning(small: &Small, built: &Value) {
     assert_eq!(
         (&built["status"], &built["counts"]["success"], &built["counts"]["fail"]),
-        (&json!("warning"), &json!(3), &json!(1)),
+        (&json!("warning"), &json!(4), &json!(1)),
         "{built:#}"
     );
     let id = built["run_id"].as_str().expect("an id");
@@ -62,23 +63,24 @@ fn tests_documentation_and_freshness_are_actions_of_their_own(function: &Functio
 
 fn only_what_is_downstream_of_changed_tables_is_built(function: &Function) {
     let built = function.run(&json!({"sync_info": {"changed_tables": ["orders"]}}));
-    assert_eq!(names(&built, "model"), ["stg_orders", "totals"], "{built:#}");
+    assert_eq!(names(&built, "model"), ["bad", "stg_orders", "totals"], "{built:#}");
 }
 
-fn what_failed_is_repeated_and_nothing_else(small: &Small, function: &Function) {
+fn a_failure_names_the_node_and_shows_its_sql(small: &Small, function: &Function) {
     let file = "models/stg_orders.sql";
     let sound = std::fs::read_to_string(small.project().join(file)).expect("the model");
     small.write(file, &sound.replacen("select", "select no_such_column,", 1));
-    let (status, failed) = function.order(&everything());
+    let (status, failed) = function.order(&json!({"select": "stg_orders"}));
     assert_eq!(status, 500, "{failed:#}");
     let message = failed["message"].as_str().expect("a message");
     assert!(
         message.contains("stg_orders") && message.contains("no_such_column"),
         "{message}"
     );
+    let compiled = failed["details"]["nodes"][0]["compiled_path"].as_str().expect("a path");
+    let sql = std::fs::read_to_string(compiled).expect("the file is there");
+    assert!(sql.contains("no_such_column"), "{sql}");
     small.write(file, &sound);
-    let retried = function.run(&json!({"action": "retry"}));
-    assert_eq!(names(&retried, "model"), ["stg_orders", "totals"], "{retried:#}");
 }
 
 fn the_command_line_gives_the_same(small: &Small, function: &Function) {
