@@ -25,7 +25,7 @@
 //!   one access log line;
 //! - turns a panic into a logged 500, and plain errors of a router (404, 405 …) into our JSON;
 //! - on SIGTERM or Ctrl-C takes no new connection, tells the handlers through [`Shutdown`], and
-//!   waits for them for a while.
+//!   waits for them for a while; whoever would not have an answer by then is told so (503).
 //!
 //! A handler runs to its end even if its caller hangs up, as it does on a function platform.
 //! A request's extensions hold its [`Shutdown`] and its [`TraceContext`].

@@ -3,7 +3,7 @@
 Nearly all of a small dbt run's time goes into importing Python modules and parsing the project.
 This process does both ahead of time. A run forks it: the child has everything in memory, runs dbt
 in the ordinary way and exits, so it can be killed without losing the warm parent. A run that can't use
-the parsed project becomes an ordinary command line.
+the parsed project becomes an ordinary command line. What each run would do again is in shortcuts.py, which stands before this.
 
 Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "open", "parse_args": [...], "watch": [directory or file, ...]}    once, first
@@ -54,6 +54,7 @@ class Worker:
         self.events = os.dup(1)
         os.dup2(2, 1)
         self.pending = b""
+        self.shortcuts = Shortcuts()
         self.parse_args = []
         self.watch = []
         self.manifest = None
@@ -71,7 +72,9 @@ class Worker:
 
     def loop(self):
         while True:
-            readable, _, _ = select.select([0, self.wake_read], [], [])
+            readable, _, _ = select.select([0, self.wake_read], [], [], 0 if self.has_time() else None)
+            if not readable and not self.shortcuts.prepare_more():
+                keep_from_collector()
             if self.wake_read in readable:
                 try:
                     os.read(self.wake_read, 4096)
@@ -89,8 +92,13 @@ class Worker:
                     if line.strip():
                         self.command(json.loads(line))
 
+    def has_time(self):
+        """Whether there is something to prepare and nobody who waits: a run needs the processor more."""
+        return self.run_id is None and bool(self.shortcuts.later)
+
     def command(self, command):
         if command["cmd"] == "open":
+            self.shortcuts.take()
             self.parse_args, self.watch = command["parse_args"], command["watch"]
             begun = time.monotonic()
             self.parse_if_changed()
@@ -120,9 +128,8 @@ class Worker:
         if not result.success:
             return False
         self.manifest, self.fingerprint = result.result, fingerprint
-        # Keeps the collector from touching these objects in children, which would copy their pages.
-        gc.collect()
-        gc.freeze()
+        self.shortcuts.project_parsed(self.manifest)
+        keep_from_collector()
         return True
 
     def start(self, command):
@@ -192,6 +199,12 @@ class Worker:
 
     def send(self, **event):
         os.write(self.events, json.dumps(event).encode() + b"\n")
+
+
+def keep_from_collector():
+    """Keeps the collector from touching all present objects in children, which would copy their pages."""
+    gc.collect()
+    gc.freeze()
 
 
 def run_child(args, manifest, parent, events):

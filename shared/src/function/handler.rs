@@ -21,12 +21,17 @@ use crate::error::{ApiError, ErrorNote};
 /// The longest plain error text of a router that is taken over into our JSON.
 const ERROR_TEXT_LIMIT: usize = 4 * 1024;
 
+/// What is left of [`Settings::drain`] to answer the callers whose work has not ended by then.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 #[derive(Clone)]
 pub(super) struct Handler {
     name: &'static str,
     service: BoxCloneSyncService<Request<Body>, Response, ApiError>,
     body_limit: usize,
     body_timeout: Duration,
+    /// How long after the signal to stop a caller waits for work that does not end.
+    patience: Duration,
     /// Told to stop, and passed on to every request.
     pub(super) shutdown: Shutdown,
     /// Counts handlers that still run, also those whose caller has gone.
@@ -49,6 +54,7 @@ impl Handler {
             service: BoxCloneSyncService::new(service),
             body_limit: settings.body_limit,
             body_timeout: settings.read_timeout,
+            patience: settings.drain.saturating_sub(LAST_ANSWERS.min(settings.drain / 2)),
             shutdown: Shutdown::default(),
             running: TaskTracker::new(),
         }
@@ -86,17 +92,34 @@ impl Handler {
         }
         let (limit, timeout) = (self.body_limit, self.body_timeout);
         let mut request = request.map(|body| body::guarded(body, limit, timeout));
-        request.extensions_mut().insert(self.shutdown);
+        request.extensions_mut().insert(self.shutdown.clone());
         request.extensions_mut().insert(trace);
         // A task of its own: it survives the caller, and a panic in it ends only itself.
         let work = self.service.oneshot(request).in_current_span();
-        match self.running.spawn(work).await {
+        let work = self.running.spawn(work);
+        let too_late = async {
+            self.shutdown.wait().await;
+            tokio::time::sleep(self.patience).await;
+        };
+        let worked = tokio::select! {
+            biased;
+            worked = work => worked,
+            // The work goes on for as long as the process does.
+            () = too_late => return stopping().into_response(),
+        };
+        match worked {
             Ok(Ok(response)) => in_our_json(response).await,
             Ok(Err(error)) => error.into_response(),
             Err(e) if e.is_panic() => ApiError::internal("the handler panicked").into_response(),
             Err(_) => ApiError::internal("the handler was cancelled").into_response(),
         }
     }
+}
+
+fn stopping() -> ApiError {
+    let message = "this instance is being stopped, and the work for this request has not ended in time";
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", message)
+        .with_hint("call again: another instance answers, and goes on where this one was")
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

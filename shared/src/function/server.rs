@@ -20,6 +20,12 @@ use super::handler::Handler;
 /// How long to wait after `accept` fails, which it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many may have connected without being accepted: what tokio asks the system for.
+const BACKLOG: usize = 1024;
+
+/// How long a connection may take until its first bytes are read, when the function stops.
+const FIRST_READ: Duration = Duration::from_millis(100);
+
 pub(super) async fn serve(
     name: &'static str,
     listener: TcpListener,
@@ -44,10 +50,14 @@ pub(super) async fn serve(
             },
         }
     }
-    drop(listener);
+    for stream in connected_already(listener) {
+        spawn_connection(stream, settings, &handler, &connections);
+    }
     handler.shutdown.request();
     handler.running.close();
     let drained = async {
+        // hyper closes a connection of which it has read nothing yet, though its request may be there already.
+        tokio::time::sleep(FIRST_READ).await;
         tokio::join!(connections.shutdown(), handler.running.wait());
     };
     if tokio::time::timeout(settings.drain, drained).await.is_err() {
@@ -57,6 +67,16 @@ pub(super) async fn serve(
             settings.drain
         );
     }
+}
+
+/// Closes `listener` and takes whoever has connected to it by now, who would be cut off otherwise.
+fn connected_already(listener: TcpListener) -> Vec<TcpStream> {
+    let Ok(listener) = listener.into_std() else {
+        return Vec::new();
+    };
+    let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG);
+    let streams = accepted.filter_map(|(stream, _)| stream.set_nonblocking(true).ok().map(|()| stream));
+    streams.filter_map(|stream| TcpStream::from_std(stream).ok()).collect()
 }
 
 fn spawn_connection(stream: TcpStream, settings: &Settings, handler: &Handler, connections: &GracefulShutdown) {

@@ -29,6 +29,7 @@ async fn start(settings: Settings) -> Running {
             "/trace",
             get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
         )
+        .route("/endless", get(|| std::future::pending::<&'static str>()))
         .route(
             "/until-shutdown",
             get(|Extension(shutdown): Extension<Shutdown>| async move {
@@ -157,4 +158,37 @@ async fn stopping_lets_handlers_end_cleanly() {
     assert_eq!(call.await.expect("answered"), (200, "stopped cleanly".into()));
     served.await.expect("served");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn stopping_answers_whoever_waits_for_what_does_not_end() {
+    let settings = Settings {
+        drain: Duration::from_millis(400),
+        ..Settings::default()
+    };
+    let Running { address, stop, served } = start(settings).await;
+    let call = tokio::spawn(async move { get_path(address, "/endless").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stop.send(()).expect("still running");
+    let (status, body) = call.await.expect("answered");
+    assert_eq!((status, code(&body)), (503, json!("stopping")));
+    served.await.expect("served");
+}
+
+/// On one thread the server can't take the connection before it is told to stop.
+#[tokio::test]
+async fn stopping_answers_whoever_has_connected_already() {
+    let settings = Settings::default();
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let mut stream = std::net::TcpStream::connect(address).expect("connects");
+    std::io::Write::write_all(&mut stream, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("sends");
+    run_until("test", listener, settings, router, async {}).await;
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"),
+        "{answer}"
+    );
 }

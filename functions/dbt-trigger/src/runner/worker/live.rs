@@ -17,7 +17,11 @@ use crate::runner::log::{Line, read_lines};
 use crate::runner::{How, Invocation, LADDER, Launch, Limits, Log, Signal};
 
 /// The program of the process; passed with `-c`, so that the function is one file.
-const SOURCE: &str = include_str!("../../../python/worker.py");
+const SOURCE: &str = concat!(
+    include_str!("../../../python/shortcuts.py"),
+    "\n\n",
+    include_str!("../../../python/worker.py")
+);
 /// Its exit status when it may not fork.
 const CANNOT_FORK: i32 = 3;
 /// How long the last lines of the log may take after a run's end.

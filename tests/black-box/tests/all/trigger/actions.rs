@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Small, everything};
 
 /// A node's outcome without what differs from run to run.
-fn outcomes(answer: &Value) -> Vec<Value> {
+pub fn outcomes(answer: &Value) -> Vec<Value> {
     let mut all: Vec<Value> = answer["nodes"]
         .as_array()
         .expect("nodes")

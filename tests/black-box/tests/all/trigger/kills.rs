@@ -127,9 +127,37 @@ fn a_cancelled_run_ends_soon() {
     assert_eq!(function.run(&everything_but_slow())["status"], "success");
 }
 
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn a_run_that_takes_longer_than_its_time_is_ended_with_all_its_processes() {
+    let small = Small::new("timeout");
+    slow_model(&small);
+    let function = small.start(1, &[("DBT_TIMEOUT_SECONDS", "5")]);
+    function.run(&json!({"select": "stg_orders"}));
+    let trigger = pid_of(&function);
+    let idle = below(trigger);
+    let run = function.begin(&json!({"select": "slow"}));
+    let child = new_process(trigger, &idle);
+    let told = function.wait_for(&run, &["error"]);
+    assert!(!lives(child), "{told:#}");
+    let answer = eventually("the history says so", || {
+        small
+            .query("SELECT status, problem FROM {}._dbt_runs WHERE 'slow' IN UNNEST(selectors) AND status != 'running'")
+            .first()
+            .cloned()
+    });
+    assert!(
+        answer[1]
+            .as_deref()
+            .is_some_and(|problem| problem.contains("longer than 5")),
+        "{answer:?}"
+    );
+    assert_eq!(function.run(&json!({"select": "stg_orders"}))["status"], "success");
+}
+
 /// Waits for a process below `pid` that is not one of `idle`: the child of a run. (Python keeps a process
 /// of its own there, too.)
-fn new_process(pid: u32, idle: &[u32]) -> u32 {
+pub fn new_process(pid: u32, idle: &[u32]) -> u32 {
     eventually("a child runs", || {
         below(pid).into_iter().find(|pid| !idle.contains(pid))
     })

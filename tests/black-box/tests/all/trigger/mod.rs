@@ -6,6 +6,7 @@ mod instances;
 mod jobs;
 mod kills;
 mod pages;
+mod quick;
 mod records;
 
 use std::path::{Path, PathBuf};
