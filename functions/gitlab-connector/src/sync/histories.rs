@@ -23,7 +23,8 @@ use serde_json::Value as Json;
 
 use self::memory::Memory;
 use self::stand::Stand;
-use super::context::{Context, PageSize};
+use super::context::Context;
+use super::page_size::PageSize;
 use super::scopes::{self, Cursors};
 use super::{Options, Request, Scope};
 use crate::gitlab::{self, Client};
@@ -140,7 +141,7 @@ async fn sync(
     // A process that died knows only what is committed.
     *cursors = memory.cursors();
     let answering = stand.clone();
-    let client = Client::of_stand(Box::new(move |body| answering.answer(body)));
+    let client = Client::of_stand(Box::new(move |call| answering.answer(call)), random.below(1 << 60));
     let mut options = options(streams);
     options.streams.retain(|stream| !off.contains(stream));
     let options = request.narrow(options, streams);
