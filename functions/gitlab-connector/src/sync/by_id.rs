@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Scope;
-use super::context::LARGEST_PAGE;
+use super::page_size::LARGEST_PAGE;
 use super::lists::nodes_of;
 use crate::gitlab::{self, Client};
 use crate::streams::{Node, gid};

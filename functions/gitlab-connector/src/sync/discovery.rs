@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::Scope;
 use super::context::Context;
-use super::lists::nodes_of;
+use super::lists::{next_of, nodes_of};
+use super::page_size::{LARGEST_PAGE, PageSize};
 use crate::gitlab;
 
 /// Which projects to take.
@@ -35,20 +36,19 @@ impl Discovery {
 /// # Errors
 /// If GitLab can't be asked, or there is no such project.
 pub async fn find(context: &Context<'_>, discovery: &Discovery) -> Result<Vec<Scope>, gitlab::Error> {
-    const QUERY: &str = "query Discover($after: String) { projects(membership: true, first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
+    const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
+    let size = PageSize::new(LARGEST_PAGE);
     let mut paths = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let mut reply = context.client.ask("projects", QUERY, json!({"after": after})).await?;
+        let mut reply = context
+            .ask_page("projects", QUERY, json!({"after": after}), &size)
+            .await?;
         let mut connection = reply.data["projects"].take();
         let found = nodes_of(&mut connection);
         let taken = found.iter().filter(|node| discovery.takes(node));
         paths.extend(taken.filter_map(|node| node["fullPath"].as_str().map(ToOwned::to_owned)));
-        let info = &connection["pageInfo"];
-        after = info["endCursor"]
-            .as_str()
-            .filter(|_| info["hasNextPage"] == true)
-            .map(ToOwned::to_owned);
+        after = next_of(&connection);
         if after.is_none() {
             break;
         }

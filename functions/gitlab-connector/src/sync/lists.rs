@@ -286,6 +286,13 @@ pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
     }
 }
 
+/// Where a connection goes on; `None` at its end.
+pub fn next_of(connection: &Json) -> Option<String> {
+    let info = &connection["pageInfo"];
+    let end = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
+    Some(end.to_owned())
+}
+
 /// A time as GitLab takes it.
 pub fn text_of(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).expect("years after 0 have a form")
@@ -294,7 +301,7 @@ pub fn text_of(at: OffsetDateTime) -> String {
 /// How many rows to ask for at once.
 pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
     if which == Which::Ids {
-        super::context::LARGEST_PAGE
+        super::page_size::LARGEST_PAGE
     } else {
         context.page(list.stream).get()
     }

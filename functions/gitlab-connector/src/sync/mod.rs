@@ -22,6 +22,7 @@ mod lists;
 mod notes;
 mod options;
 mod owed;
+mod page_size;
 mod passes;
 mod pipelines;
 mod position;
