@@ -46,7 +46,12 @@ impl Syncer {
                 );
                 context.lease = Some(lease);
                 let owed = exclusive::debt(&mut exclusive::committed(inner).await?);
-                follow(&context, hints).await?;
+                if let Err(error) = follow(&context, hints).await {
+                    if error.is_missing_table() {
+                        inner.tables_ready.forget();
+                    }
+                    return Err(error.into());
+                }
                 Ok(summary(inner, context, begun, owed))
             })
             .await;
@@ -89,7 +94,8 @@ impl Syncer {
     }
 }
 
-async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), Error> {
+/// Reads what these webhooks name and writes it.
+pub(super) async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), Error> {
     let mut rows = Rows::default();
     let (mut merge_requests, mut issues) = (Wanted::new(), Wanted::new());
     let (mut commits, mut branches) = (BTreeSet::new(), BTreeSet::new());

@@ -7,6 +7,7 @@
 
 mod fuzz;
 mod memory;
+mod scenes;
 mod stand;
 
 use std::collections::BTreeMap;
@@ -45,15 +46,20 @@ fn random_histories_end_with_raw_tables_equal_to_gitlab() {
     };
     for seed in seeds {
         let _teller = Teller(seed);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("a runtime");
+        let runtime = runtime();
         if let Err(difference) = runtime.block_on(live(seed)) {
             panic!("history {seed}: {difference}");
         }
     }
+}
+
+/// One whose clock jumps over all waiting.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
 }
 
 /// Tells which history it was if something in it panics.
@@ -67,8 +73,8 @@ impl Drop for Teller {
     }
 }
 
-/// Lives through a history, and tells the first difference at its end.
-async fn live(seed: u64) -> Result<(), String> {
+/// Lives through a history, and tells the first difference at its end, or what stands for all its requests.
+async fn live(seed: u64) -> Result<u64, String> {
     let random = &mut Random::of(seed, 700, 0);
     let sizes = Sizes {
         seed,
@@ -120,7 +126,8 @@ async fn live(seed: u64) -> Result<(), String> {
             Err(error) => return Err(format!("a calm sync failed: {error}")),
         }
     }
-    stand.with_world(|world| compare(world, &memory))
+    stand.with_world(|world| compare(world, &memory))?;
+    Ok(stand.trace())
 }
 
 /// Once in a while one of these.

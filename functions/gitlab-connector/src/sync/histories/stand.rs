@@ -83,6 +83,14 @@ impl Stand {
         state.change(random);
     }
 
+    /// This change, now; it must fit.
+    pub fn apply(&self, change: &Change) {
+        let mut state = self.state();
+        state.now = state.now.max(state.world.newest) + 61_000_000;
+        let now = state.now;
+        apply(&mut state.world, change, now).expect("it fits");
+    }
+
     pub fn answer(&self, call: &Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
         self.state().answer(call)
     }
