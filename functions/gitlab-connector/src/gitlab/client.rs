@@ -29,9 +29,7 @@ pub type Stand = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Sen
 
 /// A client for one GitLab.
 pub struct Client {
-    http: reqwest::Client,
-    #[cfg(test)]
-    stand: Option<Stand>,
+    way: Way,
     endpoint: Url,
     /// The REST API's address, with a slash at its end.
     rest: String,
@@ -78,9 +76,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
-            http,
-            #[cfg(test)]
-            stand: None,
+            way: Way::Http(http),
             endpoint,
             rest: rest.to_string(),
             token,
@@ -93,10 +89,15 @@ impl Client {
     /// A client that asks a stand-in, and waits between tries as `seed` says.
     #[cfg(test)]
     pub fn of_stand(stand: Stand, seed: u64) -> Self {
-        let base = Url::parse("http://gitlab.invalid").expect("a constant");
-        let mut client = Self::new(&base, Secret::new("glpat-stand")).expect("a client");
-        (client.stand, client.backoff) = (Some(stand), Backoff::seeded(seed));
-        client
+        Self {
+            way: Way::Stand(stand),
+            endpoint: Url::parse("http://gitlab.invalid/api/graphql").expect("a constant"),
+            rest: String::new(),
+            token: Secret::new("glpat-stand"),
+            limiter: Limiter::new(),
+            backoff: Backoff::seeded(seed),
+            sent: Mutex::default(),
+        }
     }
 
     /// Requests sent since the last call, tries included, by stream.
@@ -201,20 +202,30 @@ impl Client {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<(Verdict, HeaderMap), reqwest::Error> {
-        #[cfg(test)]
-        if let Some(stand) = &self.stand {
-            let (status, headers, bytes) = stand(call);
-            return Ok((call.judge(status, &headers, &bytes), headers));
-        }
+        let http = match &self.way {
+            Way::Http(http) => http,
+            #[cfg(test)]
+            Way::Stand(stand) => {
+                let (status, headers, bytes) = stand(call);
+                return Ok((call.judge(status, &headers, &bytes), headers));
+            }
+        };
         let request = match call {
-            Call::Query(body) => self.http.post(self.endpoint.clone()).json(body),
-            Call::Page(path) => self.http.get(format!("{}{path}", self.rest)),
+            Call::Query(body) => http.post(self.endpoint.clone()).json(body),
+            Call::Page(path) => http.get(format!("{}{path}", self.rest)),
         };
         let response = request.bearer_auth(self.token.expose()).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await?;
         Ok((call.judge(status, &headers, &bytes), headers))
     }
+}
+
+/// How requests get to GitLab.
+enum Way {
+    Http(reqwest::Client),
+    #[cfg(test)]
+    Stand(Stand),
 }
 
 /// What is sent.

@@ -23,6 +23,9 @@ pub const DBT: &str = "dbt";
 /// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
 pub const DBT_OWED: &str = "owed ";
 
+/// The list of which only ids are asked, among page sizes.
+pub const IDS: &str = "ids";
+
 /// One sync.
 pub struct Context<'a> {
     pub sync_id: String,
@@ -70,6 +73,7 @@ impl<'a> Context<'a> {
             ("merge_requests", if options.on("mr_notes") { 75 } else { 100 }),
             ("issues", LARGEST_PAGE),
             ("projects", LARGEST_PAGE),
+            (IDS, LARGEST_PAGE),
         ];
         Self {
             sync_id: uuid::Uuid::new_v4().to_string(),

@@ -45,6 +45,9 @@ fn random_histories_end_with_raw_tables_equal_to_gitlab() {
         None => 0..number("HISTORIES").unwrap_or(HISTORIES),
     };
     for seed in seeds {
+        if seed > 0 && seed % 500 == 0 {
+            eprintln!("{seed} histories went well");
+        }
         let _teller = Teller(seed);
         let runtime = runtime();
         if let Err(difference) = runtime.block_on(live(seed)) {

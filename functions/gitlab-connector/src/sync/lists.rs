@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::context::{Context, lock};
+use super::context::{Context, IDS, lock};
 use super::passes::Step;
 use super::position::{Pass, Position};
 use super::rows::Rows;
@@ -214,7 +214,7 @@ pub async fn fetch(
 ) -> Result<Page, gitlab::Error> {
     let text = |at: Option<OffsetDateTime>| at.map(text_of);
     let query = query(context, list, which, scope);
-    let size = context.page(list.stream);
+    let size = context.page(page_of(list, which));
     let mut found = loop {
         let mut variables = json!({
             "path": scope.path(),
@@ -300,11 +300,12 @@ pub fn text_of(at: OffsetDateTime) -> String {
 
 /// How many rows to ask for at once.
 pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
-    if which == Which::Ids {
-        super::page_size::LARGEST_PAGE
-    } else {
-        context.page(list.stream).get()
-    }
+    context.page(page_of(list, which)).get()
+}
+
+/// Whose page size counts: ids alone cost GitLab little.
+fn page_of(list: &'static List, which: Which) -> &'static str {
+    if which == Which::Ids { IDS } else { list.stream }
 }
 
 /// The field of a scope, and what lists below it are asked with.

@@ -321,13 +321,15 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
     }
-    let query = format!("query IdsOfPipelines({parameters}) {{ {fields} }}");
-    let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
+    let query = format!("query IdsOfPipelines({parameters}$first: Int!) {{ {fields} }}");
+    let size = PageSize::new(LARGEST_PAGE);
+    let variables = Json::Object(variables);
+    let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
     Ok((0..chunk.len())
         .map(|index| reply.data[format!("a{index}")].take())
         .collect())
