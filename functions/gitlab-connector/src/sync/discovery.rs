@@ -31,11 +31,15 @@ impl Discovery {
     }
 }
 
-/// Finds them.
+/// Finds them, and gives them after the groups and projects that are `configured` and do not hold them already.
 ///
 /// # Errors
-/// If GitLab can't be asked, or there is no such project.
-pub async fn find(context: &Context<'_>, discovery: &Discovery) -> Result<Vec<Scope>, gitlab::Error> {
+/// If GitLab can't be asked, or there is nothing at all to sync.
+pub async fn find(
+    context: &Context<'_>,
+    discovery: &Discovery,
+    configured: Vec<Scope>,
+) -> Result<Vec<Scope>, gitlab::Error> {
     const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
     let size = PageSize::new(LARGEST_PAGE);
     let mut paths = Vec::new();
@@ -62,12 +66,26 @@ pub async fn find(context: &Context<'_>, discovery: &Discovery) -> Result<Vec<Sc
         );
         paths.truncate(discovery.most);
     }
-    if paths.is_empty() {
+    let scopes = beside(configured, paths);
+    if scopes.is_empty() {
         return Err(gitlab::Error::ScopeNotFound(
             "project that AUTO_DISCOVER_PROJECTS and its filters let through and".into(),
         ));
     }
-    Ok(paths.into_iter().map(Scope::Project).collect())
+    Ok(scopes)
+}
+
+fn beside(mut configured: Vec<Scope>, found: Vec<String>) -> Vec<Scope> {
+    let held = |path: &str| {
+        let path = path.to_lowercase();
+        configured.iter().any(|scope| match scope {
+            Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+            Scope::Project(project) => path == project.to_lowercase(),
+        })
+    };
+    let new: Vec<Scope> = found.into_iter().filter(|path| !held(path)).map(Scope::Project).collect();
+    configured.extend(new);
+    configured
 }
 
 /// Whether `text` matches a pattern with `*` and `?`.
@@ -115,6 +133,15 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn found_projects_come_beside_what_is_configured_and_none_twice() {
+        let configured = vec![Scope::Group("acme".into()), Scope::Project("other/x".into())];
+        let found = ["Acme/web", "acmes/web", "other/X", "other/y"].map(ToOwned::to_owned);
+        let scopes = beside(configured.clone(), found.to_vec());
+        let new = ["acmes/web", "other/y"].map(|path| Scope::Project(path.into()));
+        assert_eq!(scopes, [&configured[..], &new].concat());
     }
 
     #[test]

@@ -101,16 +101,16 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     );
     context.lease = Some(lease);
     let sync_id = context.sync_id.clone();
-    let scopes = match &inner.config.discovery {
-        Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery).await?,
-        _ => scopes,
-    };
     let scopes = if scopes.iter().any(|scope| by_id::id_of(scope).is_some()) {
         let paths = by_id::paths(&inner.client, &scopes).await?;
         lock(&inner.paths).extend(paths.clone());
         scopes.iter().map(|scope| by_id::named(scope, &paths)).collect()
     } else {
         scopes
+    };
+    let scopes = match &inner.config.discovery {
+        Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery, scopes).await?,
+        _ => scopes,
     };
     let outcome = tokio::select! {
         outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
