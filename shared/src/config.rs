@@ -16,6 +16,7 @@ mod command_line;
 mod json;
 mod table;
 mod value;
+mod variable;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +26,7 @@ use url::Url;
 
 pub use command_line::{Program, load, load_or};
 pub use value::Value;
+pub use variable::Variable;
 
 use crate::secret::{Secret, SecretManager, keep_fresh};
 
@@ -238,107 +240,6 @@ impl Env {
     }
 }
 
-type Check<T> = Box<dyn Fn(&T) -> Result<(), String>>;
-
-/// A variable being declared: end with [`default`](Self::default), [`required`](Self::required) or
-/// [`optional`](Self::optional).
-#[must_use = "a variable is read by .default(…), .required(…) or .optional()"]
-pub struct Variable<'a, T> {
-    env: &'a mut Env,
-    name: &'static str,
-    description: String,
-    checks: Vec<Check<T>>,
-}
-
-impl<T: Value> Variable<'_, T> {
-    /// Adds a condition; the error reads as the end of a sentence that begins with the variable's
-    /// name, such as `must start with https://`.
-    pub fn check(mut self, check: impl Fn(&T) -> Result<(), String> + 'static) -> Self {
-        self.checks.push(Box::new(check));
-        self
-    }
-
-    /// The value, or `value` when unset.
-    pub fn default(self, value: T) -> T {
-        let shown = value.show();
-        self.read(&shown, &shown).unwrap_or(value)
-    }
-
-    /// The value; unset, it is a problem whose message ends in `hint`: what to set it to, or how
-    /// to get one.
-    pub fn required(self, hint: &str) -> T {
-        if !self.env.is_set(self.name) {
-            self.env.problem(self.name, format!("is not set; set it to {hint}"));
-        }
-        self.read("(required)", T::show_unset()).unwrap_or_else(T::stand_in)
-    }
-
-    /// The value, if set.
-    pub fn optional(self) -> Option<T> {
-        self.read("", T::show_unset())
-    }
-
-    fn read(self, default: &str, unset: &str) -> Option<T> {
-        let raw = self.env.raw(self.name).map(ToOwned::to_owned);
-        let parsed = raw.as_deref().map(T::parse);
-        let problems: Vec<String> = match &parsed {
-            Some(Ok(value)) => self.checks.iter().filter_map(|check| check(value).err()).collect(),
-            Some(Err(problem)) => vec![problem.clone()],
-            None => Vec::new(),
-        };
-        let current = match &parsed {
-            // Also what a check has refused: it may be a password in a place where it is not expected.
-            Some(_) if !problems.is_empty() => "(invalid)".into(),
-            Some(Ok(value)) => value.show(),
-            _ => unset.into(),
-        };
-        self.env.declared.push(Declared {
-            name: self.name,
-            description: self.description,
-            default: default.into(),
-            current,
-            secret: T::IS_SECRET,
-        });
-        let sound = problems.is_empty();
-        for problem in problems {
-            self.env.problem(self.name, problem);
-        }
-        let value = match parsed? {
-            Ok(value) if sound => value,
-            _ => T::stand_in(),
-        };
-        if let Some(secret) = value.as_secret().filter(|secret| secret.reference().is_some()) {
-            self.env.references.push((self.name, secret.clone()));
-        }
-        Some(value)
-    }
-}
-
-impl<T: Value + PartialOrd + fmt::Display + Copy + 'static> Variable<'_, T> {
-    /// Allows only `low` to `high`, both included.
-    pub fn range(self, low: T, high: T) -> Self {
-        self.check(move |value| {
-            // Not the other way round: a float may be no number, which is neither below nor above.
-            if !(low..=high).contains(value) {
-                return Err(format!("is {value}; it must be between {low} and {high}"));
-            }
-            Ok(())
-        })
-    }
-}
-
-impl Variable<'_, String> {
-    /// Allows only these texts.
-    pub fn one_of(self, allowed: &'static [&'static str]) -> Self {
-        self.check(move |value| {
-            if allowed.contains(&value.as_str()) {
-                return Ok(());
-            }
-            Err(format!("is '{value}'; it must be one of: {}", allowed.join(", ")))
-        })
-    }
-}
-
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, s) = (self.0.len(), if self.0.len() == 1 { "" } else { "s" });
@@ -353,73 +254,4 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_problem_is_found_in_one_go() {
-        let mut env = Env::from_map([
-            ("PORT", "99999"),
-            ("WAIT", "soon"),
-            ("BASE", "ftp://x"),
-            ("AUTH_TOKEN", "changeme"),
-        ]);
-        let _: u16 = env.number("PORT", "").default(8080);
-        let _: u32 = env.number("THREADS", "").range(1, 8).default(4);
-        env.duration("WAIT", "").default(Duration::from_secs(1));
-        env.url("BASE", "").required("the address of GitLab");
-        env.secret("AUTH_TOKEN", "").required("openssl rand -hex 32");
-        env.string("PROJECT_ID", "").required("your Google Cloud project");
-        let Problems(problems) = env.finish().unwrap_err();
-        let names: Vec<_> = problems.iter().map(|p| p.variable.as_str()).collect();
-        assert_eq!(names, ["PORT", "WAIT", "BASE", "AUTH_TOKEN", "PROJECT_ID"]);
-        assert!(
-            Problems(problems)
-                .to_string()
-                .contains("PROJECT_ID is not set; set it to your Google Cloud project")
-        );
-    }
-
-    #[test]
-    fn empty_counts_as_unset() {
-        let mut env = Env::from_map([("A", "  "), ("B", " x ")]);
-        assert_eq!(env.string("A", "").optional(), None);
-        assert_eq!(env.string("B", "").optional().as_deref(), Some("x"));
-        assert_eq!(env.finish(), Ok(()));
-    }
-
-    #[test]
-    fn choices_and_ranges_are_checked() {
-        let mut env = Env::from_map([("RUNNER", "shell"), ("N", "9")]);
-        env.string("RUNNER", "")
-            .one_of(&["worker", "cli"])
-            .default("worker".into());
-        env.number::<u8>("N", "").range(1, 8).default(1);
-        let problems = env.finish().unwrap_err().to_string();
-        assert!(
-            problems.contains("RUNNER is 'shell'; it must be one of: worker, cli"),
-            "{problems}"
-        );
-        assert!(problems.contains("N is 9; it must be between 1 and 8"), "{problems}");
-    }
-
-    #[test]
-    fn what_was_refused_is_neither_used_nor_shown() {
-        let mut env = Env::from_map([("HOURS", "NaN"), ("DAYS", "-7"), ("GIT", "https://x:hunter2@host/")]);
-        assert!(env.number::<f64>("HOURS", "").range(0.5, 24.0).default(1.0).abs() < 1e-9);
-        assert_eq!(env.number::<i64>("DAYS", "").range(1, 9).default(1), 0);
-        env.string("GIT", "")
-            .check(|_| Err("holds a password".into()))
-            .optional();
-        let problems = env.finish().unwrap_err();
-        assert_eq!(problems.0.len(), 3);
-        assert!(!format!("{problems} {}", env.value_table()).contains("hunter2"));
-    }
-
-    #[test]
-    fn problems_never_show_a_secret() {
-        let mut env = Env::from_map([("AUTH_TOKEN", "your-own-token")]);
-        env.secret("AUTH_TOKEN", "").required("…");
-        assert!(!env.finish().unwrap_err().to_string().contains("your-own-token"));
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ mod sql;
 mod stage;
 mod sweep;
 mod tables;
+mod trial;
 mod value;
 
 use google_cloud_auth::credentials::anonymous;
@@ -34,6 +35,8 @@ pub use lease::{Acquired, Lease};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
 pub use sweep::{Sweep, Within, one_of};
+pub use tables::Lacking;
+pub use trial::Failed as TrialFailed;
 pub use value::{Row, Value, row_hash};
 
 /// Access to one dataset of raw tables.

@@ -33,7 +33,15 @@ pub async fn run(syncer: &Syncer) -> ExitCode {
         Err(error) => report.bad(&format!("GitLab at {gitlab}: {}", error.message()), error.hint()),
     }
     let dataset = format!("BigQuery dataset {} can be written", syncer.config().warehouse.dataset);
-    report.of(&dataset, syncer.try_warehouse().await);
+    let writable = syncer.try_warehouse().await;
+    let is_writable = writable.is_ok();
+    report.of(&dataset, writable);
+    if is_writable {
+        report.of(
+            "a table can be made there, staged into, merged into and removed",
+            syncer.try_tables().await,
+        );
+    }
     match &syncer.config().dbt {
         Some(trigger) => report.of(
             &format!("dbt-trigger at {} takes the token", trigger.url),

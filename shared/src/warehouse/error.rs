@@ -41,7 +41,8 @@ impl Error {
     }
 
     /// Whether the statement failed because something does not exist.
-    pub(super) fn is_not_found(&self) -> bool {
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
         let Self::Query(message) = self else {
             return false;
         };

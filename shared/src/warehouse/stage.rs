@@ -19,7 +19,9 @@ impl Warehouse {
     /// Puts rows into a new stage table and returns its name.
     pub(super) async fn stage(&self, table: &Table, rows: &[Row], synced_at: i64) -> Result<String, Error> {
         let name = format!("_stage_{}_{}", table.name, Uuid::new_v4().simple());
-        self.create_stage(&name, table).await?;
+        self.create_passing(&name, table)
+            .await
+            .map_err(|e| Error::Stage(e.to_string()))?;
         let encoded = encode(table, rows, synced_at)?;
         let (project, dataset) = (&self.settings.project, &self.settings.dataset);
         let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
@@ -38,14 +40,14 @@ impl Warehouse {
         Ok(name)
     }
 
-    async fn create_stage(&self, name: &str, table: &Table) -> Result<(), Error> {
+    /// Makes a table that disappears by itself if nobody removes it before.
+    pub(super) async fn create_passing(&self, name: &str, table: &Table) -> Result<(), Error> {
         let expires = SystemTime::now() + EXPIRY;
         let expires = expires
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as i64);
         self.create(self.described(name, table.all_columns()).set_expiration_time(expires))
             .await
-            .map_err(|e| Error::Stage(e.to_string()))
     }
 }
 
@@ -104,7 +106,7 @@ mod tests {
                 }),
             };
             let warehouse = Warehouse::connect(settings).await.expect("clients");
-            let outcome = warehouse.create_stage("_stage_t_1", &table).await;
+            let outcome = warehouse.create_passing("_stage_t_1", &table).await;
             assert_eq!(outcome.is_ok(), made, "{status}: {outcome:?}");
         }
     }

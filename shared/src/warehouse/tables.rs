@@ -15,12 +15,41 @@ use super::{Error, Warehouse, cursor, lease};
 
 /// How long the first question to BigQuery may take.
 const FIRST_ANSWER: Duration = Duration::from_secs(60);
+
+/// What a dataset lacks.
+#[derive(Debug)]
+pub struct Lacking<'a> {
+    /// Whether there is not a single table.
+    empty: bool,
+    cursors: bool,
+    leases: bool,
+    tables: Vec<&'a Table>,
+    columns: Vec<(&'a Table, &'a Column)>,
+}
+
+impl Lacking<'_> {
+    /// The raw tables that are missing although there are others: somebody has dropped them, or they are new.
+    pub fn dropped(&self) -> impl Iterator<Item = &'static str> {
+        let known = !self.empty && !self.cursors;
+        self.tables.iter().filter(move |_| known).map(|table| table.name)
+    }
+}
+
 impl Warehouse {
     /// Makes what is missing: the dataset, tables, columns. Nothing is ever dropped or changed.
     ///
     /// # Errors
     /// If BigQuery can't be reached, or our account may not do this.
     pub async fn ensure(&self, tables: &[&Table]) -> Result<(), Error> {
+        let lacking = self.lacks(tables).await?;
+        self.make(lacking).await
+    }
+
+    /// Looks what is missing.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn lacks<'a>(&self, tables: &[&'a Table]) -> Result<Lacking<'a>, Error> {
         // Without credentials Google's client asks for them in vain, again and again.
         let existing = tokio::time::timeout(FIRST_ANSWER, self.existing_columns());
         let existing = existing.await.map_err(|_| Error::Connect(NO_CREDENTIALS.into()))?;
@@ -28,38 +57,51 @@ impl Warehouse {
             Err(error) if error.is_not_found() => HashSet::new(),
             other => other?,
         };
-        if existing.is_empty()
+        let exists = |table: &str| existing.iter().any(|(name, _)| name == table);
+        let has = |table: &str, column: &str| existing.contains(&(table.to_owned(), column.to_owned()));
+        let (there, missing): (Vec<&Table>, Vec<&Table>) = tables.iter().partition(|table| exists(table.name));
+        let columns = there.into_iter().flat_map(|table| {
+            let columns = table.all_columns().map(move |column| (table, column));
+            columns.filter(|(table, column)| !has(table.name, column.name))
+        });
+        Ok(Lacking {
+            empty: existing.is_empty(),
+            cursors: !exists(CURSORS),
+            leases: !exists(LEASES),
+            columns: columns.collect(),
+            tables: missing,
+        })
+    }
+
+    /// Makes what is missing.
+    ///
+    /// # Errors
+    /// If BigQuery can't be reached, or our account may not do this.
+    pub async fn make(&self, lacking: Lacking<'_>) -> Result<(), Error> {
+        if lacking.empty
             && let Err(error) = self.create_dataset().await
         {
             // An empty dataset may be there, made by somebody who may make datasets; if it is not, the
             // next statement says so.
             tracing::debug!("the dataset was not made: {error}");
         }
-        let exists = |table: &str| existing.iter().any(|(name, _)| name == table);
-        if !exists(CURSORS) {
+        if lacking.cursors {
             self.create(self.described(CURSORS, cursor::COLUMNS.iter())).await?;
         }
-        if !exists(LEASES) {
+        if lacking.leases {
             self.create(self.described(LEASES, lease::COLUMNS.iter())).await?;
         }
-        for table in tables {
-            let name = self.name_of(table.name);
-            if !exists(table.name) {
-                self.create(self.raw(table)).await?;
-                continue;
-            }
-            for column in table.all_columns() {
-                if existing.contains(&(table.name.to_owned(), column.name.to_owned())) {
-                    continue;
-                }
-                tracing::info!(table = table.name, column = column.name, "adding a column");
-                let kind = column.kind.sql();
-                self.query(format!(
-                    "ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {} {kind}",
-                    column.name
-                ))
-                .await?;
-            }
+        for table in lacking.tables {
+            self.create(self.raw(table)).await?;
+        }
+        for (table, column) in lacking.columns {
+            tracing::info!(table = table.name, column = column.name, "adding a column");
+            let (name, kind) = (self.name_of(table.name), column.kind.sql());
+            self.query(format!(
+                "ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {} {kind}",
+                column.name
+            ))
+            .await?;
         }
         Ok(())
     }
@@ -98,7 +140,6 @@ impl Warehouse {
             .set_schema(TableSchema::new().set_fields(fields))
     }
 
-    /// Makes a table; that another instance was faster is no error.
     /// Makes a table, unless it is there already: then an earlier try has made it, whose answer was lost, or another
     /// process.
     pub(super) async fn create(&self, table: RestTable) -> Result<(), Error> {

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use mergemind_shared::Secret;
-#[cfg(test)]
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::{Value, json};
@@ -14,31 +13,29 @@ use url::Url;
 
 use super::Error;
 use super::answer::{Verdict, judge, judge_rest};
+use super::backoff::Backoff;
 use super::limiter::Limiter;
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
 /// Tries of a request that GitLab found too slow, before a smaller one is worth more.
 const SLOW_ATTEMPTS: u32 = 3;
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// GitLab gives up on a query after 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
-/// What a test has instead of a GitLab: a request's body in, status, headers and body out.
+/// What a test has instead of a GitLab: a request in, status, headers and body out.
 #[cfg(test)]
-pub type Stand = Box<dyn Fn(&Value) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
+pub type Stand = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
 
 /// A client for one GitLab.
 pub struct Client {
-    http: reqwest::Client,
-    #[cfg(test)]
-    stand: Option<Stand>,
+    way: Way,
     endpoint: Url,
     /// The REST API's address, with a slash at its end.
     rest: String,
     token: Secret,
     limiter: Limiter,
+    backoff: Backoff,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
 }
@@ -79,24 +76,28 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
-            http,
-            #[cfg(test)]
-            stand: None,
+            way: Way::Http(http),
             endpoint,
             rest: rest.to_string(),
             token,
             limiter: Limiter::new(),
+            backoff: Backoff::by_chance(),
             sent: Mutex::default(),
         })
     }
 
-    /// A client that asks a stand-in.
+    /// A client that asks a stand-in, and waits between tries as `seed` says.
     #[cfg(test)]
-    pub fn of_stand(stand: Stand) -> Self {
-        let base = Url::parse("http://gitlab.invalid").expect("a constant");
-        let mut client = Self::new(&base, Secret::new("glpat-stand")).expect("a client");
-        client.stand = Some(stand);
-        client
+    pub fn of_stand(stand: Stand, seed: u64) -> Self {
+        Self {
+            way: Way::Stand(stand),
+            endpoint: Url::parse("http://gitlab.invalid/api/graphql").expect("a constant"),
+            rest: String::new(),
+            token: Secret::new("glpat-stand"),
+            limiter: Limiter::new(),
+            backoff: Backoff::seeded(seed),
+            sent: Mutex::default(),
+        }
     }
 
     /// Requests sent since the last call, tries included, by stream.
@@ -187,7 +188,7 @@ impl Client {
             let backoff = if wait.is_some() {
                 Duration::ZERO
             } else {
-                backoff(attempt)
+                self.backoff.wait(attempt)
             };
             let wait = wait.unwrap_or(backoff);
             tracing::warn!(
@@ -201,32 +202,47 @@ impl Client {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<(Verdict, HeaderMap), reqwest::Error> {
-        #[cfg(test)]
-        if let (Some(stand), Call::Query(body)) = (&self.stand, call) {
-            let (status, headers, bytes) = stand(body);
-            return Ok((judge(status, &headers, &bytes), headers));
-        }
+        let http = match &self.way {
+            Way::Http(http) => http,
+            #[cfg(test)]
+            Way::Stand(stand) => {
+                let (status, headers, bytes) = stand(call);
+                return Ok((call.judge(status, &headers, &bytes), headers));
+            }
+        };
         let request = match call {
-            Call::Query(body) => self.http.post(self.endpoint.clone()).json(body),
-            Call::Page(path) => self.http.get(format!("{}{path}", self.rest)),
+            Call::Query(body) => http.post(self.endpoint.clone()).json(body),
+            Call::Page(path) => http.get(format!("{}{path}", self.rest)),
         };
         let response = request.bearer_auth(self.token.expose()).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.bytes().await?;
-        let verdict = match call {
-            Call::Query(_) => judge(status, &headers, &bytes),
-            Call::Page(_) => judge_rest(status, &headers, &bytes),
-        };
-        Ok((verdict, headers))
+        Ok((call.judge(status, &headers, &bytes), headers))
     }
 }
 
+/// How requests get to GitLab.
+enum Way {
+    Http(reqwest::Client),
+    #[cfg(test)]
+    Stand(Stand),
+}
+
 /// What is sent.
-enum Call<'a> {
+pub enum Call<'a> {
     /// A GraphQL request's body.
     Query(&'a Value),
     /// The address of a page, below `/api/v4/`.
     Page(&'a str),
+}
+
+impl Call<'_> {
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+        match self {
+            Self::Query(_) => judge(status, headers, body),
+            Self::Page(_) => judge_rest(status, headers, body),
+        }
+    }
 }
 
 /// The address of the page after `path`. GitLab's links may name another host than the one that was
@@ -261,38 +277,5 @@ pub(super) fn clock(headers: &HeaderMap) -> OffsetDateTime {
     OffsetDateTime::from(at.map_or(now, |at| at.min(now)))
 }
 
-/// Doubles with each attempt; half of it is by chance, so that many callers spread out.
-fn backoff(attempt: u32) -> Duration {
-    let full = (FIRST_WAIT * 2u32.pow(attempt - 1)).min(LONGEST_WAIT);
-    let chance = f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX);
-    full.mul_f64(0.5 + chance / 2.0)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_that_is_ahead_is_not_believed_and_one_that_is_behind_is() {
-        let told = |at: SystemTime| {
-            let mut headers = HeaderMap::new();
-            headers.insert(DATE, httpdate::fmt_http_date(at).parse().expect("a header"));
-            clock(&headers)
-        };
-        let hour = Duration::from_secs(3600);
-        let now = SystemTime::now();
-        assert!(told(now + hour) <= OffsetDateTime::now_utc());
-        assert!(told(now - hour) <= OffsetDateTime::from(now - hour));
-        assert!(clock(&HeaderMap::new()) >= OffsetDateTime::from(now));
-    }
-
-    #[test]
-    fn the_next_page_is_asked_of_the_same_host() {
-        let mut headers = HeaderMap::new();
-        let link = r#"<https://inside.example/api/v4/projects/7/jobs?cursor=x&per_page=100>; rel="next", <https://inside.example/>; rel="first""#;
-        headers.insert(reqwest::header::LINK, link.parse().expect("a header"));
-        let next = next_page("projects/7/jobs?per_page=100", &headers);
-        assert_eq!(next.as_deref(), Some("projects/7/jobs?cursor=x&per_page=100"));
-        assert_eq!(next_page("projects/7/jobs", &HeaderMap::new()), None);
-    }
-}
+mod tests;

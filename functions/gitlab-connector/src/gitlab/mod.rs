@@ -1,6 +1,7 @@
 //! GitLab's APIs, asked with manners.
 
 mod answer;
+mod backoff;
 mod client;
 mod error;
 #[cfg(test)]
@@ -10,7 +11,9 @@ mod probe;
 mod shape;
 mod token;
 
-pub use client::Client;
+#[cfg(test)]
+pub use client::Call;
+pub use client::{Client, Reply};
 pub use error::Error;
 pub use probe::{Changed, Instance, probe};
 pub use token::TokenFacts;

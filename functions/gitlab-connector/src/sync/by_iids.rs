@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::Error;
 use super::context::Context;
 use super::lists::{List, MERGE_REQUESTS, nodes_of, selection, take};
+use super::page_size::Parts;
 use super::rows::Rows;
-use crate::gitlab;
 use crate::streams::merge_request_iid;
 
 /// Rows in one request.
@@ -33,16 +33,12 @@ pub async fn add<'a>(
     );
     for (path, iids) in wanted {
         let iids: Vec<String> = iids.iter().map(i64::to_string).collect();
-        let mut parts: Vec<&[String]> = iids.chunks(AT_ONCE).collect();
-        while let Some(part) = parts.pop() {
+        let mut parts = Parts::of(&iids, AT_ONCE);
+        while let Some(part) = parts.next() {
             let variables = json!({"path": path, "iids": part});
             match context.client.ask(list.stream, &query, variables).await {
                 Ok(mut reply) => take(context, list, nodes_of(&mut reply.data["project"][list.field]), rows).await?,
-                Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_)) if part.len() > 1 => {
-                    let (left, right) = part.split_at(part.len() / 2);
-                    parts.extend([right, left]);
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => parts.halve(part, error)?,
             }
         }
     }

@@ -10,7 +10,8 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::context::{Context, lock};
-use super::lists::nodes_of;
+use super::lists::{next_of, nodes_of};
+use super::page_size::{LARGEST_PAGE, PageSize};
 use super::passes::Step;
 use super::position::{Pass, Pending, Position};
 use super::reconcile::projects_of;
@@ -23,6 +24,9 @@ use crate::streams::{Node, Of, Part, Rest, Stream};
 const PLANNED: usize = 1000;
 /// Lists that are read for one checkpoint.
 const READ: usize = 16;
+/// Pages of one list in one checkpoint, where its rows can be told from deleted ones without having all of it: with
+/// all 16 lists that long, as many rows as other passes gather.
+const PAGES: usize = 3;
 
 /// Plans the lists of the next stream, or reads some that are planned.
 pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
@@ -136,14 +140,13 @@ async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>, git
     let Scope::Group(path) = scope else {
         return Ok(Vec::new());
     };
-    const QUERY: &str = "query IdsOfGroups($path: ID!, $after: String) { scope: group(fullPath: $path) { id descendantGroups(first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } } }";
+    const QUERY: &str = "query IdsOfGroups($path: ID!, $first: Int!, $after: String) { scope: group(fullPath: $path) { id descendantGroups(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } } }";
+    let size = PageSize::new(LARGEST_PAGE);
     let mut ids = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let mut reply = context
-            .client
-            .ask("groups", QUERY, json!({"path": path, "after": after}))
-            .await?;
+        let variables = json!({"path": path, "after": after});
+        let mut reply = context.ask_page("groups", QUERY, variables, &size).await?;
         let mut group = reply.data["scope"].take();
         ids.extend(Node::new(&group).number("id"));
         let mut connection = group["descendantGroups"].take();
@@ -152,11 +155,7 @@ async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>, git
                 .iter()
                 .filter_map(|node| Node::new(node).number("id")),
         );
-        let info = &connection["pageInfo"];
-        after = info["endCursor"]
-            .as_str()
-            .filter(|_| info["hasNextPage"] == true)
-            .map(ToOwned::to_owned);
+        after = next_of(&connection);
         if after.is_none() {
             ids.sort_unstable();
             ids.dedup();
@@ -165,7 +164,7 @@ async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>, git
     }
 }
 
-/// Reads some of the planned lists to their ends.
+/// Reads some of the planned lists: to their ends, or some pages of those of which not all rows have to be known.
 async fn read<'a>(
     context: &Context<'a>,
     scope: &Scope,
@@ -184,13 +183,21 @@ async fn read<'a>(
     let lists = known
         .iter()
         .map(|(pending, stream, rest, path)| list(context, stream, *rest, path, pending, position));
+    let mut unfinished = Vec::new();
     for ((pending, stream, rest, _), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = pending.of.unwrap_or_default();
         match found {
-            Ok(nodes) => {
+            Ok((nodes, after)) => {
                 for mut node in nodes {
                     node["_parent"] = json!({"id": id, "projectId": owner});
                     rows.map(stream, &node);
+                }
+                if after.is_some() {
+                    unfinished.push(Pending {
+                        after,
+                        ..(*pending).clone()
+                    });
+                    continue;
                 }
                 if rest.part.is_none() {
                     rows.whole(stream, id);
@@ -204,10 +211,12 @@ async fn read<'a>(
             }
         }
     }
+    pass.pending.splice(..0, unfinished);
     Ok(())
 }
 
-/// All pages of a list, or those of the part that is wanted.
+/// The rows of a list from where it was left, and where it goes on. A whole list comes in one: what is gone can be
+/// marked only when all that is there is known.
 async fn list(
     context: &Context<'_>,
     stream: &Stream,
@@ -215,7 +224,7 @@ async fn list(
     path: &str,
     pending: &Pending,
     position: &Position,
-) -> Result<Vec<Json>, gitlab::Error> {
+) -> Result<(Vec<Json>, Option<String>), gitlab::Error> {
     let since = pending.since.or(position.updated_after).filter(|_| !pending.all);
     let back = |days: i64| {
         let since = since.map(|at| at - Duration::days(days));
@@ -235,7 +244,11 @@ async fn list(
         Some(Part::DownTo(field, days)) => down_to = back(days).map(|at| (field, at)),
         None => {}
     }
+    if let Some(left) = &pending.after {
+        address.clone_from(left);
+    }
     let mut nodes = Vec::new();
+    let mut pages = 0;
     loop {
         let page = context.client.page(stream.name(), &address).await?;
         let Json::Array(found) = page.data else {
@@ -253,7 +266,11 @@ async fn list(
         });
         match page.next.filter(|_| !empty && !far_enough) {
             Some(next) => address = next,
-            None => return Ok(nodes),
+            None => return Ok((nodes, None)),
+        }
+        pages += 1;
+        if rest.part.is_some() && pages == PAGES {
+            return Ok((nodes, Some(address)));
         }
     }
 }

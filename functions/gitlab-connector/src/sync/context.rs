@@ -1,31 +1,30 @@
 //! What all parts of one sync share.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use mergemind_shared::function::Shutdown;
 use mergemind_shared::warehouse::{Commit, CursorMove, Lease, Mark};
+use serde_json::{Value as Json, json};
 
 use super::options::Options;
+use super::page_size::{LARGEST_PAGE, PageSize};
 use super::rows::Rows;
 use super::sink::Sink;
 use super::summary::{Problem, Tally};
 use super::{Error, Scope};
-use crate::gitlab::{self, Client, Instance};
+use crate::gitlab::{self, Client, Instance, Reply};
 use crate::streams::{Stream, Streams};
-
-/// GitLab serves no larger page.
-pub const LARGEST_PAGE: u32 = 100;
-
-/// Names the size of pages that hold little more than ids.
-pub const IDS: &str = "ids";
 
 /// Takes the place of a stream in the table of cursors: whether dbt has to run.
 pub const DBT: &str = "dbt";
 /// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
 pub const DBT_OWED: &str = "owed ";
+
+/// The list of which only ids are asked, among page sizes.
+pub const IDS: &str = "ids";
 
 /// One sync.
 pub struct Context<'a> {
@@ -124,6 +123,31 @@ impl<'a> Context<'a> {
         &self.pages[list]
     }
 
+    /// Asks for one page, whose size the query takes as `$first`; for a smaller one if GitLab finds it too much.
+    ///
+    /// # Errors
+    /// What a smaller page would not help against.
+    pub async fn ask_page(
+        &self,
+        stream: &'static str,
+        query: &str,
+        mut variables: Json,
+        size: &PageSize,
+    ) -> Result<Reply, gitlab::Error> {
+        loop {
+            let asked = size.get();
+            variables["first"] = json!(asked);
+            match self.client.ask(stream, query, variables.clone()).await {
+                Ok(reply) => {
+                    size.grow();
+                    return Ok(reply);
+                }
+                Err(error) if size.shrink(asked, &error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Notes a project's path, for questions about what is in it.
     pub fn learn_path(&self, id: i64, path: &str) {
         lock(&self.paths).insert(id, path.to_owned());
@@ -192,78 +216,4 @@ impl<'a> Context<'a> {
 /// The content of a mutex, whatever happened to its last holder.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How many rows to ask for at once: less when GitLab finds it too much, and grown again slowly.
-pub struct PageSize {
-    size: AtomicU32,
-    /// GitLab's score of a query does not change, so a size that was too complex once is not tried again.
-    ceiling: AtomicU32,
-}
-
-impl PageSize {
-    /// Begins with `size`, which is also the most.
-    pub fn new(size: u32) -> Self {
-        let size = size.clamp(1, LARGEST_PAGE);
-        Self {
-            size: AtomicU32::new(size),
-            ceiling: AtomicU32::new(size),
-        }
-    }
-
-    /// The size to ask for now.
-    pub fn get(&self) -> u32 {
-        self.size.load(Ordering::Relaxed)
-    }
-
-    /// After an error to a request for `from` rows: whether a smaller page is worth a try. Of several requests
-    /// that met the error at once only one makes the page smaller.
-    pub fn shrink(&self, from: u32, error: &gitlab::Error) -> bool {
-        let to = match error {
-            gitlab::Error::TooComplex(_) => from * 4 / 5,
-            gitlab::Error::TooMuch(_) => from / 2,
-            _ => return false,
-        };
-        if to == 0 {
-            return false;
-        }
-        if self
-            .size
-            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)
-            .is_err()
-        {
-            return true;
-        }
-        tracing::warn!(from, to, "{error}; asking for less");
-        if matches!(error, gitlab::Error::TooComplex(_)) {
-            self.ceiling.store(to, Ordering::Relaxed);
-        }
-        true
-    }
-
-    /// After a good page.
-    pub fn grow(&self) {
-        let size = self.get();
-        let ceiling = self.ceiling.load(Ordering::Relaxed);
-        self.size.store((size + size / 4 + 1).min(ceiling), Ordering::Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_halves_when_slow_and_grows_again_but_not_beyond_what_is_too_complex() {
-        let page = PageSize::new(100);
-        assert!(page.shrink(page.get(), &gitlab::Error::TooComplex("252".into())));
-        assert_eq!(page.get(), 80);
-        assert!(page.shrink(page.get(), &gitlab::Error::TooMuch("timeout".into())));
-        assert_eq!(page.get(), 40);
-        (0..10).for_each(|_| page.grow());
-        assert_eq!(page.get(), 80);
-        while page.shrink(page.get(), &gitlab::Error::TooMuch("timeout".into())) {}
-        assert_eq!(page.get(), 1);
-        assert!(!page.shrink(page.get(), &gitlab::Error::Unavailable("down".into())));
-    }
 }

@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use mergemind_shared::warehouse::{Sweep, Within};
 
 use super::context::Context;
-use super::lists::nodes_of;
+use super::lists::{next_of, nodes_of};
+use super::page_size::{LARGEST_PAGE, PageSize};
 use super::passes::Step;
 use super::position::Position;
 use super::rows::Rows;
@@ -153,12 +154,13 @@ async fn above<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) ->
         let stream = context.streams.named(list);
         let node = context.selection(stream);
         let query = format!(
-            "query Above($path: ID!, $after: String) {{ scope: group(fullPath: $path) {{ webUrl {list}({argument}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
+            "query Above($path: ID!, $first: Int!, $after: String) {{ scope: group(fullPath: $path) {{ webUrl {list}({argument}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
         );
+        let size = PageSize::new(LARGEST_PAGE);
         let mut after: Option<String> = None;
         loop {
             let variables = json!({"path": parent, "after": after});
-            let mut reply = context.client.ask(list, &query, variables).await?;
+            let mut reply = context.ask_page(list, &query, variables, &size).await?;
             let mut found = reply.data["scope"].take();
             let host = host_of(found["webUrl"].as_str().unwrap_or_default());
             for mut node in nodes_of(&mut found[list]) {
@@ -180,23 +182,22 @@ async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Res
         Owner::Group => vec![one(context, path, owner).await?],
         Owner::Project => Vec::new(),
     };
-    let node = node_of(context, owner);
+    let (node, declared) = node_of(context, owner);
     let field = list.split('(').next().unwrap_or(list);
     let query = format!(
-        "query Dimensions($path: ID!, $first: Int!, $after: String) {{ scope: group(fullPath: $path) {{ {list}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
+        "query Dimensions($path: ID!, $first: Int!, $after: String{declared}) {{ scope: group(fullPath: $path) {{ {list}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
     );
     let mut after: Option<String> = None;
-    let mut first = AT_ONCE;
+    let (size, inner) = (PageSize::new(AT_ONCE), PageSize::new(LARGEST_PAGE));
     loop {
-        let variables = json!({"path": path, "first": first, "after": after});
+        let variables = json!({"path": path, "first": size.get(), "inner": inner.get(), "after": after});
         let mut reply = match context.client.ask("groups", &query, variables).await {
             Ok(reply) => reply,
-            Err(gitlab::Error::TooComplex(_) | gitlab::Error::TooMuch(_)) if first > 1 => {
-                first /= 2;
-                continue;
-            }
+            Err(error) if size.shrink(size.get(), &error) || inner.shrink(inner.get(), &error) => continue,
             Err(error) => return Err(error),
         };
+        size.grow();
+        inner.grow();
         let mut connection = reply.data["scope"][field].take();
         found.extend(nodes_of(&mut connection));
         after = next_of(&connection);
@@ -208,12 +209,20 @@ async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Res
 
 /// One group or project.
 async fn one(context: &Context<'_>, path: &str, owner: Owner) -> Result<Json, gitlab::Error> {
+    let (node, declared) = node_of(context, owner);
     let query = format!(
-        "query Dimension($path: ID!) {{ scope: {}(fullPath: $path) {{ {} }} }}",
+        "query Dimension($path: ID!{declared}) {{ scope: {}(fullPath: $path) {{ {node} }} }}",
         owner.root(),
-        node_of(context, owner)
     );
-    let mut reply = context.client.ask("groups", &query, json!({"path": path})).await?;
+    let inner = PageSize::new(LARGEST_PAGE);
+    let mut reply = loop {
+        let variables = json!({"path": path, "inner": inner.get()});
+        match context.client.ask("groups", &query, variables).await {
+            Ok(reply) => break reply,
+            Err(error) if inner.shrink(inner.get(), &error) => {}
+            Err(error) => return Err(error),
+        }
+    };
     match reply.data["scope"].take() {
         Json::Null => Err(gitlab::Error::ScopeNotFound(format!("{}:{path}", owner.root()))),
         found => Ok(found),
@@ -238,6 +247,7 @@ async fn take_owned<'a>(
         }
         let stream = context.streams.named(name);
         let mut present = Vec::new();
+        let size = PageSize::new(LARGEST_PAGE);
         let mut connection = node[list].take();
         loop {
             for mut owned in nodes_of(&mut connection).into_iter().filter(|node| owner.owns(node)) {
@@ -248,15 +258,13 @@ async fn take_owned<'a>(
             }
             let Some(after) = next_of(&connection) else { break };
             let query = format!(
-                "query Owned($path: ID!, $after: String) {{ scope: {}(fullPath: $path) {{ {list}({}first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
+                "query Owned($path: ID!, $first: Int!, $after: String) {{ scope: {}(fullPath: $path) {{ {list}({}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
                 owner.root(),
                 owner.own(list),
                 context.selection(stream)
             );
-            let mut reply = context
-                .client
-                .ask(name, &query, json!({"path": path, "after": after}))
-                .await?;
+            let variables = json!({"path": path, "after": after});
+            let mut reply = context.ask_page(name, &query, variables, &size).await?;
             connection = reply.data["scope"][list].take();
         }
         seen.add(name, owner, id, present);
@@ -264,7 +272,9 @@ async fn take_owned<'a>(
     Ok(())
 }
 
-fn node_of(context: &Context<'_>, owner: Owner) -> String {
+/// What is asked of an owner, and the variable that this needs.
+fn node_of(context: &Context<'_>, owner: Owner) -> (String, &'static str) {
+    let mut declared = "";
     let mut node = match owner {
         Owner::Group => context.selection(context.streams.named("groups")),
         Owner::Project => "id fullPath webUrl".to_owned(),
@@ -273,18 +283,13 @@ fn node_of(context: &Context<'_>, owner: Owner) -> String {
         if context.on(name) {
             let owned = context.selection(context.streams.named(name));
             node.push_str(&format!(
-                " {list}({}first: 100) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {owned} }} }}",
+                " {list}({}first: $inner) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {owned} }} }}",
                 owner.own(list)
             ));
+            declared = ", $inner: Int!";
         }
     }
-    node
-}
-
-fn next_of(connection: &Json) -> Option<String> {
-    let info = &connection["pageInfo"];
-    let end = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
-    Some(end.to_owned())
+    (node, declared)
 }
 
 /// Milestones tell only the path of their address.

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::Scope;
 use super::context::Context;
-use super::lists::nodes_of;
+use super::lists::{next_of, nodes_of};
+use super::page_size::{LARGEST_PAGE, PageSize};
 use crate::gitlab;
 
 /// Which projects to take.
@@ -30,25 +31,28 @@ impl Discovery {
     }
 }
 
-/// Finds them.
+/// Finds them, and gives them after the groups and projects that are `configured` and do not hold them already.
 ///
 /// # Errors
-/// If GitLab can't be asked, or there is no such project.
-pub async fn find(context: &Context<'_>, discovery: &Discovery) -> Result<Vec<Scope>, gitlab::Error> {
-    const QUERY: &str = "query Discover($after: String) { projects(membership: true, first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
+/// If GitLab can't be asked, or there is nothing at all to sync.
+pub async fn find(
+    context: &Context<'_>,
+    discovery: &Discovery,
+    configured: Vec<Scope>,
+) -> Result<Vec<Scope>, gitlab::Error> {
+    const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
+    let size = PageSize::new(LARGEST_PAGE);
     let mut paths = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let mut reply = context.client.ask("projects", QUERY, json!({"after": after})).await?;
+        let mut reply = context
+            .ask_page("projects", QUERY, json!({"after": after}), &size)
+            .await?;
         let mut connection = reply.data["projects"].take();
         let found = nodes_of(&mut connection);
         let taken = found.iter().filter(|node| discovery.takes(node));
         paths.extend(taken.filter_map(|node| node["fullPath"].as_str().map(ToOwned::to_owned)));
-        let info = &connection["pageInfo"];
-        after = info["endCursor"]
-            .as_str()
-            .filter(|_| info["hasNextPage"] == true)
-            .map(ToOwned::to_owned);
+        after = next_of(&connection);
         if after.is_none() {
             break;
         }
@@ -62,12 +66,30 @@ pub async fn find(context: &Context<'_>, discovery: &Discovery) -> Result<Vec<Sc
         );
         paths.truncate(discovery.most);
     }
-    if paths.is_empty() {
+    let scopes = beside(configured, paths);
+    if scopes.is_empty() {
         return Err(gitlab::Error::ScopeNotFound(
             "project that AUTO_DISCOVER_PROJECTS and its filters let through and".into(),
         ));
     }
-    Ok(paths.into_iter().map(Scope::Project).collect())
+    Ok(scopes)
+}
+
+fn beside(mut configured: Vec<Scope>, found: Vec<String>) -> Vec<Scope> {
+    let held = |path: &str| {
+        let path = path.to_lowercase();
+        configured.iter().any(|scope| match scope {
+            Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+            Scope::Project(project) => path == project.to_lowercase(),
+        })
+    };
+    let new: Vec<Scope> = found
+        .into_iter()
+        .filter(|path| !held(path))
+        .map(Scope::Project)
+        .collect();
+    configured.extend(new);
+    configured
 }
 
 /// Whether `text` matches a pattern with `*` and `?`.
@@ -115,6 +137,15 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
+    }
+
+    #[test]
+    fn found_projects_come_beside_what_is_configured_and_none_twice() {
+        let configured = vec![Scope::Group("acme".into()), Scope::Project("other/x".into())];
+        let found = ["Acme/web", "acmes/web", "other/X", "other/y"].map(ToOwned::to_owned);
+        let scopes = beside(configured.clone(), found.to_vec());
+        let new = ["acmes/web", "other/y"].map(|path| Scope::Project(path.into()));
+        assert_eq!(scopes, [&configured[..], &new].concat());
     }
 
     #[test]

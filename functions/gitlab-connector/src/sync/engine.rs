@@ -39,12 +39,15 @@ pub(super) async fn sync_only(
     shutdown: Shutdown,
 ) -> Result<(Summary, Value), ApiError> {
     request.check(inner)?;
-    let summary = under_lease(inner, async |lease| {
-        run(inner, request, lease, shutdown.clone())
-            .await
-            .map_err(ApiError::from)
-    })
-    .await?;
+    let summary = match attempt(inner, request, &shutdown).await? {
+        // Somebody has dropped it since this process looked.
+        Err(error) if error.is_missing_table() => {
+            tracing::warn!("{error}; looking after the raw tables and syncing once more");
+            inner.tables_ready.forget();
+            attempt(inner, request, &shutdown).await??
+        }
+        outcome => outcome?,
+    };
     if let Some(warning) = &summary.token_ends {
         tracing::warn!("{warning}");
     }
@@ -64,6 +67,13 @@ pub(super) async fn sync_only(
         answer["status"].as_str().unwrap_or_default()
     );
     Ok((summary, answer))
+}
+
+async fn attempt(inner: &Inner, request: &Request, shutdown: &Shutdown) -> Result<Result<Summary, Error>, ApiError> {
+    under_lease(inner, async |lease| {
+        Ok(run(inner, request, lease, shutdown.clone()).await)
+    })
+    .await
 }
 
 async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
@@ -90,16 +100,16 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     );
     context.lease = Some(lease);
     let sync_id = context.sync_id.clone();
-    let scopes = match &inner.config.discovery {
-        Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery).await?,
-        _ => scopes,
-    };
     let scopes = if scopes.iter().any(|scope| by_id::id_of(scope).is_some()) {
         let paths = by_id::paths(&inner.client, &scopes).await?;
         lock(&inner.paths).extend(paths.clone());
         scopes.iter().map(|scope| by_id::named(scope, &paths)).collect()
     } else {
         scopes
+    };
+    let scopes = match &inner.config.discovery {
+        Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery, scopes).await?,
+        _ => scopes,
     };
     let outcome = tokio::select! {
         outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,

@@ -16,6 +16,13 @@ pub enum Error {
     Warehouse(#[from] warehouse::Error),
 }
 
+impl Error {
+    /// Whether a table that should be there is not.
+    pub fn is_missing_table(&self) -> bool {
+        matches!(self, Self::Warehouse(error) if error.is_not_found())
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {

@@ -1,14 +1,15 @@
 //! The right to work on the raw tables, which one process at a time has, and the tables themselves.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use mergemind_shared::warehouse::{self, Acquired, Lease};
+use mergemind_shared::warehouse::{self, Acquired, Commit, CursorMove, Lease};
 use serde_json::json;
 
 use super::context::{DBT, DBT_OWED};
-use super::scopes::Cursors;
+use super::scopes::{Cursors, STREAMS};
 use super::{Error, Inner};
 
 /// The lease that keeps syncs apart.
@@ -23,9 +24,13 @@ pub(super) async fn under_lease<T>(
         return Err(held(inner.running_for(), None));
     };
     inner.began();
-    prepare_tables(inner).await?;
-    let ttl = inner.config.lease;
-    let acquired = inner.warehouse.acquire(LEASE, ttl).await.map_err(Error::from)?;
+    let acquired = match acquire(inner).await {
+        Err(error) if error.is_missing_table() => {
+            inner.tables_ready.forget();
+            acquire(inner).await?
+        }
+        acquired => acquired?,
+    };
     let lease = match acquired {
         Acquired::Ours(lease) => lease,
         Acquired::Held { age, left } => return Err(held(age, Some(left))),
@@ -38,6 +43,11 @@ pub(super) async fn under_lease<T>(
         tracing::warn!("the lease could not be given back and ends by itself: {error}");
     }
     worked
+}
+
+async fn acquire(inner: &Inner) -> Result<Acquired, Error> {
+    prepare_tables(inner).await?;
+    Ok(inner.warehouse.acquire(LEASE, inner.config.lease).await?)
 }
 
 /// Renews the lease for as long as it is awaited; ends when that failed for a whole lifetime.
@@ -76,9 +86,28 @@ pub(super) async fn committed(inner: &Inner) -> Result<Cursors, Error> {
         .collect())
 }
 
-/// Makes the raw tables, once in a process.
+/// Whether the raw tables were looked after in this process.
+#[derive(Debug, Default)]
+pub(super) struct Ready(tokio::sync::Mutex<bool>, AtomicBool);
+
+impl Ready {
+    /// Has them looked after again before the next use: one has turned out to be missing.
+    pub(super) fn forget(&self) {
+        self.1.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Makes the raw tables: once in a process, and again after one was missing.
 pub(super) async fn prepare_tables(inner: &Inner) -> Result<(), Error> {
-    inner.tables_ready.get_or_try_init(|| ensure_tables(inner)).await?;
+    let Ready(ready, forgotten) = &inner.tables_ready;
+    let mut ready = ready.lock().await;
+    if forgotten.swap(false, Ordering::SeqCst) {
+        *ready = false;
+    }
+    if !*ready {
+        ensure_tables(inner).await?;
+        *ready = true;
+    }
     Ok(())
 }
 
@@ -90,5 +119,44 @@ async fn ensure_tables(inner: &Inner) -> Result<(), Error> {
         .map(|stream| &stream.table)
         .collect();
     tables.push(&inner.streams.rejected);
-    Ok(inner.warehouse.ensure(&tables).await?)
+    let lacking = inner.warehouse.lacks(&tables).await?;
+    let dropped: Vec<&str> = lacking.dropped().collect();
+    if !dropped.is_empty() {
+        forget_past(inner, &dropped).await?;
+    }
+    Ok(inner.warehouse.make(lacking).await?)
+}
+
+/// Lets streams whose tables are missing count as never read, so that the next sync reads their past again. Before
+/// the tables are made: whoever dies in between does it again.
+async fn forget_past(inner: &Inner, dropped: &[&str]) -> Result<(), Error> {
+    // Users come with whatever refers to them.
+    let all = dropped.contains(&"users");
+    for ((stream, scope), known) in committed(inner).await? {
+        if stream != STREAMS {
+            continue;
+        }
+        let left: Vec<&str> = known
+            .split(',')
+            .filter(|name| !all && !dropped.contains(name))
+            .collect();
+        let left = left.join(",");
+        if left == known {
+            continue;
+        }
+        tracing::warn!(scope, tables = ?dropped, "raw tables are missing; the next sync makes them anew, with their past");
+        let cursor = CursorMove {
+            stream,
+            scope,
+            from: Some(known),
+            to: left,
+            at: None,
+        };
+        let commit = Commit {
+            cursor: Some(cursor),
+            ..Commit::default()
+        };
+        inner.warehouse.commit(commit).await?;
+    }
+    Ok(())
 }

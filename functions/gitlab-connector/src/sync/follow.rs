@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::by_iids::{self, Wanted};
 use super::context::{Context, lock};
-use super::lists::{ISSUES, MERGE_REQUESTS, nodes_of, selection, take};
+use super::lists::{ISSUES, MERGE_REQUESTS, next_of, nodes_of, selection, take};
+use super::page_size::{LARGEST_PAGE, PageSize};
 use super::rows::Rows;
 use super::summary::Summary;
 use super::{Error, Syncer, exclusive, owed, users};
@@ -22,6 +23,8 @@ const INSTANCE_LASTS: Duration = Duration::from_secs(600);
 /// How long to wait for a sync that is running, and how often to look.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_secs(2);
+/// Merge requests of one branch in one request: there is hardly ever more than one.
+const OF_BRANCH: u32 = 20;
 
 impl Syncer {
     /// Reads what these webhooks name and writes it; dbt runs afterwards, without anybody waiting for it.
@@ -43,7 +46,12 @@ impl Syncer {
                 );
                 context.lease = Some(lease);
                 let owed = exclusive::debt(&mut exclusive::committed(inner).await?);
-                follow(&context, hints).await?;
+                if let Err(error) = follow(&context, hints).await {
+                    if error.is_missing_table() {
+                        inner.tables_ready.forget();
+                    }
+                    return Err(error.into());
+                }
                 Ok(summary(inner, context, begun, owed))
             })
             .await;
@@ -86,7 +94,8 @@ impl Syncer {
     }
 }
 
-async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), Error> {
+/// Reads what these webhooks name and writes it.
+pub(super) async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), Error> {
     let mut rows = Rows::default();
     let (mut merge_requests, mut issues) = (Wanted::new(), Wanted::new());
     let (mut commits, mut branches) = (BTreeSet::new(), BTreeSet::new());
@@ -120,17 +129,26 @@ async fn add_pipelines<'a>(context: &Context<'a>, path: &str, sha: &str, rows: &
     }
     let stream = context.streams.named("pipelines");
     let query = format!(
-        "query PipelinesOf($path: ID!, $sha: String!) {{ project(fullPath: $path) {{ id pipelines(sha: $sha, first: 100) {{ nodes {{ {} }} }} }} }}",
+        "query PipelinesOf($path: ID!, $sha: String!, $first: Int!, $after: String) {{ project(fullPath: $path) {{ id pipelines(sha: $sha, first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
         context.selection(stream)
     );
-    let variables = json!({"path": path, "sha": sha});
-    let mut reply = context.client.ask("pipelines", &query, variables).await?;
-    let mut project = reply.data["project"].take();
-    let mut pipelines = nodes_of(&mut project["pipelines"]);
-    for pipeline in &mut pipelines {
-        pipeline["_parent"] = json!({"id": project["id"]});
-        pipeline["_path"] = json!(path);
-        rows.map(stream, pipeline);
+    let size = PageSize::new(LARGEST_PAGE);
+    let mut pipelines = Vec::new();
+    let mut after = None;
+    loop {
+        let variables = json!({"path": path, "sha": sha, "after": after});
+        let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
+        let mut project = reply.data["project"].take();
+        for mut pipeline in nodes_of(&mut project["pipelines"]) {
+            pipeline["_parent"] = json!({"id": project["id"]});
+            pipeline["_path"] = json!(path);
+            rows.map(stream, &pipeline);
+            pipelines.push(pipeline);
+        }
+        after = next_of(&project["pipelines"]);
+        if after.is_none() {
+            break;
+        }
     }
     by_iids::add_of_pipelines(context, &pipelines, rows).await
 }
@@ -138,13 +156,21 @@ async fn add_pipelines<'a>(context: &Context<'a>, path: &str, sha: &str, rows: &
 /// The open merge requests of a branch that was pushed to.
 async fn add_of_branch<'a>(context: &Context<'a>, path: &str, branch: &str, rows: &mut Rows<'a>) -> Result<(), Error> {
     let query = format!(
-        "query OfBranch($path: ID!, $branches: [String!]) {{ project(fullPath: $path) {{ mergeRequests(sourceBranches: $branches, state: opened, first: 20) {{ nodes {{ {} }} }} }} }}",
+        "query OfBranch($path: ID!, $branches: [String!], $first: Int!, $after: String) {{ project(fullPath: $path) {{ mergeRequests(sourceBranches: $branches, state: opened, first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
         selection(context, &MERGE_REQUESTS)
     );
-    let variables = json!({"path": path, "branches": [branch]});
-    let mut reply = context.client.ask("merge_requests", &query, variables).await?;
-    let nodes = nodes_of(&mut reply.data["project"]["mergeRequests"]);
-    take(context, &MERGE_REQUESTS, nodes, rows).await
+    let size = PageSize::new(OF_BRANCH);
+    let mut after = None;
+    loop {
+        let variables = json!({"path": path, "branches": [branch], "after": after});
+        let mut reply = context.ask_page("merge_requests", &query, variables, &size).await?;
+        let mut found = reply.data["project"]["mergeRequests"].take();
+        take(context, &MERGE_REQUESTS, nodes_of(&mut found), rows).await?;
+        after = next_of(&found);
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant, owed: Option<String>) -> Summary {

@@ -10,7 +10,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Scope;
 use super::context::Context;
-use super::lists::{List, Page, Which, Window, bounds, fetch, root_of, size, text_of};
+use super::lists::{List, Page, Which, Window, bounds, fetch, first, root_of, text_of};
 use crate::gitlab;
 
 /// GitLab keeps microseconds.
@@ -141,7 +141,7 @@ impl Search<'_> {
             "query WindowsOf{}($path: ID!, $first: Int!) {{ scope: {root}(fullPath: $path) {{ {fields}}} }}",
             self.list.operation,
         );
-        let first = size(self.context, self.list, self.which).get();
+        let first = first(self.context, self.list, self.which);
         let variables = json!({"path": self.scope.path(), "first": first});
         let reply = self.context.client.ask(self.list.stream, &query, variables).await?;
         let page = |name: char, place: usize| &reply.data["scope"][format!("{name}{place}")]["pageInfo"];

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::context::{Context, IDS, PageSize, lock};
+use super::context::{Context, IDS, lock};
 use super::passes::Step;
 use super::position::{Lane, Pass, Position};
 use super::rows::Rows;
@@ -206,7 +206,7 @@ pub async fn fetch(
 ) -> Result<Page, gitlab::Error> {
     let text = |at: Option<OffsetDateTime>| at.map(text_of);
     let query = query(context, list, which, scope);
-    let size = size(context, list, which);
+    let size = context.page(page_of(list, which));
     let mut found = loop {
         let asked = size.get();
         let mut variables = json!({
@@ -279,14 +279,26 @@ pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
     }
 }
 
+/// Where a connection goes on; `None` at its end.
+pub fn next_of(connection: &Json) -> Option<String> {
+    let info = &connection["pageInfo"];
+    let end = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
+    Some(end.to_owned())
+}
+
 /// A time as GitLab takes it.
 pub fn text_of(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).expect("years after 0 have a form")
 }
 
 /// How many rows to ask for at once.
-pub fn size<'a>(context: &'a Context<'_>, list: &'static List, which: Which) -> &'a PageSize {
-    context.page(if which == Which::Ids { IDS } else { list.stream })
+pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
+    context.page(page_of(list, which)).get()
+}
+
+/// Whose page size counts: ids alone cost GitLab little.
+fn page_of(list: &'static List, which: Which) -> &'static str {
+    if which == Which::Ids { IDS } else { list.stream }
 }
 
 /// The field of a scope, and what lists below it are asked with.

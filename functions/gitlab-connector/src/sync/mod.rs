@@ -23,6 +23,7 @@ mod lists;
 mod notes;
 mod options;
 mod owed;
+mod page_size;
 mod passes;
 mod pipelines;
 mod position;
@@ -39,12 +40,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::auth::Tokens;
 use mergemind_shared::function::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::gitlab;
@@ -99,8 +101,7 @@ struct Inner {
     instance: std::sync::Mutex<Option<(Instant, gitlab::Instance)>>,
     /// Paths of projects that are configured by id, as they were last known.
     paths: std::sync::Mutex<by_id::Paths>,
-    /// Raw tables are looked after once in a process.
-    tables_ready: OnceCell<()>,
+    tables_ready: exclusive::Ready,
 }
 
 impl Inner {
@@ -133,7 +134,7 @@ impl Syncer {
             began: std::sync::Mutex::new(Instant::now()),
             instance: std::sync::Mutex::default(),
             paths: std::sync::Mutex::default(),
-            tables_ready: OnceCell::new(),
+            tables_ready: exclusive::Ready::default(),
         })))
     }
 
@@ -227,6 +228,18 @@ impl Syncer {
             return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
         }
         Ok(())
+    }
+
+    /// Whether a table can be made, staged into, merged into and removed: what a sync does, in a table of its own.
+    ///
+    /// # Errors
+    /// Which step fails, and what permission is missing.
+    pub async fn try_tables(&self) -> Result<(), ApiError> {
+        let tried = self.0.warehouse.try_out().await;
+        tried.map_err(|failed| {
+            let error = ApiError::new(StatusCode::BAD_GATEWAY, "warehouse", failed.to_string());
+            error.with_hint(failed.hint())
+        })
     }
 
     /// Whether the raw tables can be made, read and written.

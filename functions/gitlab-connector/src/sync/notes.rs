@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
 use super::lists::{List, nodes_of, path_of};
+use super::page_size::{LARGEST_PAGE, PageSize, Parts};
 use super::rows::Rows;
 use crate::gitlab;
 use crate::streams::Node;
@@ -33,7 +34,8 @@ type Wanted = (String, Vec<String>);
 struct More {
     project: String,
     iid: String,
-    after: String,
+    /// `None`: from the first one on.
+    after: Option<String>,
 }
 
 /// The notes that a node is asked for.
@@ -119,7 +121,7 @@ fn take_page<'a>(
     Some(More {
         project: project.to_owned(),
         iid: node["iid"].as_str()?.to_owned(),
-        after: info["endCursor"].as_str()?.to_owned(),
+        after: Some(info["endCursor"].as_str()?.to_owned()),
     })
 }
 
@@ -158,6 +160,18 @@ async fn first_pages(
             pages.extend(Box::pin(first_pages(context, list, right)).await?);
             Ok(pages)
         }
+        // A single row: a smaller page of its notes may do.
+        Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_)) => {
+            let rows = wanted.into_iter().flat_map(|(project, iids)| {
+                let row = move |iid| More {
+                    project: project.clone(),
+                    iid,
+                    after: None,
+                };
+                iids.into_iter().map(row)
+            });
+            next_pages(context, list, &rows.collect::<Vec<_>>()).await
+        }
         Err(error) => Err(error),
     }
 }
@@ -173,14 +187,35 @@ fn halves(mut wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
     (vec![(path.clone(), iids)], vec![(path, right)])
 }
 
+/// The next page of notes of each row: of fewer rows at once if GitLab finds it too much, and of a single row fewer
+/// notes.
 async fn next_pages(
     context: &Context<'_>,
     list: &'static List,
     more: &[More],
 ) -> Result<Vec<(String, Json)>, gitlab::Error> {
+    let size = PageSize::new(LARGEST_PAGE);
+    let mut parts = Parts::of(more, more.len().max(1));
+    let mut found = Vec::new();
+    while let Some(part) = parts.next() {
+        match pages_after(context, list, part, size.get()).await {
+            Ok(pages) => found.extend(pages),
+            Err(error) if part.len() == 1 && size.shrink(size.get(), &error) => parts.again(part),
+            Err(error) => parts.halve(part, error)?,
+        }
+    }
+    Ok(found)
+}
+
+async fn pages_after(
+    context: &Context<'_>,
+    list: &'static List,
+    more: &[More],
+    first: u32,
+) -> Result<Vec<(String, Json)>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     for (index, More { project, iid, after }) in more.iter().enumerate() {
-        let notes = selection(context, list, &format!("first: 100, after: $c{index}"));
+        let notes = selection(context, list, &format!("first: {first}, after: $c{index}"));
         parameters.push_str(&format!("$p{index}: ID!, $i{index}: String!, $c{index}: String, "));
         fields.push_str(&format!(
             "a{index}: project(fullPath: $p{index}) {{ {}(iid: $i{index}) {{ id iid projectId {notes} }} }} ",

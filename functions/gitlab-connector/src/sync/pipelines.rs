@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::context::Context;
 use super::lists::nodes_of;
+use super::page_size::{LARGEST_PAGE, PageSize};
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;
 use super::{Error, Scope, by_iids};
@@ -87,14 +88,16 @@ async fn ask(
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, $s{index}: Time, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(updatedAfter: $s{index}, first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(updatedAfter: $s{index}, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
         variables.insert(format!("s{index}"), json!(since_of(pending, since, context)));
     }
-    let query = format!("query Pipelines({parameters}) {{ {fields} }}");
-    let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
+    let query = format!("query Pipelines({parameters}$first: Int!) {{ {fields} }}");
+    let size = PageSize::new(LARGEST_PAGE);
+    let variables = Json::Object(variables);
+    let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
     let projects = chunk
         .iter()
         .enumerate()

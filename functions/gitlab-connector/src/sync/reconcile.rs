@@ -14,8 +14,9 @@ use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::context::{Context, LARGEST_PAGE, lock};
-use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of, path_of};
+use super::context::{Context, lock};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, next_of, nodes_of, path_of};
+use super::page_size::{LARGEST_PAGE, PageSize, Parts};
 use super::passes::Step;
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;
@@ -98,21 +99,18 @@ pub async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMa
             }
         }
         Scope::Group(path) => {
-            let query = "query IdsOfProjects($path: ID!, $after: String) { scope: group(fullPath: $path) { projects(includeSubgroups: true, includeArchived: true, first: 100, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath } } } }";
+            let query = "query IdsOfProjects($path: ID!, $first: Int!, $after: String) { scope: group(fullPath: $path) { projects(includeSubgroups: true, includeArchived: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath } } } }";
+            let size = PageSize::new(LARGEST_PAGE);
             let mut after: Option<String> = None;
             loop {
                 let variables = json!({"path": path, "after": after});
-                let mut reply = context.client.ask("reconcile", query, variables).await?;
+                let mut reply = context.ask_page("reconcile", query, variables, &size).await?;
                 let mut group = reply.data["scope"].take();
                 if group.is_null() {
                     return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
                 }
                 take(nodes_of(&mut group["projects"]));
-                let info = &group["projects"]["pageInfo"];
-                after = info["endCursor"]
-                    .as_str()
-                    .filter(|_| info["hasNextPage"] == true)
-                    .map(ToOwned::to_owned);
+                after = next_of(&group["projects"]);
                 if after.is_none() {
                     break;
                 }
@@ -154,9 +152,16 @@ async fn reconcile_projects<'a>(
         context.selection(stream)
     );
     let mut moved = Vec::new();
-    for ids in gone.chunks(LARGEST_PAGE as usize) {
+    let mut parts = Parts::of(&gone, LARGEST_PAGE as usize);
+    while let Some(ids) = parts.next() {
         let gids: Vec<String> = ids.iter().map(|id| gid("Project", *id)).collect();
-        let mut reply = context.client.ask("projects", &query, json!({"ids": gids})).await?;
+        let mut reply = match context.client.ask("projects", &query, json!({"ids": gids})).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                parts.halve(ids, error)?;
+                continue;
+            }
+        };
         for node in nodes_of(&mut reply.data["projects"]) {
             moved.extend(Node::new(&node).number("id"));
             rows.map(stream, &node);
@@ -316,13 +321,15 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: 100, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
     }
-    let query = format!("query IdsOfPipelines({parameters}) {{ {fields} }}");
-    let mut reply = context.client.ask("pipelines", &query, Json::Object(variables)).await?;
+    let query = format!("query IdsOfPipelines({parameters}$first: Int!) {{ {fields} }}");
+    let size = PageSize::new(LARGEST_PAGE);
+    let variables = Json::Object(variables);
+    let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
     Ok((0..chunk.len())
         .map(|index| reply.data[format!("a{index}")].take())
         .collect())

@@ -15,7 +15,7 @@ use crate::gitlab::{self, Changed};
 use crate::streams::Stream;
 
 /// In the table of cursors: which streams are read.
-const STREAMS: &str = "streams";
+pub const STREAMS: &str = "streams";
 
 /// Committed positions, by stream and scope.
 pub type Cursors = HashMap<(String, String), String>;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::context::{Context, lock};
+use super::page_size::Parts;
 use super::rows::Rows;
 use crate::gitlab;
 use crate::streams::gid;
@@ -31,9 +32,16 @@ pub async fn add_these<'a>(
         "query Users($ids: [ID!]) {{ users(ids: $ids, first: {PAGE}) {{ nodes {{ {} }} }} }}",
         context.selection(users)
     );
-    for ids in unknown.chunks(PAGE) {
+    let mut parts = Parts::of(&unknown, PAGE);
+    while let Some(ids) = parts.next() {
         let gids: Vec<String> = ids.iter().map(|id| gid("User", *id)).collect();
-        let reply = context.client.ask("users", &query, json!({"ids": gids})).await?;
+        let reply = match context.client.ask("users", &query, json!({"ids": gids})).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                parts.halve(ids, error)?;
+                continue;
+            }
+        };
         for node in reply.data["users"]["nodes"]
             .as_array()
             .into_iter()

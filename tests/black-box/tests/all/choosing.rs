@@ -139,7 +139,7 @@ fn check_says_what_works_and_what_does_not() {
     };
     let (good, told) = check(&[]);
     assert!(good, "{told}");
-    assert_eq!(told.lines().filter(|line| line.starts_with("ok ")).count(), 5, "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("ok ")).count(), 6, "{told}");
     let (good, told) = check(&[("GITLAB_GROUPS", "nobody")]);
     assert!(!good && told.contains("FAIL  group:nobody can be read"), "{told}");
     let (good, told) = check(&[("GITLAB_TOKEN", "glpat-wrong")]);

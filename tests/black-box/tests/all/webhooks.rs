@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use black_box::World;
-use local_stack::{Connector, http};
+use black_box::{TRIGGER_TOKEN, World, warehouse};
+use local_stack::{Connector, http, root};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "hook-3f9b2c71";
@@ -76,6 +76,60 @@ fn a_change_reaches_its_table_by_webhook_alone() {
     world.assert_equal_rows("mr_notes");
     world.assert_equal_rows("mr_approvals");
     world.assert_equal_rows("pipelines");
+}
+
+/// A dbt project of one mart, so that dbt's part of the way is short.
+fn small_project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    std::fs::create_dir(folder.path().join("models")).expect("a folder");
+    std::fs::copy(root().join("models/profiles.yml"), folder.path().join("profiles.yml")).expect("a copy");
+    put(
+        "dbt_project.yml",
+        "name: small\nversion: '1.0.0'\nconfig-version: 2\nprofile: mergemind\nmodel-paths: [models]\n",
+    );
+    put(
+        "models/sources.yml",
+        "sources:\n  - name: raw\n    schema: \"{{ env_var('BQ_DATASET_RAW') }}\"\n    database: \"{{ env_var('PROJECT_ID') }}\"\n    tables: [{name: merge_requests}]\n",
+    );
+    put(
+        "models/mart.sql",
+        "{{ config(materialized='table') }}\nselect id, state from {{ source('raw', 'merge_requests') }} where not _deleted\n",
+    );
+    folder
+}
+
+#[test]
+fn from_the_hook_to_the_row_of_a_mart_through_dbt_without_a_sync() {
+    let world = World::new("hook_to_mart", &["--seed", "72", "--merge-requests", "20"]);
+    let project = small_project();
+    let trigger = world.trigger(project.path(), false);
+    let connector = world.connector(&[
+        ("GITLAB_WEBHOOK_TOKEN", TOKEN),
+        ("DBT_TRIGGER_URL", &trigger.url),
+        ("DBT_TRIGGER_AUTH_TOKEN", TRIGGER_TOKEN),
+    ]);
+    let answer = world.sync(&connector);
+    assert_eq!(answer["dbt"]["status"], "success", "{answer:#}");
+    let hook = json!({"url": format!("{}/webhook", connector.url), "token": TOKEN});
+    let (status, answer) = http::post(&format!("{}/_sim/hooks", world.gitlab.url), None, &hook).expect("an answer");
+    assert_eq!(status, 201, "{answer}");
+    let change = world.gitlab.change(&json!({"kind": "merge"})).expect("a change");
+    let begun = Instant::now();
+    let id = change["merge_request_id"].as_i64().expect("an id");
+    let sql = format!("SELECT state FROM {}.mart WHERE id = {id}", world.modelled);
+    loop {
+        // While dbt replaces the table there may be none.
+        let state = warehouse()
+            .query(&sql)
+            .ok()
+            .and_then(|rows| rows.first()?.first()?.clone());
+        if state.as_deref() == Some("merged") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "it is {state:?} still");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]

@@ -24,6 +24,8 @@ struct State {
     random: Random,
     /// Per cent of commits that fail.
     failures: u64,
+    /// By table: the most rows in one commit.
+    largest: BTreeMap<&'static str, usize>,
 }
 
 impl Memory {
@@ -34,6 +36,7 @@ impl Memory {
             cursors: Cursors::new(),
             random: Random::of(seed, 702, 0),
             failures: 0,
+            largest: BTreeMap::new(),
         }))
     }
 
@@ -43,6 +46,10 @@ impl Memory {
 
     pub fn cursors(&self) -> Cursors {
         self.state().cursors.clone()
+    }
+
+    pub fn largest_batch(&self, table: &str) -> usize {
+        self.state().largest.get(table).copied().unwrap_or_default()
     }
 
     pub fn disturb(&self, random: &mut Random) {
@@ -105,6 +112,8 @@ impl State {
         for batch in commit.batches {
             let whole = batch.whole.clone();
             let batch = last_of_each_key(batch);
+            let largest = self.largest.entry(batch.table.name).or_default();
+            *largest = batch.rows.len().max(*largest);
             let mut count = 0;
             let mut staged = BTreeSet::new();
             for row in batch.rows {
@@ -286,12 +295,27 @@ impl Sink for Memory {
 
     fn touched<'a>(
         &'a self,
-        _table: &'static str,
+        table: &'static str,
         _since: i64,
-        _above: i64,
-        _most: usize,
+        above: i64,
+        most: usize,
     ) -> BoxFuture<'a, Result<Vec<Touched>, Error>> {
-        unreachable!("histories sync no list of the REST API")
+        // All of them: when a row was written is not kept here.
+        let state = self.state();
+        let number = |row: &Row, column: &str| match state.column(table, row, column) {
+            Value::Int(number) => *number,
+            _ => 0,
+        };
+        let owner = if table == "epics" { "group_id" } else { "project_id" };
+        let touched = state.alive(table).map(|row| Touched {
+            owner: number(row, owner),
+            iid: number(row, "iid"),
+            id: number(row, "id"),
+        });
+        let mut touched: Vec<Touched> = touched.filter(|row| row.id > above).collect();
+        touched.sort_unstable_by_key(|row| row.id);
+        touched.truncate(most);
+        Box::pin(async move { Ok(touched) })
     }
 
     fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>> {

@@ -8,11 +8,13 @@ use gitlab_sim::data::World;
 use gitlab_sim::graphql::{self, Api};
 use gitlab_sim::instant;
 use gitlab_sim::random::Random;
+use gitlab_sim::rest;
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
-use serde_json::Value;
+use serde_json::json;
 
 use super::any_kind;
+use crate::gitlab::Call;
 
 /// How long a replica lags behind at most, in microseconds.
 const LAG: i64 = 4_000_000;
@@ -30,6 +32,7 @@ struct State {
     edits: u64,
     lags: u64,
     failures: u64,
+    trace: u64,
 }
 
 impl Stand {
@@ -44,6 +47,7 @@ impl Stand {
             edits: 0,
             lags: 0,
             failures: 0,
+            trace: 0,
         }))
     }
 
@@ -79,8 +83,21 @@ impl Stand {
         state.change(random);
     }
 
-    pub fn answer(&self, body: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
-        self.state().answer(body)
+    /// This change, now; it must fit.
+    pub fn apply(&self, change: &Change) {
+        let mut state = self.state();
+        state.now = state.now.max(state.world.newest) + 61_000_000;
+        let now = state.now;
+        apply(&mut state.world, change, now).expect("it fits");
+    }
+
+    pub fn answer(&self, call: &Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
+        self.state().answer(call)
+    }
+
+    /// Stands for all requests so far: whether two lives were the same.
+    pub fn trace(&self) -> u64 {
+        self.state().trace
     }
 }
 
@@ -100,7 +117,12 @@ impl State {
         self.past.retain(|(until, _)| *until >= oldest);
     }
 
-    fn answer(&mut self, body: &Value) -> (StatusCode, HeaderMap, Vec<u8>) {
+    fn answer(&mut self, call: &Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let text = match call {
+            Call::Query(body) => body.to_string(),
+            Call::Page(path) => (*path).to_owned(),
+        };
+        self.trace = xxhash_rust::xxh3::xxh3_64_with_seed(text.as_bytes(), self.trace);
         self.now += 50_000 + self.random.below(1_500_000) as i64;
         let mut random = self.random.clone();
         if random.below(100) < self.edits {
@@ -117,6 +139,7 @@ impl State {
             let (status, text): (u16, &[u8]) = match kind {
                 0 => (502, b"<html>bad gateway"),
                 1 => (429, b"Retry later"),
+                2 if matches!(call, Call::Page(_)) => (500, b"{}"),
                 2 => (
                     200,
                     br#"{"data":{"scope":null},"errors":[{"message":"Internal server error"}]}"#,
@@ -128,8 +151,35 @@ impl State {
         let world = lag
             .and_then(|at| self.past.iter().find(|(until, _)| at < *until))
             .map_or(&self.world, |(_, world)| world);
-        let (requests, _) = graphql::read(body).expect("a request");
-        let answer = graphql::answer(&self.api, world, &requests[0], 250);
-        (StatusCode::OK, headers, answer.body.into_bytes())
+        match call {
+            Call::Query(body) => {
+                let (requests, _) = graphql::read(body).expect("a request");
+                let answer = graphql::answer(&self.api, world, &requests[0], 250);
+                (StatusCode::OK, headers, answer.body.into_bytes())
+            }
+            Call::Page(path) => page(world, path, self.now, headers),
+        }
     }
+}
+
+/// A page of the REST API.
+fn page(world: &World, path: &str, now: i64, mut headers: HeaderMap) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let token = rest::Token {
+        scopes: vec!["read_api".into()],
+        expires_at: None,
+    };
+    let reply = rest::answer(&rest::Request {
+        world,
+        path: &format!("/api/v4/{path}"),
+        query,
+        base: "http://gitlab.invalid",
+        token: &token,
+        now,
+    });
+    for (name, value) in &reply.headers {
+        headers.insert(*name, value.parse().expect("a header"));
+    }
+    let status = StatusCode::from_u16(reply.status).expect("a status");
+    (status, headers, json!(reply.body).to_string().into_bytes())
 }

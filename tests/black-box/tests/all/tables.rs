@@ -1,0 +1,72 @@
+//! What becomes of raw tables that are not as this release has them.
+
+use black_box::{World, warehouse};
+use local_stack::http;
+use serde_json::json;
+
+#[test]
+fn existing_tables_gain_columns_and_a_dropped_one_comes_back_with_its_past() {
+    let world = World::new("tables", &["--seed", "65", "--merge-requests", "40"]);
+    let raw = &world.raw;
+    // As an older release left it, with a column that somebody added and a row that is not of this GitLab.
+    for sql in [
+        format!("CREATE SCHEMA {raw}"),
+        format!("CREATE TABLE {raw}.labels (id INT64, title STRING, somebodys STRING)"),
+        format!("INSERT INTO {raw}.labels (id, title, somebodys) VALUES (-1, 'x', 'kept')"),
+    ] {
+        warehouse().query(&sql).expect("an older table");
+    }
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    let sql = format!("SELECT somebodys FROM {raw}.labels WHERE id = -1");
+    assert_eq!(warehouse().query(&sql).expect("the row")[0][0].as_deref(), Some("kept"));
+    // It is not compared: GitLab has no such column.
+    warehouse()
+        .query(&format!("ALTER TABLE {raw}.labels DROP COLUMN somebodys"))
+        .expect("it is dropped");
+    world.assert_equal();
+
+    // While the connector lives.
+    for table in ["mr_notes", "users"] {
+        warehouse()
+            .query(&format!("DROP TABLE {raw}.{table}"))
+            .expect("it is dropped");
+        world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
+        world.sync(&connector);
+        world.assert_equal();
+    }
+    // A sync that meets the gap in its middle, and one that begins without leases.
+    warehouse()
+        .query(&format!("DROP TABLE {raw}._leases"))
+        .expect("it is dropped");
+    world.sync(&connector);
+}
+
+#[test]
+fn a_row_that_cannot_be_mapped_is_kept_whole_in_rejected_and_stops_nothing() {
+    let world = World::new("rejected", &["--seed", "66", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    let rule = json!({"operation": "MergeRequests", "times": 1, "fault": "wrong_type", "seed": 3});
+    world.gitlab.faults(&json!({"rules": [rule]})).expect("faults");
+    let answer = world.sync(&connector);
+    let count = answer["rejected"].as_u64().expect("a number");
+    assert!(count > 0, "{answer:#}");
+    let sql = format!(
+        "SELECT stream, reason, `row` FROM {}._rejected WHERE NOT _deleted",
+        world.raw
+    );
+    let rejected = warehouse().query(&sql).expect("the rows");
+    assert_eq!(rejected.len() as u64, count);
+    for row in &rejected {
+        let [Some(stream), Some(reason), Some(whole)] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        let whole: serde_json::Value = serde_json::from_str(whole).expect("JSON");
+        assert!(!stream.is_empty() && !reason.is_empty(), "{row:?}");
+        assert!(whole.as_object().is_some_and(|fields| fields.len() > 3), "{whole:#}");
+    }
+    // A full refresh brings what was wrong only in the answer.
+    let (status, answer) = http::post(&connector.url, None, &json!({"full_refresh": true})).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    world.assert_equal();
+}
