@@ -34,7 +34,9 @@ events as (
         acts.kind,
         acts.created_at,
         -- What is said after the end did not hold up, or speed up, the merge.
-        acts.created_at <= coalesce({{ ended_at('merge_requests') }}, acts.created_at) as is_before_end
+        acts.created_at <= coalesce({{ ended_at('merge_requests') }}, acts.created_at) as is_before_end,
+        -- Imports leave notes that are older than their merge request. They count, but tell nothing of how long it took.
+        acts.created_at >= merge_requests.created_at as is_after_opening
     from acts
     inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
         on acts.merge_request_id = merge_requests.merge_request_id
@@ -48,7 +50,15 @@ events as (
 )
 
 select
-    *,
+    note_id,
+    project_id,
+    merge_request_id,
+    author_id,
+    reviewer_id,
+    kind,
+    created_at,
+    is_before_end,
+    is_before_end and coalesce(is_after_opening, true) as is_in_time,
     -- An approval counts if it was not taken back before the end; of several by one person, the last.
     kind = 'approval' and is_before_end and row_number() over (
         partition by merge_request_id, reviewer_id, is_before_end, kind in ('approval', 'unapproval')
