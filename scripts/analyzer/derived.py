@@ -1,6 +1,6 @@
 """Columns that are described once, though several models have them. A staging column is what its raw column is, and
-int_merge_requests has the columns of dim_merge_requests: `columns` of models/staging/**/staging.yml (their tests stay) and the whole
-of models/intermediate/int_merge_requests.yml are made from those descriptions."""
+int_merge_requests has the columns of dim_merge_requests: `columns` in models/staging/**/staging.yml (their tests stay) and in the last
+model of models/intermediate/intermediate.yml are made from those descriptions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import re
 from pathlib import Path
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
-INT_MERGE_REQUESTS = """version: 2
-
-# Made by scripts/check-sql --describe from marts/dim_merge_requests.yml.
-models:
-  - name: int_merge_requests
-    description: What dim_merge_requests holds, computed from scratch. One row per merge request; a view, so it costs nothing to build.
-    columns:
-"""
 # {raw table: {column: description}}
 Described = dict[str, dict[str, str]]
 
@@ -35,14 +27,16 @@ def write(models: Path = MODELS) -> None:
 def wanted(models: Path) -> dict[Path, str]:
     described = raw_descriptions(models / "staging")
     files = {path: with_columns(path.read_text(), path.parent, described) for path in sorted((models / "staging").rglob("staging.yml"))}
-    files[models / "intermediate/int_merge_requests.yml"] = as_in_the_mart((models / "marts/dim_merge_requests.yml").read_text())
+    path = models / "intermediate/intermediate.yml"
+    files[path] = as_in_the_mart(path.read_text(), (models / "marts/dim_merge_requests.yml").read_text())
     return files
 
 
-def as_in_the_mart(mart: str) -> str:
-    """The file of int_merge_requests, from that of dim_merge_requests."""
+def as_in_the_mart(intermediate: str, mart: str) -> str:
+    """An intermediate.yml whose last model, int_merge_requests, has the columns of dim_merge_requests."""
     columns = re.findall(r'(?m)^      - name: (\w+)\n        data_type: [^\n]+\n        description: (".*")$', mart)
-    return INT_MERGE_REQUESTS + "".join(f"      - {{name: {name}, description: {description}}}\n" for name, description in columns)
+    before = re.match(r"(?s).*\n  - name: int_merge_requests\n.*?    columns:\n", intermediate)[0]
+    return before + "".join(f"      - {{name: {name}, description: {description}}}\n" for name, description in columns)
 
 
 def raw_descriptions(folder: Path) -> Described:
