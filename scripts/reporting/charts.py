@@ -55,11 +55,13 @@ def bars(rows: list[tuple[str, float, str]]) -> str:
     most = max([value for _, value, _ in rows], default=0) or 1
     lines = []
     for i, (name, value, note) in enumerate(rows):
-        y, width = i * 26, value / most * 250
-        lines.append(f'<text class="name" x="178" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
-                     f'<rect x="188" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
-                     f'<text x="{196 + width:.1f}" y="{y + 17}"><tspan class="name">{number(value)}</tspan> {escape(note)}</text>')
-    return svg(lines, max(len(rows), 1) * 26)
+        y, width = i * 26, value / most * 240
+        # The number stands before its bar, where a phone shows it, too.
+        lines.append(f'<text class="name" x="158" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
+                     f'<text class="name" x="196" y="{y + 17}" text-anchor="end">{number(value)}</text>'
+                     f'<rect x="206" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
+                     f'<text x="{214 + width:.1f}" y="{y + 17}">{escape(note)}</text>')
+    return svg(lines, max(len(rows), 1) * 26, shown_first="names")
 
 
 def axes(labels: list[str], top: float, step: float, unit: str) -> list[str]:
@@ -88,5 +90,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
 
 
-def svg(parts: list[str], height: float) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg>'
+def svg(parts: list[str], height: float, shown_first: str = "newest") -> str:
+    """A chart in a frame, in which a phone scrolls it: shrunk to its width nobody could read the letters."""
+    return f'<div class="chart {shown_first}"><svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg></div>'
