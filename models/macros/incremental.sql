@@ -24,3 +24,13 @@ delete from {{ this }} where {{ key }} in (select id from {{ source('gitlab', ra
 {%- endif -%}
 {%- endif -%}
 {%- endmacro %}
+
+{#- dbt's own way to add columns, by BigQuery's REST API; the emulator takes a new column only by a statement. -#}
+{% macro bigquery__alter_relation_add_remove_columns(relation, add_columns, remove_columns) -%}
+{%- if target.name == 'local' -%}
+{%- for column in add_columns or [] -%}
+{%- do run_query('alter table ' ~ relation ~ ' add column if not exists ' ~ column.quoted ~ ' ' ~ column.data_type) -%}
+{%- endfor -%}
+{%- endif -%}
+{%- do adapter.alter_table_add_remove_columns(relation, add_columns, remove_columns) -%}
+{%- endmacro %}

@@ -27,7 +27,9 @@ PROJECT = "mergemind-local"
 
 def main() -> int:
     options = parse_arguments()
-    if options.test and subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts/analyzer"]).returncode != 0:
+    # Together with the tests of scripts/costs, which need no more than these.
+    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "analyzer")] if options.test else []
+    if any(subprocess.run(command).returncode != 0 for command in tests):
         return 1
     started = time.monotonic()
     if options.describe:
@@ -84,6 +86,9 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
             for mart in nodes:
                 marts.setdefault(mart["name"], {})[mart["version"]] = mart["columns"]
             continue
+        if event["event"] == "docs":
+            problems += check_docs(**nodes[0])
+            continue
         if event["event"] == "models":
             relations = {node["name"]: checker.catalog.find(f"mergemind.{node['name']}") for node in nodes}
             built = {name: {c: type_name(kind) for c, kind in found.columns.items()} for name, found in relations.items() if found}
@@ -107,6 +112,16 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     if publish:
         published.publish(published.read(), marts)
     return problems + published.broken_promises(published.read(), marts)
+
+
+def check_docs(page: str, models: list[str]) -> list[str]:
+    """Looks at the documentation that scripts/docs would write."""
+    if not page:
+        return ["scripts/docs: dbt wrote no documentation; its words are above"]
+    html = Path(page).read_text()
+    absent = [f"scripts/docs: the page does not show {name}" for name in models if f"model.mergemind.{name}" not in html]
+    loaded = [f"scripts/docs: the page loads {tag}" for tag in re.findall(r"<(?:script|link|img)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*", html[:5000])]
+    return absent + loaded
 
 
 def check_questions(checker: Checker) -> list[str]:

@@ -57,6 +57,13 @@ def main() -> int:
             nodes.append({"id": "dbt", "kind": "project", "status": "error", "message": str(built.exception), "path": ""})
         report("models", described([r.node for r in results]))
         report(name, nodes)
+    # What scripts/docs does, without reading the project once more.
+    sys.path.insert(0, str(ROOT / "scripts/lib"))
+    import docs
+
+    page = Path(output) / "docs.html"
+    written = docs.write(manifest, page, Path(output) / "docs")
+    report("docs", [{"page": str(page) if written else "", "models": [n.name for n in manifest.nodes.values() if str(n.resource_type) == "model"]}])
     return 0
 
 

@@ -23,7 +23,10 @@ def main() -> int:
     if not parsed.success:
         print(f"error: dbt cannot read the models: {parsed.exception or 'its words are above'}", file=sys.stderr)
         return 1
-    return 0 if write(parsed.result, output, Path(folder)) else 1
+    if not write(parsed.result, output, Path(folder)):
+        return 1
+    print(output)
+    return 0
 
 
 def write(manifest, output: Path, folder: Path) -> bool:
@@ -35,7 +38,6 @@ def write(manifest, output: Path, folder: Path) -> bool:
         return False
     output.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "static_index.html", output)
-    print(output)
     return True
 
 

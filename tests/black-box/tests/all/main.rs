@@ -6,6 +6,7 @@ mod deletions;
 mod errors;
 mod fivetran;
 mod owed;
+mod renewed;
 mod report;
 mod start;
 mod streams;

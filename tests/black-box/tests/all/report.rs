@@ -10,7 +10,9 @@ const DATASET: &str = "marts_report";
 #[test]
 fn the_report_shows_the_marts_in_a_browser_and_needs_nothing_else() {
     for sql in include_str!("report.sql").replace("{d}", DATASET).split(';') {
-        warehouse().query(sql).unwrap_or_else(|error| panic!("{error:?}: {sql}"));
+        warehouse()
+            .query(sql)
+            .unwrap_or_else(|error| panic!("{error:?}: {sql}"));
     }
     let folder = root().join(".local/pictures");
     std::fs::create_dir_all(&folder).expect("a folder");
