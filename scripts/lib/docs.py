@@ -33,6 +33,7 @@ def write(manifest, output: Path, folder: Path) -> bool:
     """Writes the page of a parsed project; False if dbt could not, which says why."""
     from dbt.cli.main import dbtRunner
 
+    folder.mkdir(parents=True, exist_ok=True)
     arguments = ["--quiet", "docs", "generate", "--static", "--empty-catalog", "--no-compile", "--target-path", str(folder)]
     if not dbtRunner(manifest=manifest).invoke(arguments).success:
         return False
