@@ -34,6 +34,8 @@ def write(manifest, output: Path, folder: Path) -> bool:
     from dbt.cli.main import dbtRunner
 
     folder.mkdir(parents=True, exist_ok=True)
+    # It reads there what it is not given.
+    manifest.write(str(folder / "manifest.json"))
     arguments = ["--quiet", "docs", "generate", "--static", "--empty-catalog", "--no-compile", "--target-path", str(folder)]
     if not dbtRunner(manifest=manifest).invoke(arguments).success:
         return False
