@@ -27,8 +27,8 @@ PROJECT = "mergemind-local"
 
 def main() -> int:
     options = parse_arguments()
-    # Together with the tests of scripts/costs, which need no more than these.
-    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "analyzer")] if options.test else []
+    # Together with those of scripts/costs and scripts/report, which need no more than these.
+    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "reporting", "analyzer")] if options.test else []
     if any(subprocess.run(command).returncode != 0 for command in tests):
         return 1
     started = time.monotonic()

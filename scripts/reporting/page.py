@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 
 import charts
@@ -36,6 +36,14 @@ Queries: models/README.md.</footer>
 </body>
 </html>
 """
+
+
+def with_every_week(rows: list[dict], blank: dict, today: date, count: int) -> list[dict]:
+    """The rows of the last `count` weeks, this one included; a week that has none gets `blank`. Nothing at all stays nothing."""
+    by_week = {str(row["week"]): row for row in rows}
+    monday = today - timedelta(days=today.weekday())
+    weeks = [str(monday - timedelta(weeks=back)) for back in reversed(range(count))]
+    return [by_week.get(week, {"week": week} | blank) for week in weeks] if rows else []
 
 
 def headline(answers: dict[str, list[dict]]) -> str:
@@ -129,8 +137,9 @@ def section(title: str, text: str, body: str, rows: list[dict]) -> str:
     return f"<section><h2>{escape(title)}</h2><p>{escape(text)}</p>{body if rows else '<p class=empty>Nothing yet.</p>'}</section>\n"
 
 
-def mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def week_label(week: str) -> str:
