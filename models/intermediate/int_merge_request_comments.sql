@@ -4,8 +4,8 @@ select
     count(*) as comments_count,
     countif(notes.created_at > timestamp_sub({{ now() }}, interval 24 hour)) as comments_count_24h,
     max(notes.created_at) as last_comment_at
-from {{ ref('stg_gitlab__mr_notes') }} as notes
+from {{ ref('int_note_kinds') }} as notes
 left join {{ ref('stg_gitlab__users') }} as users
     on notes.author_id = users.user_id
-where not notes.is_system and not coalesce(users.is_bot, false)
+where notes.kind = 'comment' and not coalesce(users.is_bot, false)
 group by notes.merge_request_id

@@ -9,14 +9,11 @@ with toggles as (
         merge_request_id,
         note_id,
         created_at as toggled_at,
-        -- `unmarked as a Work In Progress` and `marked as …` are GitLab's words before 2020.
-        regexp_contains(body, r'^marked .*\*\*(draft|Work In Progress)\*\*') as becomes_draft,
+        kind = 'draft' as becomes_draft,
         row_number() over (partition by merge_request_id order by created_at, note_id) as toggle_number,
         lead(created_at) over (partition by merge_request_id order by created_at, note_id) as next_toggled_at
-    from {{ ref('stg_gitlab__mr_notes') }}
-    where
-        is_system
-        and regexp_contains(body, r'^(un)?marked .*\*\*(draft|ready|Work In Progress)\*\*')
+    from {{ ref('int_note_kinds') }}
+    where kind in ('draft', 'ready')
 ),
 
 stays as (

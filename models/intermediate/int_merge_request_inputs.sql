@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 -- When anything that a row of dim_merge_requests is made of last changed in the raw tables.
--- Reads the raw tables, not staging: a deleted comment changes its merge request, too. Only ids and times are scanned.
+-- Reads the raw tables, not staging: a deleted pipeline changes its merge request, too. Only ids and times are scanned.
 -- Names of people and projects are left to dim_merge_requests, which compares them; whether a user is a bot counts here. A user
 -- who was one and is none any more is not noticed before something else changes: that is rare, and to compare every writer of a
 -- comment would renew the rows of all whose last activity moved.
@@ -9,8 +9,8 @@ with changes as (
     select id as merge_request_id, _synced_at as changed_at
     from {{ source('gitlab', 'merge_requests') }}
     union all
-    select notes.merge_request_id, greatest(notes._synced_at, coalesce(bots._synced_at, notes._synced_at)) as changed_at
-    from {{ source('gitlab', 'mr_notes') }} as notes
+    select notes.merge_request_id, greatest(notes.synced_at, coalesce(bots._synced_at, notes.synced_at)) as changed_at
+    from {{ ref('int_note_kinds') }} as notes
     left join {{ source('gitlab', 'users') }} as bots
         on notes.author_id = bots.id and bots.bot
     union all

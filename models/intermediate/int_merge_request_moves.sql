@@ -25,13 +25,13 @@ with moves as (
         notes.created_at as moved_at,
         notes.note_id,
         'reviewers' as next_turn
-    from {{ ref('stg_gitlab__mr_notes') }} as notes
+    from {{ ref('int_note_kinds') }} as notes
     inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
         on
             notes.merge_request_id = merge_requests.merge_request_id
             and notes.author_id = merge_requests.author_id
-    -- `added 2 commits`: a push. The author's other system notes (labels, titles) hand over nothing.
-    where not notes.is_system or regexp_contains(notes.body, r'^added \d+ (new )?commits?')
+    -- The author's other system notes (labels, titles) hand over nothing.
+    where notes.kind in ('comment', 'push')
 )
 
 select

@@ -18,14 +18,9 @@ with told as (
         merge_request_id,
         note_id as event_id,
         created_at as valid_from,
-        case
-            -- `closed via merge request !12`, `closed via commit 0123abc` and plain `closed`.
-            when regexp_contains(body, r'^closed\b') then 'closed'
-            when regexp_contains(body, r'^reopened\b') then 'opened'
-            when regexp_contains(body, r'^merged\b') then 'merged'
-        end as state
-    from {{ ref('stg_gitlab__mr_notes') }}
-    where is_system
+        if(kind = 'reopened', 'opened', kind) as state
+    from {{ ref('int_note_kinds') }}
+    where kind in ('closed', 'reopened', 'merged')
 ),
 
 -- Where events are not synced, and after imports, nothing tells of the end. Of reopenings nothing is left then: GitLab empties
@@ -47,7 +42,7 @@ events as (
     select merge_request_id, 0 as event_id, created_at as valid_from, 'opened' as state
     from {{ ref('stg_gitlab__merge_requests') }}
     union all
-    select merge_request_id, event_id, valid_from, state from told where state is not null
+    select merge_request_id, event_id, valid_from, state from told
     union all
     select merge_request_id, 9223372036854775807 as event_id, valid_from, state from untold where valid_from is not null
 ),

@@ -4,24 +4,12 @@
 -- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
 
 -- What reviewers did: comments, approvals, withdrawn approvals and requests for changes, by people other than the author.
--- GitLab has no list of reviews. It writes a system note for each approval, in these words since 2018.
 with acts as (
-    select
-        note_id,
-        project_id,
-        merge_request_id,
-        author_id as reviewer_id,
-        case
-            when not is_system then 'comment'
-            when starts_with(body, 'approved this merge request') then 'approval'
-            when starts_with(body, 'unapproved this merge request') then 'unapproval'
-            when starts_with(body, 'requested changes') then 'change_request'
-        end as kind,
-        created_at
-    from {{ ref('stg_gitlab__mr_notes') }}
+    select note_id, project_id, merge_request_id, author_id as reviewer_id, kind, created_at
+    from {{ ref('int_note_kinds') }}
+    where kind in ('comment', 'approval', 'unapproval', 'change_request')
     union all
-    -- A push can take back all approvals: then there is one note, of whoever pushed, that names whose they were (as they were called
-    -- that day): `reset approvals from @a, @b, and @c by pushing to the branch`.
+    -- A push can take back all approvals.
     select
         notes.note_id,
         notes.project_id,
@@ -29,11 +17,11 @@ with acts as (
         approvers.user_id as reviewer_id,
         'unapproval' as kind,
         notes.created_at
-    from {{ ref('stg_gitlab__mr_notes') }} as notes
-    cross join unnest(regexp_extract_all(notes.body, r'@([0-9A-Za-z_.-]+)')) as approver
+    from {{ ref('int_note_kinds') }} as notes
+    cross join unnest(notes.approver_usernames) as approver
     inner join {{ ref('stg_gitlab__users') }} as approvers
         on approver = approvers.username
-    where notes.is_system and starts_with(notes.body, 'reset approvals from ')
+    where notes.kind = 'approvals_reset'
 ),
 
 events as (
@@ -46,7 +34,9 @@ events as (
         acts.kind,
         acts.created_at,
         -- What is said after the end did not hold up, or speed up, the merge.
-        acts.created_at <= coalesce({{ ended_at('merge_requests') }}, acts.created_at) as is_before_end
+        acts.created_at <= coalesce({{ ended_at('merge_requests') }}, acts.created_at) as is_before_end,
+        -- Imports leave notes that are older than their merge request. They count, but tell nothing of how long it took.
+        acts.created_at >= merge_requests.created_at as is_after_opening
     from acts
     inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
         on acts.merge_request_id = merge_requests.merge_request_id
@@ -60,11 +50,18 @@ events as (
 )
 
 select
-    *,
+    note_id,
+    project_id,
+    merge_request_id,
+    author_id,
+    reviewer_id,
+    kind,
+    created_at,
+    is_before_end,
+    is_before_end and coalesce(is_after_opening, true) as is_in_time,
     -- An approval counts if it was not taken back before the end; of several by one person, the last.
     kind = 'approval' and is_before_end and row_number() over (
         partition by merge_request_id, reviewer_id, is_before_end, kind in ('approval', 'unapproval')
         order by created_at desc, note_id desc
     ) = 1 as is_standing_approval
 from events
-where kind is not null

@@ -6,7 +6,7 @@
         on_schema_change='append_new_columns',
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
         cluster_by=['project_id', 'pipeline_id'],
-        post_hook="{% if is_incremental() %}delete from {{ this }} where pipeline_id in (select id from {{ source('gitlab', 'pipelines') }} where _deleted){% endif %}"
+        post_hook="{{ delete_what_is_gone('pipeline_id', 'pipelines') }}"
     )
 }}
 

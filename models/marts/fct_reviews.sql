@@ -13,7 +13,7 @@ with done as (
         reviewer_id,
         min(if(kind != 'unapproval', created_at, null)) as first_review_at,
         max(if(kind != 'unapproval', created_at, null)) as last_review_at,
-        min(if(kind != 'unapproval' and is_before_end, created_at, null)) as first_review_before_end_at,
+        min(if(kind != 'unapproval' and is_in_time, created_at, null)) as first_review_in_time_at,
         countif(kind = 'comment') as comments_count,
         countif(kind = 'approval') as approvals_count,
         countif(kind = 'change_request') as change_requests_count
@@ -41,7 +41,7 @@ select
     approvals.user_id is not null as is_approving,
     done.first_review_at,
     done.last_review_at,
-    {{ hours_between('merge_requests.created_at', 'done.first_review_before_end_at') }} as hours_to_first_review,
+    {{ hours_between('merge_requests.created_at', 'done.first_review_in_time_at') }} as hours_to_first_review,
     coalesce(done.comments_count, 0) as comments_count,
     coalesce(done.approvals_count, 0) as approvals_count,
     coalesce(done.change_requests_count, 0) as change_requests_count

@@ -16,4 +16,5 @@ where
         ) > 0.001
         or abs(hours_waiting_on_author + hours_waiting_on_reviewers - cycle_time_hours) > 0.001
         or hours_waiting_on_author is null
+        or hours_to_first_review < 0 or hours_in_review < 0 or hours_to_merge < 0
     )

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import derived
+import described
 import published
 from catalog import Catalog, Relation, rest_type, type_name
 from checker import Checker
@@ -28,11 +30,16 @@ def main() -> int:
     if options.prepare:
         Engine()
         return 0
-    if options.test and subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts/analyzer"]).returncode != 0:
+    # Together with those of scripts/costs and scripts/report, which need no more than these.
+    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "reporting", "analyzer")] if options.test else []
+    if any(subprocess.run(command).returncode != 0 for command in tests):
         return 1
     started = time.monotonic()
+    if options.describe:
+        derived.write()
     checker = Checker(PROJECT)
     problems = check_dbt(checker, options.verbose, options.publish)
+    problems += [f"{path.relative_to(ROOT)} is behind the descriptions that it is made of: run scripts/check-sql --describe" for path in derived.outdated()]
     of_dbt = sum(checker.counts.values())
     problems += check_questions(checker)
     problems += [problem for path in options.statements for problem in check_statements(checker, path)]
@@ -53,6 +60,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
     parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
     parser.add_argument("--prepare", action="store_true", help="only install and compile the analyzer, which later calls find ready")
+    parser.add_argument("--describe", action="store_true", help="make the columns of staging models, and of int_merge_requests, anew from what is described")
     parser.add_argument("--test", action="store_true", help="test the checker itself, too")
     parser.add_argument("--verbose", action="store_true", help="name every node")
     return parser.parse_args()
@@ -82,6 +90,14 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
             for mart in nodes:
                 marts.setdefault(mart["name"], {})[mart["version"]] = mart["columns"]
             continue
+        if event["event"] == "docs":
+            problems += check_docs(**nodes[0])
+            continue
+        if event["event"] == "models":
+            relations = {node["name"]: checker.catalog.find(f"mergemind.{node['name']}") for node in nodes}
+            built = {name: {c: type_name(kind) for c, kind in found.columns.items()} for name, found in relations.items() if found}
+            problems += described.shortcomings(nodes, built)
+            continue
         seen |= {node["id"] for node in nodes}
         problems += [f"{event['event']}: {node['id']} ({node.get('path', '')}): {node['message']}" for node in nodes
                      if node["status"] not in GOOD]
@@ -100,6 +116,16 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     if publish:
         published.publish(published.read(), marts)
     return problems + published.broken_promises(published.read(), marts)
+
+
+def check_docs(page: str, models: list[str]) -> list[str]:
+    """Looks at the documentation that scripts/docs would write."""
+    if not page:
+        return ["scripts/docs: dbt wrote no documentation; its words are above"]
+    html = Path(page).read_text()
+    absent = [f"scripts/docs: the page does not show {name}" for name in models if f"model.mergemind.{name}" not in html]
+    loaded = [f"scripts/docs: the page loads {tag}" for tag in re.findall(r"<(?:script|link|img)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*", html[:5000])]
+    return absent + loaded
 
 
 def check_questions(checker: Checker) -> list[str]:

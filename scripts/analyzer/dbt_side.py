@@ -55,8 +55,34 @@ def main() -> int:
         ]
         if built.exception:
             nodes.append({"id": "dbt", "kind": "project", "status": "error", "message": str(built.exception), "path": ""})
+        report("models", described([r.node for r in results]))
         report(name, nodes)
+    # What scripts/docs does, without reading the project once more.
+    sys.path.insert(0, str(ROOT / "scripts/lib"))
+    import docs
+
+    page = Path(output) / "docs.html"
+    written = docs.write(manifest, page, Path(output) / "docs")
+    report("docs", [{"page": str(page) if written else "", "models": [n.name for n in manifest.nodes.values() if str(n.resource_type) == "model"]}])
     return 0
+
+
+def described(nodes: list) -> list[dict]:
+    """What the built models say of themselves, and whether the tests that were built with them look at key and raw tables."""
+    tests = [node for node in nodes if str(node.resource_type) == "test"]
+    keyed = {test.attached_node for test in tests if getattr(test, "test_metadata", None) and test.test_metadata.name == "primary_key"}
+    compared = {
+        name for test in tests if not getattr(test, "test_metadata", None) and any(other.startswith("source.") for other in test.depends_on.nodes)
+        for name in test.depends_on.nodes
+    }
+    return [
+        {
+            "name": node.alias, "layer": node.fqn[1], "description": node.description, "contract": node.contract.enforced,
+            "owner": node.group or "", "key": node.unique_id in keyed, "compared": node.unique_id in compared,
+            "columns": {column.name: column.description for column in node.columns.values()},
+        }
+        for node in nodes if str(node.resource_type) == "model"
+    ]
 
 
 def expected_nodes(manifest):

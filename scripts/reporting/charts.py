@@ -8,10 +8,11 @@ from html import escape
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 260, 46, 28, 12
 
 
-def stacked_bars(labels: list[str], series: list[tuple[str, str, list[float]]], unit: str, line: tuple[str, list[float]] | None = None) -> str:
-    """Bars of parts that add up; `series` holds name, colour and values, `line` a name and values of the same unit."""
+def stacked_bars(labels: list[str], series: list[tuple[str, str, list[float]]], unit: str, line: tuple[str, list[float | None]] | None = None) -> str:
+    """Bars of parts that add up; `series` holds name, colour and values, `line` a name and values of the same unit, None
+    for a gap."""
     totals = [sum(values[i] for _, _, values in series) for i in range(len(labels))]
-    top, step = scale(max([*totals, *(line[1] if line else [])], default=0))
+    top, step = scale(max([*totals, *(value for value in (line[1] if line else []) if value is not None)], default=0))
     parts = axes(labels, top, step, unit)
     slot = (WIDTH - LEFT) / max(len(labels), 1)
     for i, label in enumerate(labels):
@@ -23,10 +24,10 @@ def stacked_bars(labels: list[str], series: list[tuple[str, str, list[float]]], 
                 parts.append(f'<rect x="{LEFT + i * slot + slot * 0.16:.1f}" y="{y:.1f}" width="{slot * 0.68:.1f}" height="{height:.1f}" fill="var(--{colour})">'
                              f"<title>{escape(label)}: {escape(name)} {number(values[i])} {escape(unit)}</title></rect>")
     if line:
-        points = [(LEFT + (i + 0.5) * slot, HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP)) for i, value in enumerate(line[1])]
-        parts.append(f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>')
-        parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{escape(labels[i])}: {escape(line[0])} {number(line[1][i])} {escape(unit)}</title></circle>'
-                  for i, (x, y) in enumerate(points)]
+        for run in runs(line[1], top):
+            parts.append(f'<polyline class="line" points="{" ".join(f"{x:.1f},{y:.1f}" for _, x, y in run)}"/>')
+            parts += [f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{escape(labels[i])}: {escape(line[0])} {number(line[1][i])} {escape(unit)}</title></circle>'
+                      for i, x, y in run]
     return svg(parts, HEIGHT)
 
 
@@ -34,14 +35,7 @@ def line_chart(labels: list[str], name: str, values: list[float | None], notes: 
     """A share by week, in percent; a week without a value leaves a gap."""
     top, step = scale(max([value for value in values if value is not None], default=0) * 100)
     parts = axes(labels, top, step, "%")
-    slot = (WIDTH - LEFT) / max(len(labels), 1)
-    runs, run = [], []
-    for i, value in enumerate(values):
-        if value is None:
-            runs, run = [*runs, run], []
-        else:
-            run.append((i, LEFT + (i + 0.5) * slot, HEIGHT - BOTTOM - value * 100 / top * (HEIGHT - BOTTOM - TOP)))
-    for run in [run for run in [*runs, run] if run]:
+    for run in runs([None if value is None else value * 100 for value in values], top):
         floor = HEIGHT - BOTTOM
         path = " ".join(f"{x:.1f},{y:.1f}" for _, x, y in run)
         parts.append(f'<polygon class="area" points="{run[0][1]:.1f},{floor} {path} {run[-1][1]:.1f},{floor}"/><polyline class="bad line" points="{path}"/>')
@@ -50,16 +44,30 @@ def line_chart(labels: list[str], name: str, values: list[float | None], notes: 
     return svg(parts, HEIGHT)
 
 
+def runs(values: list[float | None], top: float) -> list[list[tuple[int, float, float]]]:
+    """Where the dots of a line are: index and place of each, in runs without a gap."""
+    slot = (WIDTH - LEFT) / max(len(values), 1)
+    found: list[list[tuple[int, float, float]]] = [[]]
+    for i, value in enumerate(values):
+        if value is None:
+            found.append([])
+        else:
+            found[-1].append((i, LEFT + (i + 0.5) * slot, HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP)))
+    return [run for run in found if run]
+
+
 def bars(rows: list[tuple[str, float, str]]) -> str:
     """Horizontal bars of name, value and a note behind it."""
     most = max([value for _, value, _ in rows], default=0) or 1
     lines = []
     for i, (name, value, note) in enumerate(rows):
-        y, width = i * 26, value / most * 250
-        lines.append(f'<text class="name" x="178" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
-                     f'<rect x="188" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
-                     f'<text x="{196 + width:.1f}" y="{y + 17}"><tspan class="name">{number(value)}</tspan> {escape(note)}</text>')
-    return svg(lines, max(len(rows), 1) * 26)
+        y, width = i * 26, value / most * 240
+        # The number stands before its bar, where a phone shows it, too.
+        lines.append(f'<text class="name" x="158" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
+                     f'<text class="name" x="196" y="{y + 17}" text-anchor="end">{number(value)}</text>'
+                     f'<rect x="206" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
+                     f'<text x="{214 + width:.1f}" y="{y + 17}">{escape(note)}</text>')
+    return svg(lines, max(len(rows), 1) * 26, shown_first="names")
 
 
 def axes(labels: list[str], top: float, step: float, unit: str) -> list[str]:
@@ -88,5 +96,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
 
 
-def svg(parts: list[str], height: float) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg>'
+def svg(parts: list[str], height: float, shown_first: str = "newest") -> str:
+    """A chart in a frame, in which a phone scrolls it: shrunk to its width nobody could read the letters."""
+    return f'<div class="chart {shown_first}"><svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg></div>'

@@ -1,4 +1,4 @@
-"""Looks at the report in a headless Chromium, over DevTools on a pipe: look.py CHROMIUM PAGE [SCREENSHOT]. Standard library only."""
+"""Looks at the report in a headless Chromium, over DevTools on a pipe: look.py CHROMIUM PAGE [FOLDER FOR PICTURES]. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,35 @@ import time
 from pathlib import Path
 
 TIMEOUT_S = 60
+# Width in pixels, and how it looks at night: a desk and a common phone.
+SCREENS = {"desk": 1100, "phone": 390}
+# The least size of letters as they are drawn, in pixels, and the least contrast of text: https://www.w3.org/TR/WCAG22/#contrast-minimum
+LEAST_SIZE, LEAST_CONTRAST = 11.5, 4.5
 # What a person would see: headings, drawn charts, nothing cut off or outside, nothing loaded from elsewhere.
-SEEN = """(() => {
+SEEN = r"""(() => {
   const box = element => element.getBoundingClientRect();
   const charts = [...document.querySelectorAll('svg')];
+  const texts = [...document.body.querySelectorAll('*')].filter(element => !element.closest('title') &&
+    [...element.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.textContent.trim()));
+  const channels = colour => colour.match(/[\d.]+/g).map(Number);
+  const part = value => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const light = ([red, green, blue]) => 0.2126 * part(red / 255) + 0.7152 * part(green / 255) + 0.0722 * part(blue / 255);
+  const behind = element => {
+    for (; element; element = element.parentElement) {
+      const colour = channels(getComputedStyle(element).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return light(colour);
+    }
+    return 1;
+  };
+  const ink = element => getComputedStyle(element)[element.closest('svg') ? 'fill' : 'color'];
+  const contrast = element => {
+    const [dark, bright] = [light(channels(ink(element))), behind(element)].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05);
+  };
+  // Letters of a chart shrink with it.
+  const size = element => parseFloat(getComputedStyle(element).fontSize) * (element.getScreenCTM ? element.getScreenCTM().a : 1);
+  const worst = (of, least) => texts.filter(text => of(text) < least).map(text => `${text.textContent.trim().slice(0, 30)} (${of(text).toFixed(1)})`).slice(0, 5);
   return {
-    title: document.title,
     headings: [...document.querySelectorAll('h2')].map(heading => heading.textContent),
     charts: charts.length,
     empty: charts.filter(chart => box(chart).height < 20 || chart.querySelectorAll('rect, polyline').length === 0).length,
@@ -26,11 +49,14 @@ SEEN = """(() => {
       box(part).right > box(chart).right + 2 || box(part).bottom > box(chart).bottom + 2 || box(part).top < box(chart).top - 8)).length,
     rows: document.querySelectorAll('tbody tr').length,
     unseen: [...document.querySelectorAll('h1, h2, td a, svg text')].filter(text => box(text).width < 1).length,
+    small: worst(size, LEAST_SIZE),
+    pale: worst(contrast, LEAST_CONTRAST),
+    dark: behind(document.body) < 0.5,
     nan: /NaN|undefined|None/.test(document.body.innerText),
     wider: document.documentElement.scrollWidth > document.documentElement.clientWidth,
     loaded: performance.getEntriesByType('resource').length,
   };
-})()"""
+})()""".replace("LEAST_SIZE", str(LEAST_SIZE)).replace("LEAST_CONTRAST", str(LEAST_CONTRAST))
 
 
 class Browser:
@@ -82,49 +108,57 @@ class Browser:
 
 def main() -> int:
     program, page = sys.argv[1], Path(sys.argv[2]).resolve()
-    picture = Path(sys.argv[3]) if len(sys.argv) > 3 else page.with_suffix(".png")
+    folder = Path(sys.argv[3]) if len(sys.argv) > 3 else page.parent
+    problems = []
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         browser = Browser(program, profile)
         try:
-            problems = []
-            for width in (1100, 390):
-                problems += look(browser, page, width, picture if width == 1100 else None)
+            for screen, width in SCREENS.items():
+                for scheme in ("light", "dark"):
+                    picture = folder / f"{page.stem}-{screen}-{scheme}.png"
+                    problems += [f"on a {screen}, {scheme}: {problem}" for problem in look(browser, page, width, scheme, picture)]
         except RuntimeError as error:
-            problems = [str(error)]
+            problems.append(str(error))
         finally:
             browser.process.kill()
             browser.process.wait()
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not problems:
-        print(f"looks right on a desk and on a phone; {picture} shows it")
+        print(f"looks right on a desk and on a phone, by day and by night; {folder / page.stem}-*.png show it")
     return 1 if problems else 0
 
 
-def look(browser: Browser, page: Path, width: int, picture: Path | None) -> list[str]:
+def look(browser: Browser, page: Path, width: int, scheme: str, picture: Path) -> list[str]:
+    """Shows the page on a screen of that width, draws it into `picture`, and returns what is wrong with it."""
     target = browser.call("Target.createTarget", url="about:blank")["targetId"]
     session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
     for domain in ("Page", "Runtime", "Log"):
         browser.call(f"{domain}.enable", session)
     browser.call("Emulation.setDeviceMetricsOverride", session, width=width, height=1000, deviceScaleFactor=1, mobile=width < 500)
+    browser.call("Emulation.setEmulatedMedia", session, features=[{"name": "prefers-color-scheme", "value": scheme}])
     browser.events.clear()
     browser.call("Page.navigate", session, url=page.as_uri())
     browser.wait("Page.loadEventFired")
     seen = browser.call("Runtime.evaluate", session, expression=SEEN, returnByValue=True)["result"]["value"]
-    if picture:
-        shot = browser.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True)
-        picture.write_bytes(base64.b64decode(shot["data"]))
+    shot = browser.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True)
+    picture.write_bytes(base64.b64decode(shot["data"]))
     said = [event["params"] for event in browser.events if event.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
     problems = [f"the browser complains: {json.dumps(entry)[:300]}" for entry in said]
-    for wrong, text in (
-        (len(seen["headings"]) != 4, f"four sections expected, seen {seen['headings']}"), (seen["charts"] != 3, f"three charts expected, seen {seen['charts']}"),
-        (seen["empty"], f"{seen['empty']} charts show nothing"), (seen["outside"], f"{seen['outside']} parts of charts lie outside of them"),
-        (seen["rows"] == 0, "the table of open merge requests is empty"), (seen["unseen"], f"{seen['unseen']} texts have no width: does the browser find a font?"), (seen["nan"], "a value is missing and shows as NaN, undefined or None"),
-        (seen["wider"], "the page is wider than the window"), (seen["loaded"], "the page loads something"),
-    ):
-        if wrong:
-            problems.append(f"{width} pixels wide: {text}")
-    return problems
+    return problems + [text for wrong, text in (
+        (len(seen["headings"]) != 4, f"four sections expected, seen {seen['headings']}"),
+        (seen["charts"] != 3, f"three charts expected, seen {seen['charts']}"),
+        (seen["empty"], f"{seen['empty']} charts show nothing"),
+        (seen["outside"], f"{seen['outside']} parts of charts lie outside of them"),
+        (seen["rows"] == 0, "the table of open merge requests is empty"),
+        (seen["unseen"], f"{seen['unseen']} texts have no width: does the browser find a font?"),
+        (seen["small"], f"letters are too small: {seen['small']}"),
+        (seen["pale"], f"letters are too pale: {seen['pale']}"),
+        (seen["dark"] != (scheme == "dark"), "the page is of the other colour"),
+        (seen["nan"], "a value is missing and shows as NaN, undefined or None"),
+        (seen["wider"], "the page is wider than the window"),
+        (seen["loaded"], "the page loads something"),
+    ) if wrong]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 
 import charts
@@ -36,6 +36,14 @@ Queries: models/README.md.</footer>
 </body>
 </html>
 """
+
+
+def with_every_week(rows: list[dict], blank: dict, today: date, count: int) -> list[dict]:
+    """The rows of the last `count` weeks, this one included; a week that has none gets `blank`. Nothing at all stays nothing."""
+    by_week = {str(row["week"]): row for row in rows}
+    monday = today - timedelta(days=today.weekday())
+    weeks = [str(monday - timedelta(weeks=back)) for back in reversed(range(count))]
+    return [by_week.get(week, {"week": week} | blank) for week in weeks] if rows else []
 
 
 def headline(answers: dict[str, list[dict]]) -> str:
@@ -129,8 +137,9 @@ def section(title: str, text: str, body: str, rows: list[dict]) -> str:
     return f"<section><h2>{escape(title)}</h2><p>{escape(text)}</p>{body if rows else '<p class=empty>Nothing yet.</p>'}</section>\n"
 
 
-def mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+def mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def week_label(week: str) -> str:
@@ -146,9 +155,11 @@ main{max-width:880px;margin:0 auto;padding:36px 20px}h1{margin:0;font-size:30px;
 section{background:var(--card);border-radius:12px;padding:20px 24px;margin:0 0 18px;box-shadow:0 1px 3px #0001}h2{margin:0;font-size:18px}section>p{margin:2px 0 14px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:16px}.figures div{display:flex;flex-direction:column}.figures b{font-size:28px;letter-spacing:-.02em}.figures span{color:var(--soft)}.figures i{font-style:normal;font-size:13px}
 .good{color:var(--merge)}.worse{color:var(--bad)}.same{color:var(--soft)}
-svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
+/* Right to left, so that a frame too narrow shows the newest week first. */
+.chart{overflow-x:auto}.newest{direction:rtl}.newest svg{direction:ltr}svg{width:100%;min-width:740px;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;margin:10px 0 0;font-size:13px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}.legend .stroke{height:2px;background:var(--ink);vertical-align:middle}
 section{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
 .score{width:86px}.score i{display:block;height:4px;border-radius:2px;background:var(--merge)}.score.medium i{background:var(--wait)}.score.high i{background:var(--bad)}
+@media(max-width:600px){.figures{grid-template-columns:1fr 1fr}thead{display:none}tr{display:grid;grid-template-columns:64px 1fr;padding:8px 0;border-bottom:1px solid var(--grid)}td{border:0;padding:1px 0}td+td{grid-column:2}td.score{width:52px}}
 footer{font-size:13px}@media print{body{background:#fff}section{box-shadow:none;break-inside:avoid}}
 """

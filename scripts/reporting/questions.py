@@ -2,6 +2,12 @@
 
 WEEKS = 13  # A quarter: what a team remembers.
 
+# What a week holds in which nothing ended or ran.
+BLANK_WEEKS = {
+    "cycle_time": {"ended": 0, "to_first_review": 0, "in_review": 0, "to_merge": 0, "without_review": 0, "median_hours": None},
+    "pipelines": {"finished": 0, "failed": 0},
+}
+
 QUESTIONS = {
     # Mean hours, because the means of the parts add up to the mean of the whole; the median stands beside it.
     "cycle_time": """

@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts/emulator"))
 
-from page import page
+from page import page, with_every_week
 from query import QueryError, run_query, warehouse_address
-from questions import QUESTIONS, WEEKS
+from questions import BLANK_WEEKS, QUESTIONS, WEEKS
 
 
 def main() -> int:
@@ -26,6 +26,8 @@ def main() -> int:
     if not answers["totals"][0]["merge_requests"]:
         print("error: the marts hold no merge request yet; run scripts/demo, or sync and run dbt", file=sys.stderr)
         return 1
+    today = datetime.now(UTC).date()
+    answers |= {name: with_every_week(answers[name], blank, today, WEEKS) for name, blank in BLANK_WEEKS.items()}
     html = page(answers, datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(html, encoding="utf-8")

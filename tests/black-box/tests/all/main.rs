@@ -6,6 +6,8 @@ mod deletions;
 mod errors;
 mod fivetran;
 mod owed;
+mod renewed;
+mod report;
 mod start;
 mod stopping;
 mod streams;

@@ -1,0 +1,53 @@
+//! The report: its queries in the warehouse, its page in a real browser.
+
+use std::process::Command;
+
+use black_box::warehouse;
+use local_stack::root;
+
+const DATASET: &str = "marts_report";
+
+#[test]
+fn the_report_shows_the_marts_in_a_browser_and_needs_nothing_else() {
+    for sql in include_str!("report.sql").replace("{d}", DATASET).split(';') {
+        warehouse()
+            .query(sql)
+            .unwrap_or_else(|error| panic!("{error:?}: {sql}"));
+    }
+    let folder = root().join(".local/pictures");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let page = folder.join("report.html");
+    let output = Command::new(root().join("scripts/report"))
+        .args(["--check", "--output"])
+        .arg(&page)
+        .env("BIGQUERY_EMULATOR_HOST", &warehouse().rest)
+        .env("BQ_DATASET_MODELED", DATASET)
+        .output()
+        .expect("scripts/report");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("looks right"), "{said}");
+
+    let html = std::fs::read_to_string(&page).expect("the page");
+    let seen = |words: &str| assert!(html.contains(words), "{words} is not in {}", page.display());
+    // Parts of a cycle time, its median, a share of pipelines, a person's load, why a merge request is risky.
+    for words in [
+        "waiting for the first review 2 h",
+        "in review 5 h",
+        "approved, not merged 3 h",
+        "merged without review 41 h",
+        "median 10 h",
+        "failed 50.0 % (1 of 2)",
+        "bo.&lt;i&gt;reviewer&lt;/i&gt;",
+        "23 comments, 5 approvals, 2 waiting",
+        "Of all open ones, 1 high, 0 medium, 0 low risk.",
+        "pipeline failed, 2 approvals missing, size XL, 4 days old, sensitive label",
+        "deleted user",
+        "&lt;script&gt;alert",
+        "3 merge requests in 1 projects, as of 2026-01-05 11:00",
+    ] {
+        seen(words);
+    }
+    for outside in ["<script", "javascript:", "src=", "<link", "url(", "@import"] {
+        assert!(!html.contains(outside), "{outside} is in {}", page.display());
+    }
+}
