@@ -51,8 +51,12 @@ class Catalog:
         if len(parts) > 2 and parts[-2].lower() == "information_schema":
             columns = INFORMATION_SCHEMA.get(parts[-1].lower())
             return columns and Relation({name: parse_type(kind) for name, kind in columns.items()}, "VIEW")
+        return self.own(name) or self.datasets.get(self.fallback, {}).get(self._place(name)[1])
+
+    def own(self, name: str) -> Relation | None:
+        """The relation of that name that its own dataset has."""
         dataset, table = self._place(name)
-        return self.datasets.get(dataset, {}).get(table) or self.datasets.get(self.fallback, {}).get(table)
+        return self.datasets.get(dataset, {}).get(table)
 
     def put(self, name: str, relation: Relation) -> None:
         dataset, table = self._place(name)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "scripts/reporting"))
 from questions import QUESTIONS
 
 GOOD = ("success", "pass", "warn", "no-op")
-PROJECT = "mergemind-local"
+PROJECT, MODELLED = "mergemind-local", "mergemind"
 
 
 def main() -> int:
@@ -94,7 +94,7 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
             problems += check_docs(**nodes[0])
             continue
         if event["event"] == "models":
-            relations = {node["name"]: checker.catalog.find(f"mergemind.{node['name']}") for node in nodes}
+            relations = {node["name"]: checker.catalog.find(f"{MODELLED}.{node['name']}") for node in nodes}
             built = {name: {c: type_name(kind) for c, kind in found.columns.items()} for name, found in relations.items() if found}
             problems += described.shortcomings(nodes, built)
             continue
@@ -146,7 +146,7 @@ def check_statements(checker: Checker, path: Path) -> list[str]:
     """Checks what scripts/emulator/recorder.py wrote down: tables as they were made and dropped, and statements, in order."""
     problems, statements, seen = [], 0, set()
     # Each test builds its marts in a dataset of its own; they are those that were just checked.
-    checker.catalog.fallback = "mergemind"
+    checker.catalog.fallback = MODELLED
     for number, line in enumerate(path.read_text().splitlines(), 1):
         event = json.loads(line)
         if "table" in event:

@@ -94,7 +94,7 @@ class Checker:
 
     def _put(self, statement, columns: dict, kind: str) -> str:
         name = ".".join(statement.name_path)
-        found = self.catalog.find(name)
+        found = self.catalog.own(name)
         replaces = "CREATE_OR_REPLACE" in str(statement)
         if found and found.kind != kind and replaces:
             raise SqlError(f"{name} is not a {kind}: it cannot be replaced by one")

@@ -9,6 +9,7 @@ import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
 from check import check_statements
@@ -115,6 +116,17 @@ class CheckerTest(unittest.TestCase):
         self.assertEqual(self.checker.counts["SELECT"] - before, 1)
         self.assertEqual(len(problems), 1)
         self.assertIn(":6: Unrecognized name: name", problems[0])
+
+    def test_a_dataset_makes_tables_of_its_own_where_others_are_looked_up_elsewhere(self):
+        self.run_sql("create or replace view marts.people as select id from raw.issues")
+        statements = ["select title from own.people", "create table own.people as select 'Ada' as name", "select name from own.people"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "sent.jsonl")
+            path.write_text("\n".join(json.dumps({"sql": sql}) for sql in statements))
+            with mock.patch("check.MODELLED", "marts"):
+                problems = check_statements(self.checker, path)
+        self.assertEqual(len(problems), 1)
+        self.assertIn(":1: Unrecognized name: title", problems[0])
 
     def run_sql(self, sql: str):
         CheckerTest.jobs += 1
