@@ -38,6 +38,10 @@ class Shortcuts:
     def project_parsed(self, manifest):
         """Finds what there is to prepare of a project."""
         self.macros = self.macros_text = None
+        self.later = []
+        attempt(lambda: self.find_later(manifest))
+
+    def find_later(self, manifest):
         self.later = [lambda macro=macro: compile_macro(macro) for macro in manifest.macros.values()]
         self.later.append(lambda: self.keep_macros(manifest))
 
