@@ -10,7 +10,8 @@ Why not `bqemulator start` itself:
 * it answers a taken port or data folder with a traceback;
 * it cannot make a table with listed columns from a query in parentheses, which is how dbt makes a table with a contract;
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
-  that when a model turns from a view into a table.
+  that when a model turns from a view into a table;
+* it parses each statement anew for each of its rules, which takes half of a dbt build's time.
 
 These changes touch private names, hence the check of the exact version.
 """
@@ -27,11 +28,16 @@ import socket
 import sys
 import threading
 import time
+from collections import OrderedDict
 from importlib import metadata
 from pathlib import Path
 
 SUPPORTED_VERSION = "1.4.0"
 LOOPBACK = "127.0.0.1"  # The emulator has no authentication: it must not be reachable from outside.
+
+# Characters of the shortest statement that is kept parsed, and how many are kept: those under way and what they turn into.
+WORTH_KEEPING = 100
+KEPT_STATEMENTS = 64
 
 
 class StartError(Exception):
@@ -144,6 +150,7 @@ def change_emulator() -> None:
     from bqemulator.sql.rewriter import create_table_schema_ctas
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
+    from sqlglot.dialects.dialect import Dialect
 
     capture = SnapshotManager.capture
 
@@ -154,6 +161,7 @@ def change_emulator() -> None:
         # Without snapshots the emulator would answer with today's rows, which is worse than no answer.
         raise UnsupportedFeatureError("FOR SYSTEM_TIME AS OF is turned off in the local warehouse")
 
+    parsing = threading.Lock()
     execute = DuckDBEngine.execute
 
     def execute_and_drop_views(self, sql, parameters=None):
@@ -171,6 +179,26 @@ def change_emulator() -> None:
             body = body.this
         return first_select(body)
 
+    parse = Dialect.parse
+    parsed: OrderedDict[tuple, list] = OrderedDict()
+
+    def parse_once(self, sql, **options):
+        if options or len(sql) < WORTH_KEEPING:
+            return parse(self, sql, **options)
+        key = (type(self), repr(self.settings), sql)
+        with parsing:
+            trees = parsed.pop(key, None)
+        if trees is None:
+            trees = parse(self, sql)
+        # Rules change what they are given.
+        kept = [tree and tree.copy() for tree in trees]
+        with parsing:
+            parsed[key] = trees
+            while len(parsed) > KEPT_STATEMENTS:
+                parsed.popitem(last=False)
+        return kept
+
+    Dialect.parse = parse_once
     create_table_schema_ctas._first_select = first_select_in_parentheses
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine.execute = execute_and_drop_views

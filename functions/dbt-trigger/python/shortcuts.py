@@ -4,7 +4,7 @@ This text stands before worker.py's in one program, and imports nothing before t
 
 dbt's results, messages and artifacts stay as they are: a test compares them with the command line's. Left out are
 two files for diagnosis, which neither dbt nor this function reads: `graph.gpickle` and `graph_summary.json`. The names
-are dbt-core 1.11's; where one is missing, that shortcut is not taken.
+are dbt-core 1.11's; where one is missing, that shortcut is not taken, and the function says so.
 """
 
 # What dbt imports only when a command needs it.
@@ -20,6 +20,8 @@ IMPORTED_LATE = [
 
 class Shortcuts:
     def __init__(self):
+        # What went wrong, for people.
+        self.problems = []
         # What makes later runs faster and can wait until there is nothing else to do.
         self.later = []
         # The macros of the parsed project, which no run changes: most of a small project's manifest.
@@ -33,18 +35,28 @@ class Shortcuts:
         steps = [lambda name=name: importlib.import_module(name) for name in IMPORTED_LATE]
         steps += [look_for_plugins_once, find_callers_by_their_frames, leave_graph_files_out, write_json_in_one_go]
         for step in [*steps, self.write_macros_as_kept]:
-            attempt(step)
+            self.attempt(step)
 
     def project_parsed(self, manifest):
         """Finds what there is to prepare of a project."""
         self.macros = self.macros_text = None
+        self.later = []
+        self.attempt(lambda: self.find_later(manifest))
+
+    def attempt(self, step):
+        try:
+            step()
+        except Exception as e:
+            self.problems.append(repr(e))
+
+    def find_later(self, manifest):
         self.later = [lambda macro=macro: compile_macro(macro) for macro in manifest.macros.values()]
         self.later.append(lambda: self.keep_macros(manifest))
 
     def prepare_more(self):
         """Works for some milliseconds; whether there is more to do."""
         if self.later:
-            attempt(self.later.pop())
+            self.attempt(self.later.pop())
         return bool(self.later)
 
     def keep_macros(self, manifest):
@@ -70,13 +82,6 @@ class Shortcuts:
             module.fire_event(module.ArtifactWritten(artifact_type=type(writable).__name__, artifact_path=path))
 
         module.Manifest.write = write
-
-
-def attempt(step):
-    try:
-        step()
-    except Exception as e:
-        print(f"a shortcut is not taken: {e!r}", file=sys.stderr, flush=True)
 
 
 def compile_macro(macro):

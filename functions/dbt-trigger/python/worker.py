@@ -1,9 +1,9 @@
 """A resident dbt: imported once, the project parsed once, then one forked child per run.
 
 Nearly all of a small dbt run's time goes into importing Python modules and parsing the project.
-This process does both ahead of time. A run forks it: the child has everything in memory, runs dbt
-in the ordinary way and exits, so it can be killed without losing the warm parent. A run that can't use
-the parsed project becomes an ordinary command line. What each run would do again is in shortcuts.py, which stands before this.
+This process does both ahead of time, and what else shortcuts.py, which stands before this, has. A run forks it: the child
+has everything in memory, runs dbt in the ordinary way and exits, so it can be killed without losing the warm parent. A run
+that can't use the parsed project becomes an ordinary command line.
 
 Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "open", "parse_args": [...], "watch": [directory or file, ...]}    once, first
@@ -11,7 +11,7 @@ Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "signal", "id": "...", "signal": "SIGINT"}                         to the run's process group
     end of file: end the run and this process; so nothing is left when the function dies
 Events go to standard output:
-    {"event": "ready", "dbt": "1.11.16", "parsed": true, "threads": 1, "seconds": 5.2}
+    {"event": "ready", "dbt": "1.11.16", "parsed": true, "threads": 1, "slower": [], "seconds": 5.2}
     {"event": "finished", "id": "...", "exit_code": 0, "signal": null}
 dbt's own log (JSON lines, too) goes to standard error; after the last line of a run follows
     {"end_of_log": "<id>"}
@@ -72,7 +72,9 @@ class Worker:
 
     def loop(self):
         while True:
-            readable, _, _ = select.select([0, self.wake_read], [], [], 0 if self.has_time() else None)
+            # Whoever waits for a run needs the processor more.
+            has_time = self.run_id is None and self.shortcuts.later
+            readable, _, _ = select.select([0, self.wake_read], [], [], 0 if has_time else None)
             if not readable and not self.shortcuts.prepare_more():
                 keep_from_collector()
             if self.wake_read in readable:
@@ -92,10 +94,6 @@ class Worker:
                     if line.strip():
                         self.command(json.loads(line))
 
-    def has_time(self):
-        """Whether there is something to prepare and nobody who waits: a run needs the processor more."""
-        return self.run_id is None and bool(self.shortcuts.later)
-
     def command(self, command):
         if command["cmd"] == "open":
             self.shortcuts.take()
@@ -107,6 +105,7 @@ class Worker:
                 dbt=dbt_version(),
                 parsed=self.manifest is not None,
                 threads=native_threads(),
+                slower=self.shortcuts.problems,
                 seconds=round(time.monotonic() - begun, 3),
             )
         elif command["cmd"] == "run":
@@ -117,8 +116,7 @@ class Worker:
     def parse_if_changed(self):
         """Parses the project unless the manifest in memory is of exactly these files.
 
-        The environment and the profile's target can't change while this process lives; variables
-        are part of `parse_args`.
+        The environment and the profile's target can't change meanwhile; variables are part of `parse_args`.
         """
         fingerprint = fingerprint_of(self.watch)
         if self.manifest is not None and fingerprint == self.fingerprint:

@@ -29,7 +29,7 @@ async fn start(settings: Settings) -> Running {
             "/trace",
             get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
         )
-        .route("/endless", get(|| std::future::pending::<&'static str>()))
+        .route("/endless", get(std::future::pending::<&'static str>))
         .route(
             "/until-shutdown",
             get(|Extension(shutdown): Extension<Shutdown>| async move {

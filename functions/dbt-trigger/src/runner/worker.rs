@@ -2,6 +2,7 @@
 //! a child per command; `python/worker.py` tells how and documents the protocol.
 
 mod live;
+mod told;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Trigger, one_model};
+use crate::support::{Trigger, eventually, one_model};
 
 fn args(trigger: &Trigger, command: &str) -> Vec<String> {
     let calls = trigger.calls(command);
@@ -158,7 +158,10 @@ fn each_node_is_a_log_line_under_the_callers_trace() {
         &[("Authorization", &bearer), ("traceparent", &traceparent)],
         "{}",
     );
-    let log = trigger.log();
+    let log = eventually("all is logged", || {
+        let log = trigger.log();
+        log.contains("dbt run ended").then_some(log)
+    });
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let of = |node: &str| lines.iter().find(|line| line["node"] == node).expect("a line for it");
     let line = of("test.p.t");

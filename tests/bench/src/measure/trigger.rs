@@ -261,7 +261,8 @@ pub fn page(figures: &Value) -> Page {
     Page {
         intro: format!(
             "Requests over {} connections from the same machine, which the client shares. Runs of dbt on the local warehouse, by \
-             dbt-trigger's worker and by dbt's command line in turns, without unit tests; medians.",
+             dbt-trigger's worker and by dbt's command line in turns, without unit tests; medians. Building everything is mostly the \
+             warehouse's own work, for which both wait.",
             figures["connections"]
         ),
         tables: vec![

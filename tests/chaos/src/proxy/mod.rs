@@ -4,11 +4,12 @@ mod moods;
 mod rest;
 mod storage;
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use local_stack::Failed;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 use crate::programs::Addresses;
@@ -40,8 +41,12 @@ impl Proxies {
         };
         let before = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let ((rest, rest_url), (storage, storage_url)) = (listen()?, listen()?);
-        runtime.spawn(rest::serve(rest, before(ports.0), moods.clone()));
-        runtime.spawn(storage::serve(storage, before(ports.1), moods.clone()));
+        let (upstream, known) = (before(ports.0), moods.clone());
+        runtime.spawn(serve(rest, move |client| rest::one(client, upstream, known.clone())));
+        let (upstream, known) = (before(ports.1), moods.clone());
+        runtime.spawn(serve(storage, move |client| {
+            storage::one(client, upstream, known.clone())
+        }));
         Ok(Self {
             moods,
             addresses: Addresses {
@@ -50,6 +55,18 @@ impl Proxies {
             },
             _runtime: runtime,
         })
+    }
+}
+
+/// Has `one` serve each connection, until it is dropped.
+async fn serve<F>(listener: TcpListener, one: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = io::Result<()>> + Send + 'static,
+{
+    loop {
+        if let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(one(client));
+        }
     }
 }
 

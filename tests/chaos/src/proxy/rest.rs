@@ -6,27 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::{Mood, Moods};
 
 /// A larger head is none that a client of ours sends.
 const MAX_HEAD: usize = 64 << 10;
 
-/// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, upstream: SocketAddr, moods: Arc<Moods>) {
-    loop {
-        if let Ok((client, _)) = listener.accept().await {
-            let moods = moods.clone();
-            tokio::spawn(async move {
-                // An error is a client that hung up, or a warehouse that is not there: both are part of the game.
-                let _ = one(client, upstream, &moods).await;
-            });
-        }
-    }
-}
-
-async fn one(mut client: TcpStream, upstream: SocketAddr, moods: &Moods) -> io::Result<()> {
+/// Serves one connection.
+///
+/// # Errors
+/// If the client hangs up, or the warehouse is not there: both are part of the game.
+pub async fn one(mut client: TcpStream, upstream: SocketAddr, moods: Arc<Moods>) -> io::Result<()> {
     // A connection that ends in any other way than below is reset.
     client.set_zero_linger()?;
     let Some(request) = read(&mut client).await? else {

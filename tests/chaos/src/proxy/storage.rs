@@ -6,25 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::{Mood, Moods};
 
 const PIECE: usize = 16 << 10;
 
-/// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, upstream: SocketAddr, moods: Arc<Moods>) {
-    loop {
-        if let Ok((client, _)) = listener.accept().await {
-            let moods = moods.clone();
-            tokio::spawn(async move {
-                let _ = one(client, upstream, &moods).await;
-            });
-        }
-    }
-}
-
-async fn one(mut client: TcpStream, upstream: SocketAddr, moods: &Moods) -> io::Result<()> {
+/// Serves one connection.
+///
+/// # Errors
+/// If the client hangs up, or the warehouse is not there: both are part of the game.
+pub async fn one(mut client: TcpStream, upstream: SocketAddr, moods: Arc<Moods>) -> io::Result<()> {
     client.set_zero_linger()?;
     let mut server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;

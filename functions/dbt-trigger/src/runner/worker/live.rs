@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal as Number, kill_process_group};
-use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use crate::runner::log::{Line, read_lines};
+use super::told::{Event, Message, Ready, read_events, read_log};
 use crate::runner::{How, Invocation, LADDER, Launch, Limits, Log, Signal};
 
 /// The program of the process; passed with `-c`, so that the function is one file.
@@ -55,30 +54,6 @@ pub(super) enum Outcome {
     CannotFork,
 }
 
-#[derive(Debug)]
-enum Message {
-    Event(Event),
-    EndOfLog(String),
-    /// Standard output was closed: the process has ended. (Standard error may stay open, held by
-    /// something that a run left behind.)
-    Closed,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum Event {
-    Ready {
-        dbt: String,
-        parsed: bool,
-        threads: u32,
-    },
-    Finished {
-        id: String,
-        exit_code: Option<i32>,
-        signal: Option<String>,
-    },
-}
-
 impl Live {
     /// Starts a process and waits until it is ready.
     ///
@@ -110,9 +85,9 @@ impl Live {
         let _ = live.send(&open).await;
         loop {
             match live.messages.recv().await {
-                Some(Message::Event(Event::Ready { dbt, parsed, threads })) => {
-                    live.dbt_version = dbt;
-                    live.complain(parsed, threads);
+                Some(Message::Event(Event::Ready(ready))) => {
+                    live.complain(&ready);
+                    live.dbt_version = ready.dbt;
                     return Ok(live);
                 }
                 Some(Message::Closed) | None => break,
@@ -128,11 +103,14 @@ impl Live {
         ))
     }
 
-    fn complain(&self, parsed: bool, threads: u32) {
-        // More than one is normal after a full parse: dbt's static parser keeps a pool. A run misses
-        // nothing without it, because it never parses.
-        tracing::debug!(threads, "threads of the dbt worker");
-        if !parsed {
+    fn complain(&self, ready: &Ready) {
+        // A run misses nothing without dbt's static parser's pool, because it never parses.
+        tracing::debug!(ready.threads, "threads of the dbt worker");
+        if !ready.slower.is_empty() {
+            let why = &ready.slower;
+            tracing::warn!("this dbt is not the one that the worker knows, so runs are slower: {why:?}");
+        }
+        if !ready.parsed {
             let complaint = self.log().complaint().unwrap_or_default();
             // No error yet: what is missing may be packages, which the first run installs.
             tracing::warn!("dbt can't parse the project; the next run tries again: {complaint}");
@@ -270,29 +248,6 @@ async fn finished(messages: &mut UnboundedReceiver<Message>, id: &str) -> Option
 /// Waits until both readers have ended.
 async fn read_to_the_end(messages: &mut UnboundedReceiver<Message>) {
     while messages.recv().await.is_some() {}
-}
-
-async fn read_events(stdout: impl AsyncRead + Unpin, sender: UnboundedSender<Message>) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        match serde_json::from_str(&line) {
-            Ok(event) => {
-                let _ = sender.send(Message::Event(event));
-            }
-            Err(e) => tracing::warn!("the dbt worker sent what is no event: {e}"),
-        }
-    }
-    let _ = sender.send(Message::Closed);
-}
-
-async fn read_log(stderr: impl AsyncRead + Unpin, log: Arc<Mutex<Log>>, sender: UnboundedSender<Message>) {
-    read_lines(BufReader::new(stderr), |line| match line {
-        Line::End { id } => {
-            let _ = sender.send(Message::EndOfLog(id));
-        }
-        line => log.lock().unwrap_or_else(PoisonError::into_inner).add(line),
-    })
-    .await;
 }
 
 fn said(status: std::io::Result<ExitStatus>) -> String {

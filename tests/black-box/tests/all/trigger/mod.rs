@@ -6,6 +6,7 @@ mod instances;
 mod jobs;
 mod kills;
 mod pages;
+mod projects;
 mod quick;
 mod records;
 
