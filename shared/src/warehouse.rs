@@ -34,8 +34,8 @@ pub use error::Error;
 pub use lease::{Acquired, Lease};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
-pub use tables::Lacking;
 pub use sweep::{Sweep, Within, one_of};
+pub use tables::Lacking;
 pub use trial::Failed as TrialFailed;
 pub use value::{Row, Value, row_hash};
 

@@ -50,7 +50,10 @@ impl Warehouse {
     }
 
     async fn try_in(&self, name: &str, table: &Table) -> Result<(), Failed> {
-        let rows = [vec![Value::Int(1), Value::Text("a row of gitlab-connector --check".into())]];
+        let rows = [vec![
+            Value::Int(1),
+            Value::Text("a row of gitlab-connector --check".into()),
+        ]];
         let staged = self.stage(table, &rows, 0).await;
         let stage = staged.map_err(|error| {
             let needs = "bigquery.tables.create, bigquery.tables.get and bigquery.tables.updateData";
@@ -63,9 +66,16 @@ impl Warehouse {
             rows: &rows,
             whole: None,
         };
-        let script = sql::commit(&[merge], &[], &sql::Also::default(), 0, &Names(&|name| self.name_of(name)));
+        let script = sql::commit(
+            &[merge],
+            &[],
+            &sql::Also::default(),
+            0,
+            &Names(&|name| self.name_of(name)),
+        );
         let merged = self.run_transaction(&script).await;
-        let needs = "bigquery.jobs.create, bigquery.tables.getData, bigquery.tables.updateData and bigquery.tables.delete";
+        let needs =
+            "bigquery.jobs.create, bigquery.tables.getData, bigquery.tables.updateData and bigquery.tables.delete";
         let merged = merged.map_err(|error| failed("a MERGE in a transaction", needs, error))?;
         let written: Result<i64, _> = merged.first().map_or(Ok(0), |row| row.get("n0"));
         match written {

@@ -47,7 +47,10 @@ mod tests {
         let some = waits(&Backoff::seeded(7));
         assert_eq!(some, waits(&Backoff::seeded(7)));
         assert_ne!(some, waits(&Backoff::seeded(8)));
-        for (wait, full) in some.iter().zip([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+        for (wait, full) in some
+            .iter()
+            .zip([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
+        {
             let full = Duration::from_millis(full);
             assert!(*wait >= full / 2 && *wait <= full, "{wait:?} of {full:?}");
         }

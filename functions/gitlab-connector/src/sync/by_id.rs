@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Scope;
-use super::page_size::LARGEST_PAGE;
 use super::lists::nodes_of;
+use super::page_size::LARGEST_PAGE;
 use crate::gitlab::{self, Client};
 use crate::streams::{Node, gid};
 

@@ -83,7 +83,11 @@ fn beside(mut configured: Vec<Scope>, found: Vec<String>) -> Vec<Scope> {
             Scope::Project(project) => path == project.to_lowercase(),
         })
     };
-    let new: Vec<Scope> = found.into_iter().filter(|path| !held(path)).map(Scope::Project).collect();
+    let new: Vec<Scope> = found
+        .into_iter()
+        .filter(|path| !held(path))
+        .map(Scope::Project)
+        .collect();
     configured.extend(new);
     configured
 }

@@ -69,12 +69,11 @@ pub(super) async fn sync_only(
     Ok((summary, answer))
 }
 
-async fn attempt(
-    inner: &Inner,
-    request: &Request,
-    shutdown: &Shutdown,
-) -> Result<Result<Summary, Error>, ApiError> {
-    under_lease(inner, async |lease| Ok(run(inner, request, lease, shutdown.clone()).await)).await
+async fn attempt(inner: &Inner, request: &Request, shutdown: &Shutdown) -> Result<Result<Summary, Error>, ApiError> {
+    under_lease(inner, async |lease| {
+        Ok(run(inner, request, lease, shutdown.clone()).await)
+    })
+    .await
 }
 
 async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {

@@ -51,7 +51,10 @@ fn a_row_that_cannot_be_mapped_is_kept_whole_in_rejected_and_stops_nothing() {
     let answer = world.sync(&connector);
     let count = answer["rejected"].as_u64().expect("a number");
     assert!(count > 0, "{answer:#}");
-    let sql = format!("SELECT stream, reason, `row` FROM {}._rejected WHERE NOT _deleted", world.raw);
+    let sql = format!(
+        "SELECT stream, reason, `row` FROM {}._rejected WHERE NOT _deleted",
+        world.raw
+    );
     let rejected = warehouse().query(&sql).expect("the rows");
     assert_eq!(rejected.len() as u64, count);
     for row in &rejected {

@@ -120,7 +120,10 @@ fn from_the_hook_to_the_row_of_a_mart_through_dbt_without_a_sync() {
     let sql = format!("SELECT state FROM {}.mart WHERE id = {id}", world.modelled);
     loop {
         // While dbt replaces the table there may be none.
-        let state = warehouse().query(&sql).ok().and_then(|rows| rows.first()?.first()?.clone());
+        let state = warehouse()
+            .query(&sql)
+            .ok()
+            .and_then(|rows| rows.first()?.first()?.clone());
         if state.as_deref() == Some("merged") {
             break;
         }

@@ -51,7 +51,10 @@ async fn only_408_425_429_and_5xx_and_broken_bodies_are_tried_again() {
         // Cut in the middle, a page for people, and a page with a hole.
         (200, r#"{"data":{"metadata":{"ver"#),
         (200, "<html>"),
-        (200, r#"{"data":{"metadata":null},"errors":[{"message":"Internal server error"}]}"#),
+        (
+            200,
+            r#"{"data":{"metadata":null},"errors":[{"message":"Internal server error"}]}"#,
+        ),
     ] {
         let (found, sent) = outcome(&client(&[(again.0, again.1, &[])])).await;
         assert!(found.is_ok() && sent == 2, "{again:?}: {found:?} after {sent}");

@@ -92,23 +92,26 @@ async fn sync(stand: &Arc<Stand>, memory: &Memory, streams: &Streams, damages: &
     let mut cursors: Cursors = memory.cursors();
     let (answering, damages) = (stand.clone(), damages.to_vec());
     let answered = std::sync::Mutex::new(Cell::new(0));
-    let client = Client::of_stand(Box::new(move |call| {
-        let (status, headers, bytes) = answering.answer(call);
-        let answered = answered.lock().expect("one thread");
-        let nth = answered.replace(answered.get() + 1);
-        let here: Vec<&Damage> = damages.iter().filter(|(answer, _, _)| *answer == nth).collect();
-        if here.is_empty() {
-            return (status, headers, bytes);
-        }
-        let mut answer: Json = serde_json::from_slice(&bytes).expect("JSON");
-        for (_, place, with) in here {
-            let mut left = place % count(&answer);
-            if let Some(value) = find(&mut answer, &mut left) {
-                *value = with.clone();
+    let client = Client::of_stand(
+        Box::new(move |call| {
+            let (status, headers, bytes) = answering.answer(call);
+            let answered = answered.lock().expect("one thread");
+            let nth = answered.replace(answered.get() + 1);
+            let here: Vec<&Damage> = damages.iter().filter(|(answer, _, _)| *answer == nth).collect();
+            if here.is_empty() {
+                return (status, headers, bytes);
             }
-        }
-        (status, headers, answer.to_string().into_bytes())
-    }), 1);
+            let mut answer: Json = serde_json::from_slice(&bytes).expect("JSON");
+            for (_, place, with) in here {
+                let mut left = place % count(&answer);
+                if let Some(value) = find(&mut answer, &mut left) {
+                    *value = with.clone();
+                }
+            }
+            (status, headers, answer.to_string().into_bytes())
+        }),
+        1,
+    );
     let request = Request {
         full_refresh: true,
         reconcile: true,

@@ -69,7 +69,9 @@ impl Scene {
     /// One sync; whether it came to its end.
     async fn sync(&self) -> bool {
         let (client, mut cursors) = (self.client(), self.memory.cursors());
-        let instance = gitlab::probe(&client, &self.streams.types(), &[]).await.expect("it answers");
+        let instance = gitlab::probe(&client, &self.streams.types(), &[])
+            .await
+            .expect("it answers");
         let context = Context::new(
             &self.options,
             &client,
@@ -158,7 +160,10 @@ fn is_much(call: &Call<'_>) -> bool {
         _ => false,
     };
     let variables = body["variables"].as_object().into_iter().flatten();
-    is_notes && notes > 30 || variables.filter(|(name, _)| *name != "path").any(|(_, value)| more(value))
+    is_notes && notes > 30
+        || variables
+            .filter(|(name, _)| *name != "path")
+            .any(|(_, value)| more(value))
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +171,10 @@ async fn what_gitlab_finds_too_much_is_asked_for_in_smaller_pages_everywhere() {
     let mut scene = Scene::new(5, 25);
     // One with more notes than come with it.
     let talked = scene.stand.with_world(|world| {
-        let row = world.merge_requests.iter().find(|row| row.state == State::Opened && !row.hidden);
+        let row = world
+            .merge_requests
+            .iter()
+            .find(|row| row.state == State::Opened && !row.hidden);
         let row = row.expect("an open merge request");
         let project = world.projects.iter().find(|project| project.id == row.project);
         (project.expect("a project").full_path(), row.iid)
