@@ -11,19 +11,15 @@ fn existing_tables_gain_columns_and_a_dropped_one_comes_back_with_its_past() {
     // As an older release left it, with a column that somebody added and a row that is not of this GitLab.
     for sql in [
         format!("CREATE SCHEMA {raw}"),
-        format!("CREATE TABLE {raw}.labels (id INT64, title STRING, somebodys STRING)"),
-        format!("INSERT INTO {raw}.labels (id, title, somebodys) VALUES (-1, 'x', 'kept')"),
+        format!("CREATE TABLE {raw}.labels (id INT64, title STRING, _somebodys STRING)"),
+        format!("INSERT INTO {raw}.labels (id, title, _somebodys) VALUES (-1, 'x', 'kept')"),
     ] {
         warehouse().query(&sql).expect("an older table");
     }
     let connector = world.connector(&[]);
     world.sync(&connector);
-    let sql = format!("SELECT somebodys FROM {raw}.labels WHERE id = -1");
+    let sql = format!("SELECT _somebodys FROM {raw}.labels WHERE id = -1");
     assert_eq!(warehouse().query(&sql).expect("the row")[0][0].as_deref(), Some("kept"));
-    // It is not compared: GitLab has no such column.
-    warehouse()
-        .query(&format!("ALTER TABLE {raw}.labels DROP COLUMN somebodys"))
-        .expect("it is dropped");
     world.assert_equal();
 
     // While the connector lives.
