@@ -5,7 +5,7 @@ use local_stack::http;
 use serde_json::{Value, json};
 
 #[test]
-fn existing_tables_gain_columns_and_a_dropped_one_comes_back_with_its_past() {
+fn existing_tables_gain_columns_nothing_is_dropped_and_lost_tables_come_back_with_their_past() {
     let world = World::new("tables", &["--seed", "65", "--merge-requests", "40"]);
     let raw = &world.raw;
     // As an older release left it, with a column that somebody added and a row that is not of this GitLab.
@@ -30,17 +30,33 @@ fn existing_tables_gain_columns_and_a_dropped_one_comes_back_with_its_past() {
         assert!(labels.contains(&row), "{row:?}");
     }
 
-    // While the connector lives. (The emulator's table API does not show added columns, so this one too.)
-    for table in ["labels", "mr_notes", "users"] {
-        let drop = format!("DROP TABLE {raw}.{table}");
-        warehouse().query(&drop).expect("it is dropped");
-    }
-    world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
-    world.sync(&connector);
+    // The emulator's table API does not show added columns, so only a table that is made anew can be compared whole.
+    drop(connector);
+    lose(&world, &["labels", "mr_notes", "users"]);
+    world.sync(&world.connector(&[]));
     world.assert_equal();
-    let drop = format!("DROP TABLE {raw}._leases");
-    warehouse().query(&drop).expect("it is dropped");
+}
+
+/// Not in the quick tests: their statements are all checked, and here are some that meet a missing table.
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn tables_that_are_dropped_while_the_connector_lives_come_back_without_a_restart() {
+    let world = World::new("dropped", &["--seed", "69", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
     world.sync(&connector);
+    for tables in [&["labels", "mr_notes", "users"][..], &["_leases"], &["_cursors"]] {
+        lose(&world, tables);
+        world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
+        world.sync(&connector);
+        world.assert_equal();
+    }
+}
+
+fn lose(world: &World, tables: &[&str]) {
+    for table in tables {
+        let sql = format!("DROP TABLE {}.{table}", world.raw);
+        warehouse().query(&sql).expect("it is dropped");
+    }
 }
 
 #[test]
