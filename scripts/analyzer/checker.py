@@ -41,7 +41,7 @@ class Checker:
         return outcome
 
     def _statement(self, script: str, position: int, evaluate: bool) -> tuple[Outcome, int]:
-        paths = self.engine.table_names(script, position)
+        paths = self.engine.table_names(script, position) or altered(script.encode()[position:].decode())
         if evaluate and re.match(r"(?is)\s*(select|with)\b", without_leading_comments(script[position:])):
             # The evaluator analyses first: one pass is enough, and a query that dbt sends stands alone.
             outcome = self._query(script, paths)
@@ -61,6 +61,8 @@ class Checker:
             outcome.kind = self._create(node)
         elif name == "DROP":
             self._drop(node)
+        elif name == "ALTER":
+            self._add_columns(node)
         self.counts[outcome.kind] += 1
         return outcome, end
 
@@ -111,14 +113,37 @@ class Checker:
         if not self.catalog.drop(name) and not node.is_if_exists:
             raise SqlError(f"Table not found: {name}")
 
+    def _add_columns(self, node) -> None:
+        if node.WhichOneof("node") != "resolved_alter_table_stmt_node":
+            raise SqlError("of ALTER the checker knows tables alone")
+        statement = node.resolved_alter_table_stmt_node.parent
+        name = ".".join(statement.name_path)
+        relation = self.catalog.find(name)
+        if relation is None:
+            raise SqlError(f"Table not found: {name}")
+        for action in statement.alter_action_list:
+            if action.WhichOneof("node") != "resolved_add_column_action_node":
+                raise SqlError("of ALTER TABLE the checker knows ADD COLUMN alone")
+            added = action.resolved_add_column_action_node
+            column = added.column_definition
+            if column.name in relation.columns and not added.is_if_not_exists:
+                raise SqlError(f"Column already exists: {column.name}")
+            relation.columns.setdefault(column.name, column.type)
+
 
 # The statements that the catalog can follow, and BigQuery's names of them.
 STATEMENTS = {
     "resolved_query_stmt_node": "SELECT", "resolved_create_statement_node": "CREATE", "resolved_drop_stmt_node": "DROP",
     "resolved_merge_stmt_node": "MERGE", "resolved_insert_stmt_node": "INSERT", "resolved_update_stmt_node": "UPDATE",
     "resolved_delete_stmt_node": "DELETE", "resolved_begin_stmt_node": "BEGIN", "resolved_commit_stmt_node": "COMMIT",
-    "resolved_truncate_stmt_node": "TRUNCATE",
+    "resolved_truncate_stmt_node": "TRUNCATE", "resolved_alter_object_stmt_node": "ALTER",
 }
+
+
+def altered(statement: str) -> list[tuple[str, ...]]:
+    """The table of an ALTER TABLE, which the analyzer does not tell among the names of a statement."""
+    found = re.match(r"(?is)\s*alter\s+table\s+(?:if\s+exists\s+)?((?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))*)", statement)
+    return [tuple(part.strip("`") for part in re.findall(r"`[^`]+`|[\w-]+", found[1]))] if found else []
 
 
 def without_leading_comments(sql: str) -> str:

@@ -76,6 +76,15 @@ class CheckerTest(unittest.TestCase):
         self.run_sql("drop view m.v")
         self.refusal("select opened_at from m.v")
 
+    def test_a_table_gains_columns(self):
+        self.run_sql("create table m.older (id int64)")
+        self.refusal("select title from m.older")
+        self.run_sql("alter table `m`.`older` add column if not exists title string")
+        self.run_sql("alter table m.older add column if not exists labels array<string>")
+        self.run_sql("select title, label from m.older, unnest(labels) as label")
+        self.refusal("alter table m.older add column title string")
+        self.refusal("alter table m.nowhere add column title string")
+
     def test_update_needs_where(self):
         self.refusal("update raw.issues set title = 'x'")
 

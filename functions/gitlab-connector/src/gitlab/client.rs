@@ -202,21 +202,19 @@ impl Client {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<(Verdict, HeaderMap), reqwest::Error> {
-        let http = match &self.way {
-            Way::Http(http) => http,
-            #[cfg(test)]
-            Way::Stand(stand) => {
-                let (status, headers, bytes) = stand(call);
-                return Ok((call.judge(status, &headers, &bytes), headers));
+        let (status, headers, bytes) = match &self.way {
+            Way::Http(http) => {
+                let request = match call {
+                    Call::Query(body) => http.post(self.endpoint.clone()).json(body),
+                    Call::Page(path) => http.get(format!("{}{path}", self.rest)),
+                };
+                let response = request.bearer_auth(self.token.expose()).send().await?;
+                let (status, headers) = (response.status(), response.headers().clone());
+                (status, headers, response.bytes().await?.to_vec())
             }
+            #[cfg(test)]
+            Way::Stand(stand) => stand(call),
         };
-        let request = match call {
-            Call::Query(body) => http.post(self.endpoint.clone()).json(body),
-            Call::Page(path) => http.get(format!("{}{path}", self.rest)),
-        };
-        let response = request.bearer_auth(self.token.expose()).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await?;
         Ok((call.judge(status, &headers, &bytes), headers))
     }
 }

@@ -17,7 +17,7 @@ use super::{Error, Inner, Request, by_id};
 use crate::{gitlab, streams};
 
 /// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
-/// Cloud Run kills after 10: the rest is for giving the lease back, which the answer waits for.
+/// Cloud Run kills after 10: the rest is for giving the lease back, see `exclusive`.
 const GRACE: Duration = Duration::from_secs(5);
 /// The same after the deadline, which leaves more room.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
@@ -70,7 +70,7 @@ pub(super) async fn sync_only(
 }
 
 async fn attempt(inner: &Inner, request: &Request, shutdown: &Shutdown) -> Result<Result<Summary, Error>, ApiError> {
-    under_lease(inner, async |lease| {
+    under_lease(inner, shutdown, async |lease| {
         Ok(run(inner, request, lease, shutdown.clone()).await)
     })
     .await
@@ -94,7 +94,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         &options,
         &inner.client,
         &inner.streams,
-        &inner.warehouse,
+        &*inner.warehouse,
         instance,
         shutdown,
     );

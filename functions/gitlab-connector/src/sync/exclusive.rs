@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
+use mergemind_shared::function::Shutdown;
 use mergemind_shared::warehouse::{self, Acquired, Commit, CursorMove, Lease};
 use serde_json::json;
 
@@ -15,9 +16,14 @@ use super::{Error, Inner};
 /// The lease that keeps syncs apart.
 const LEASE: &str = "sync";
 
+/// How long giving the lease back may hold up the answer of a function that is being stopped. With the time that work
+/// under way has before (`engine`), the answer still comes within the 8 seconds that callers are waited for.
+const RELEASE: Duration = Duration::from_secs(2);
+
 /// Runs `work` while no other process of this connector works on the same tables.
 pub(super) async fn under_lease<T>(
     inner: &Inner,
+    shutdown: &Shutdown,
     work: impl AsyncFnOnce(Lease) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     let Ok(_running) = inner.running.try_lock() else {
@@ -39,8 +45,19 @@ pub(super) async fn under_lease<T>(
         worked = work(lease.clone()) => worked,
         error = keep(inner, &lease) => Err(ApiError::from(Error::from(error))),
     };
-    if let Err(error) = inner.warehouse.release(&lease).await {
-        tracing::warn!("the lease could not be given back and ends by itself: {error}");
+    let warehouse = inner.warehouse.clone();
+    let released = tokio::spawn(async move {
+        if let Err(error) = warehouse.release(&lease).await {
+            tracing::warn!("the lease could not be given back and ends by itself: {error}");
+        }
+    });
+    let too_late = async {
+        shutdown.wait().await;
+        tokio::time::sleep(RELEASE).await;
+    };
+    tokio::select! {
+        _ = released => {}
+        () = too_late => tracing::warn!("the lease is still being given back; if that fails, it ends by itself"),
     }
     worked
 }

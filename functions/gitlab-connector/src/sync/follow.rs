@@ -35,12 +35,12 @@ impl Syncer {
         let inner = &self.0;
         let begun = Instant::now();
         let summary = loop {
-            let followed = exclusive::under_lease(inner, async |lease| {
+            let followed = exclusive::under_lease(inner, &shutdown, async |lease| {
                 let mut context = Context::new(
                     &inner.config.options,
                     &inner.client,
                     &inner.streams,
-                    &inner.warehouse,
+                    &*inner.warehouse,
                     self.instance().await?,
                     shutdown.clone(),
                 );

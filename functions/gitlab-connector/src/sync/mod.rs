@@ -90,7 +90,7 @@ pub struct Syncer(Arc<Inner>);
 struct Inner {
     config: Config,
     client: gitlab::Client,
-    warehouse: Warehouse,
+    warehouse: Arc<Warehouse>,
     streams: Streams,
     /// Held while a sync runs in this process. Two processes are kept apart by a lease, and if that should
     /// be lost, by their cursors' moves.
@@ -128,7 +128,7 @@ impl Syncer {
         Ok(Self(Arc::new(Inner {
             config,
             client,
-            warehouse,
+            warehouse: Arc::new(warehouse),
             streams: Streams::new(),
             running: Mutex::default(),
             began: std::sync::Mutex::new(Instant::now()),
@@ -250,7 +250,7 @@ impl Syncer {
         exclusive::prepare_tables(&self.0).await?;
         self.0.warehouse.cursors().await.map_err(Error::from)?;
         // Writes one row: the lease.
-        exclusive::under_lease(&self.0, async |_| Ok(())).await
+        exclusive::under_lease(&self.0, &Shutdown::default(), async |_| Ok(())).await
     }
 
     /// Whether GitLab and the warehouse answer.

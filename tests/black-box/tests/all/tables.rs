@@ -2,44 +2,61 @@
 
 use black_box::{World, warehouse};
 use local_stack::http;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
-fn existing_tables_gain_columns_and_a_dropped_one_comes_back_with_its_past() {
+fn existing_tables_gain_columns_nothing_is_dropped_and_lost_tables_come_back_with_their_past() {
     let world = World::new("tables", &["--seed", "65", "--merge-requests", "40"]);
     let raw = &world.raw;
     // As an older release left it, with a column that somebody added and a row that is not of this GitLab.
     for sql in [
         format!("CREATE SCHEMA {raw}"),
-        format!("CREATE TABLE {raw}.labels (id INT64, title STRING, somebodys STRING)"),
-        format!("INSERT INTO {raw}.labels (id, title, somebodys) VALUES (-1, 'x', 'kept')"),
+        format!("CREATE TABLE {raw}.labels (id INT64, title STRING, _somebodys STRING)"),
+        format!("INSERT INTO {raw}.labels (id, title, _somebodys) VALUES (-1, 'x', 'kept')"),
     ] {
         warehouse().query(&sql).expect("an older table");
     }
     let connector = world.connector(&[]);
     world.sync(&connector);
-    let sql = format!("SELECT somebodys FROM {raw}.labels WHERE id = -1");
+    let sql = format!("SELECT _somebodys FROM {raw}.labels WHERE id = -1");
     assert_eq!(warehouse().query(&sql).expect("the row")[0][0].as_deref(), Some("kept"));
-    // It is not compared: GitLab has no such column.
-    warehouse()
-        .query(&format!("ALTER TABLE {raw}.labels DROP COLUMN somebodys"))
-        .expect("it is dropped");
-    world.assert_equal();
+    let sql = format!("SELECT CAST(id AS STRING), title, color FROM {raw}.labels WHERE NOT _deleted");
+    let labels = warehouse().query(&sql).expect("the rows");
+    let expected = world.gitlab.rows_of_group("labels", "acme").expect("GitLab's rows");
+    let text = |row: &Value, name: &str| row[name].as_str().map(ToOwned::to_owned);
+    assert_eq!(labels.len(), expected.len());
+    for row in &expected {
+        let row = vec![Some(row["id"].to_string()), text(row, "title"), text(row, "color")];
+        assert!(labels.contains(&row), "{row:?}");
+    }
 
-    // While the connector lives.
-    for table in ["mr_notes", "users"] {
-        warehouse()
-            .query(&format!("DROP TABLE {raw}.{table}"))
-            .expect("it is dropped");
+    // The emulator's table API does not show added columns, so only a table that is made anew can be compared whole.
+    drop(connector);
+    lose(&world, &["labels", "mr_notes", "users"]);
+    world.sync(&world.connector(&[]));
+    world.assert_equal();
+}
+
+/// Not in the quick tests: their statements are all checked, and here are some that meet a missing table.
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn tables_that_are_dropped_while_the_connector_lives_come_back_without_a_restart() {
+    let world = World::new("dropped", &["--seed", "69", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    for tables in [&["labels", "mr_notes", "users"][..], &["_leases"], &["_cursors"]] {
+        lose(&world, tables);
         world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
         world.sync(&connector);
         world.assert_equal();
     }
-    // A sync that meets the gap in its middle, and one that begins without leases.
-    warehouse()
-        .query(&format!("DROP TABLE {raw}._leases"))
-        .expect("it is dropped");
-    world.sync(&connector);
+}
+
+fn lose(world: &World, tables: &[&str]) {
+    for table in tables {
+        let sql = format!("DROP TABLE {}.{table}", world.raw);
+        warehouse().query(&sql).expect("it is dropped");
+    }
 }
 
 #[test]
@@ -61,7 +78,7 @@ fn a_row_that_cannot_be_mapped_is_kept_whole_in_rejected_and_stops_nothing() {
         let [Some(stream), Some(reason), Some(whole)] = row.as_slice() else {
             panic!("{row:?}");
         };
-        let whole: serde_json::Value = serde_json::from_str(whole).expect("JSON");
+        let whole: Value = serde_json::from_str(whole).expect("JSON");
         assert!(!stream.is_empty() && !reason.is_empty(), "{row:?}");
         assert!(whole.as_object().is_some_and(|fields| fields.len() > 3), "{whole:#}");
     }

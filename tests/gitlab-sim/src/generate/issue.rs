@@ -56,7 +56,8 @@ fn opening(world: &World, random: &mut Random, project: u64, created_at: Instant
             .into_iter()
             .collect(),
         labels: labels(world, random, home),
-        milestone: random.chance(0.3).then(|| *random.pick(&milestones)),
+        // A project that moved to another group may have none.
+        milestone: (random.chance(0.3) && !milestones.is_empty()).then(|| *random.pick(&milestones)),
         confidential: random.chance(0.04),
         weight: (world.enterprise && random.chance(0.3)).then_some(weight),
         due_date: random.chance(0.2).then_some(due),

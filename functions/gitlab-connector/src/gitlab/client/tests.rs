@@ -11,8 +11,11 @@ use super::*;
 
 const WELL: (u16, &str) = (200, r#"{"data":{"metadata":{"version":"1"}}}"#);
 
+/// Status, body, and headers.
+type Answer<'a> = (u16, &'static str, &'a [(&'static str, &'static str)]);
+
 /// A client whose GitLab gives these answers, one after the other, and then [`WELL`] for ever.
-fn client(answers: &[(u16, &'static str, &[(&'static str, &'static str)])]) -> Client {
+fn client(answers: &[Answer<'_>]) -> Client {
     let mut left: VecDeque<_> = VecDeque::new();
     for (status, body, fields) in answers {
         let mut headers = HeaderMap::new();
