@@ -27,7 +27,8 @@ const PROGRAM: Program = Program {
     about: "Syncs a GitLab into raw BigQuery tables, incrementally, and then has dbt run.",
 };
 
-#[tokio::main]
+// One thread: a sync is one task that mostly waits, and with more of them its memory is spread over an allocator's arenas.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let (config, check) = match load_or(PROGRAM, Some("--check"), Config::read).await {
         Ok(loaded) => loaded,

@@ -18,7 +18,7 @@ use super::{Error, Warehouse};
 const ATTEMPTS: u32 = 6;
 
 /// Stage tables that are filled at once: each takes BigQuery about a second, most of it waiting.
-const STAGES_AT_ONCE: usize = 8;
+const STAGES_AT_ONCE: usize = 4;
 
 /// Rows for one raw table.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use super::rows::Rows;
 use super::{Error, Scope, hidden};
 
 /// Lanes at most: what a step holds in memory grows with each.
-const MOST: usize = 8;
+const MOST: usize = 4;
 /// Pages that must be left of a lane for cutting it to be worth the two pages that are not full then.
 const WORTH_CUTTING: f64 = 8.0;
 
