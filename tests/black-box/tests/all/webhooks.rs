@@ -93,8 +93,8 @@ fn small_project() -> tempfile::TempDir {
         "sources:\n  - name: raw\n    schema: \"{{ env_var('BQ_DATASET_RAW') }}\"\n    database: \"{{ env_var('PROJECT_ID') }}\"\n    tables: [{name: merge_requests}]\n",
     );
     put(
-        "models/mart.sql",
-        "{{ config(materialized='table') }}\nselect id, state from {{ source('raw', 'merge_requests') }} where not _deleted\n",
+        "models/dim_merge_requests.sql",
+        "{{ config(materialized='table') }}\nselect id as merge_request_id, state from {{ source('raw', 'merge_requests') }} where not _deleted\n",
     );
     folder
 }
@@ -117,7 +117,10 @@ fn from_the_hook_to_the_row_of_a_mart_through_dbt_without_a_sync() {
     let change = world.gitlab.change(&json!({"kind": "merge"})).expect("a change");
     let begun = Instant::now();
     let id = change["merge_request_id"].as_i64().expect("an id");
-    let sql = format!("SELECT state FROM {}.mart WHERE id = {id}", world.modelled);
+    let sql = format!(
+        "SELECT state FROM {}.dim_merge_requests WHERE merge_request_id = {id}",
+        world.modelled
+    );
     loop {
         // While dbt replaces the table there may be none.
         let state = warehouse()
