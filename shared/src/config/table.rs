@@ -2,6 +2,9 @@
 
 use super::{Declared, Env};
 
+/// The formatter panics beyond 65,535; what is longer than this sticks out of its column.
+const WIDEST: usize = 200;
+
 impl Env {
     /// Every declared variable with its default and meaning.
     #[must_use]
@@ -27,7 +30,10 @@ impl Env {
 fn render(header: [&str; 3], declared: &[Declared], row: impl Fn(&Declared) -> [String; 3]) -> String {
     let mut rows = vec![header.map(ToOwned::to_owned)];
     rows.extend(declared.iter().map(row));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or(0).min(WIDEST)
+    };
     let (first, second) = (width(0), width(1));
     rows.iter()
         .map(|[a, b, c]| format!("{a:first$}  {b:second$}  {c}").trim_end().to_owned() + "\n")
@@ -37,6 +43,14 @@ fn render(header: [&str; 3], declared: &[Declared], row: impl Fn(&Declared) -> [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_of_any_length_is_shown() {
+        let long = "x".repeat(70_000);
+        let mut env = Env::from_map([("PORT_NAME", long.as_str())]);
+        env.string("PORT_NAME", "a name").optional();
+        assert!(env.value_table().contains(&long));
+    }
 
     #[test]
     fn tables_show_values_but_no_secret() {

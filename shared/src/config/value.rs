@@ -122,14 +122,24 @@ impl Value for Url {
     }
     fn show(&self) -> String {
         let mut shown = self.clone();
-        if shown.password().is_some() {
+        let secret = if let Some(password) = self.password() {
             // Can only fail for addresses without a host, and those have no password.
             let _ = shown.set_password(Some("***"));
-        } else if !shown.username().is_empty() {
+            password
+        } else {
             // A token may stand alone.
-            let _ = shown.set_username("***");
+            if !self.username().is_empty() {
+                let _ = shown.set_username("***");
+            }
+            self.username()
+        };
+        let text = String::from(shown);
+        // An address that was pasted twice has it in its path, too.
+        if secret.is_empty() {
+            text
+        } else {
+            text.replace(secret, "***")
         }
-        shown.into()
     }
 }
 
@@ -229,6 +239,8 @@ mod tests {
         assert_eq!(url.show(), "https://me:***@gitlab.example/x");
         let url = <Url as Value>::parse("https://hunter2@gitlab.example/x").expect("valid");
         assert_eq!(url.show(), "https://***@gitlab.example/x");
+        let url = <Url as Value>::parse("https://me:hunter2@https://me:hunter2@gitlab.example/x").expect("valid");
+        assert!(!url.show().contains("hunter2"), "{}", url.show());
     }
 
     #[test]

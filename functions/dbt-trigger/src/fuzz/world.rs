@@ -128,9 +128,10 @@ pub fn shown(request: &Request<Vec<u8>>) -> Shown {
         "bearer" if known(rest) => Shown::Bearer,
         "basic" => {
             let pair = STANDARD.decode(rest.trim()).unwrap_or_default();
-            let pair = String::from_utf8(pair).unwrap_or_default();
-            match pair.split_once(':') {
-                Some((_, password)) if known(password) => Shown::Password,
+            // A name may be any bytes.
+            let password = pair.splitn(2, |byte| *byte == b':').nth(1);
+            match password.and_then(|password| std::str::from_utf8(password).ok()) {
+                Some(password) if known(password) => Shown::Password,
                 _ => Shown::Nothing,
             }
         }
