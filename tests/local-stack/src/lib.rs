@@ -1,6 +1,7 @@
 //! The whole pipeline on one machine: the local warehouse, a simulated GitLab and both functions, each
 //! a real process on a loopback port. The demo and the black-box tests start what they need.
 
+mod git;
 pub mod http;
 mod parts;
 mod paths;
@@ -8,6 +9,7 @@ mod process;
 pub mod processes;
 mod warehouse;
 
+pub use git::git;
 pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, function};
 pub use paths::{binary, root, venv_python};
 pub use process::{Failed, Process, free_port, stop_all};

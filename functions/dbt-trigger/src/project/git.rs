@@ -147,23 +147,9 @@ impl Repository {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use local_stack::git;
 
-    fn git(directory: &Path, args: &[&str]) {
-        let status = std::process::Command::new("git")
-            .args([
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@example.com",
-                "-c",
-                "init.defaultBranch=main",
-            ])
-            .args(args)
-            .current_dir(directory)
-            .status();
-        assert!(status.expect("git").success(), "{args:?}");
-    }
+    use super::*;
 
     fn repository(url: &Path, reference: &str) -> Repository {
         Repository {

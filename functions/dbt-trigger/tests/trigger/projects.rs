@@ -1,8 +1,8 @@
 //! Projects that are fetched from elsewhere.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
+use local_stack::git;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -57,22 +57,6 @@ impl Origin {
             ("DBT_PROJECT_REFRESH_SECONDS", "250ms"),
         ])
     }
-}
-
-fn git(directory: &Path, args: &[&str]) {
-    let status = Command::new("git")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.com",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(directory)
-        .status();
-    assert!(status.expect("git").success(), "{args:?}");
 }
 
 #[test]

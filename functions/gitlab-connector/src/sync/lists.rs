@@ -206,28 +206,17 @@ pub async fn fetch(
 ) -> Result<Page, gitlab::Error> {
     let text = |at: Option<OffsetDateTime>| at.map(text_of);
     let query = query(context, list, which, scope);
+    let mut variables = json!({"path": scope.path(), "after": window.after});
+    if which != Which::Open {
+        variables["from"] = json!(text(window.from));
+        variables["until"] = json!(text(window.until));
+    }
     let size = context.page(page_of(list, which));
-    let mut found = loop {
-        let asked = size.get();
-        let mut variables = json!({
-            "path": scope.path(),
-            "first": asked,
-            "after": window.after,
-        });
-        if which != Which::Open {
-            variables["from"] = json!(text(window.from));
-            variables["until"] = json!(text(window.until));
-        }
-        match context.client.ask(list.stream, &query, variables).await {
-            Ok(mut reply) => break reply.data["scope"].take(),
-            Err(error) if size.shrink(asked, &error) => {}
-            Err(error) => return Err(error),
-        }
-    };
+    let mut reply = context.ask_page(list.stream, &query, variables, size).await?;
+    let mut found = reply.data["scope"].take();
     if found.is_null() {
         return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
     }
-    size.grow();
     let mut connection = found[list.field].take();
     let info = connection["pageInfo"].take();
     Ok(Page {

@@ -5,7 +5,7 @@ use local_stack::{http, root};
 use serde_json::json;
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (minutes, all models are built more than once): scripts/test --slow; every local build compares two of the tables"]
 fn what_is_renewed_in_part_equals_a_full_refresh_after_every_kind_of_change() {
     let world = World::new("renewed", &["--seed", "23"]);
     let trigger = world.trigger(&root().join("models"), false);

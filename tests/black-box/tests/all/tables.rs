@@ -39,7 +39,7 @@ fn existing_tables_gain_columns_nothing_is_dropped_and_lost_tables_come_back_wit
 
 /// Not in the quick tests: their statements are all checked, and here are some that meet a missing table.
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (half a minute): scripts/test --slow; the quick test of lost tables starts the connector anew"]
 fn tables_that_are_dropped_while_the_connector_lives_come_back_without_a_restart() {
     let world = World::new("dropped", &["--seed", "69", "--merge-requests", "40"]);
     let connector = world.connector(&[]);

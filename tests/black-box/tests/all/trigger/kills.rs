@@ -128,7 +128,7 @@ fn a_cancelled_run_ends_soon() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (20 s of real dbt): scripts/test --slow; a stand-in for dbt is ended in the function's own tests"]
 fn a_run_that_takes_longer_than_its_time_is_ended_with_all_its_processes() {
     let small = Small::new("timeout");
     slow_model(&small);

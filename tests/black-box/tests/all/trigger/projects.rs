@@ -1,13 +1,17 @@
-//! A real dbt on a project that comes from Git, with a package.
+//! A real dbt on a project that comes from Git, with a package, and from an archive.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
+use local_stack::git;
 use serde_json::{Value, json};
 
 use super::{Function, Small, eventually};
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (44 s, real dbt parses four times): scripts/test --slow; the function's own tests use a stand-in for dbt"]
 fn a_project_from_git_is_renewed_with_its_packages_and_a_broken_version_leaves_the_old_one_running() {
     let small = Small::new("git");
     for (name, text) in [
@@ -29,7 +33,7 @@ fn a_project_from_git_is_renewed_with_its_packages_and_a_broken_version_leaves_t
         std::fs::create_dir_all(folder.parent().expect("a folder")).expect("made");
         small.write(name, text);
     }
-    git(&small, &["init", "--quiet"]);
+    git(&small.project(), &["init", "--quiet"]);
     commit(&small);
     let origin = small.project();
     let function = small.start(
@@ -66,7 +70,7 @@ fn a_project_from_git_is_renewed_with_its_packages_and_a_broken_version_leaves_t
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (20 s of real dbt): scripts/test --slow; the function's own tests use a stand-in for dbt"]
 fn packages_are_installed_only_when_they_changed() {
     let small = Small::new("deps");
     std::fs::create_dir_all(small.project().join("extra/macros")).expect("made");
@@ -86,6 +90,89 @@ fn packages_are_installed_only_when_they_changed() {
     assert_eq!(installed(), 2);
 }
 
+#[test]
+#[ignore = "slow (28 s of real dbt): scripts/test --slow; unit tests fetch and unpack archives"]
+fn a_project_from_an_archive_is_used_and_renewed() {
+    let small = Small::new("archive");
+    let once = "{{ config(materialized='table') }}\nselect 42 as n\n";
+    small.write("models/twice.sql", once);
+    let bucket = Bucket::new(packed(&small));
+    let function = small.start(
+        1,
+        &[
+            ("DBT_PROJECT_DIR", ""),
+            ("DBT_PROJECT_ARCHIVE", "gs://b/project.tar.gz"),
+            ("DBT_PROJECT_SUBFOLDER", "project"),
+            ("DBT_PROJECT_REFRESH_SECONDS", "1s"),
+            ("STORAGE_EMULATOR_HOST", &bucket.url),
+        ],
+    );
+    let first = run(&function);
+    assert_eq!(
+        (&first["status"], &first["project_version"]),
+        (&json!("success"), &json!("1")),
+        "{first:#}"
+    );
+    assert_eq!(doubled(&small).as_deref(), Some("42"));
+    small.write("models/twice.sql", &once.replace("42", "43"));
+    bucket.put(packed(&small));
+    eventually("the new version is used", || {
+        (run(&function)["project_version"] == "2").then_some(())
+    });
+    assert_eq!(doubled(&small).as_deref(), Some("43"));
+}
+
+/// The project's folder as a `.tar.gz`.
+fn packed(small: &Small) -> Vec<u8> {
+    let packed = Command::new("tar")
+        .args(["-cz", "project"])
+        .current_dir(small.folder.path())
+        .output()
+        .expect("tar");
+    assert!(packed.status.success(), "{packed:?}");
+    packed.stdout
+}
+
+/// A bucket of Cloud Storage that holds one object; its versions are counted.
+struct Bucket {
+    url: String,
+    object: Arc<Mutex<(u32, Vec<u8>)>>,
+}
+
+impl Bucket {
+    fn new(content: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let object = Arc::new(Mutex::new((1, content)));
+        let served = object.clone();
+        // Ends with the tests' process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a connection");
+                let mut head = BufReader::new(stream.try_clone().expect("a connection")).lines();
+                let asked = head.next().and_then(Result::ok).unwrap_or_default();
+                head.map_while(Result::ok).find(String::is_empty);
+                let (generation, content) = served.lock().expect("a lock").clone();
+                let told = json!({"generation": generation.to_string()}).to_string();
+                let body = if asked.contains("alt=media") {
+                    content
+                } else {
+                    told.into_bytes()
+                };
+                let length = body.len();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+                let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+            }
+        });
+        Self { url, object }
+    }
+
+    fn put(&self, content: Vec<u8>) {
+        let mut object = self.object.lock().expect("a lock");
+        *object = (object.0 + 1, content);
+    }
+}
+
 fn run(function: &Function) -> Value {
     function.run(&json!({"source": "test", "select": ["twice", "stg_orders"]}))
 }
@@ -95,23 +182,6 @@ fn doubled(small: &Small) -> Option<String> {
 }
 
 fn commit(small: &Small) {
-    git(small, &["add", "."]);
-    git(small, &["commit", "--quiet", "-m", "a change"]);
-}
-
-fn git(small: &Small, args: &[&str]) {
-    let own = [
-        "-c",
-        "user.name=t",
-        "-c",
-        "user.email=t@example.com",
-        "-c",
-        "init.defaultBranch=main",
-    ];
-    let status = Command::new("git")
-        .args(own)
-        .args(args)
-        .current_dir(small.project())
-        .status();
-    assert!(status.expect("git").success(), "{args:?}");
+    git(&small.project(), &["add", "."]);
+    git(&small.project(), &["commit", "--quiet", "-m", "a change"]);
 }
