@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The short form, which runs with the other unit tests.
-const CASES: u64 = 5_000;
-const TIME: Duration = Duration::from_secs(1);
+const CASES: u64 = 20_000;
+const TIME: Duration = Duration::from_secs(3);
 
 /// How much is tried, and in which order.
 #[derive(Debug)]
