@@ -1,4 +1,4 @@
-//! `merge_requests`: read by time of update, 75 in a request with everything a row needs.
+//! `merge_requests`: read by time of update, 100 in a request with everything a row needs.
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, Int64Array, String, StringArray, Timestamp};
 

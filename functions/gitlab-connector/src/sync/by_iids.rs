@@ -37,7 +37,7 @@ pub async fn add<'a>(
         while let Some(part) = parts.next() {
             let variables = json!({"path": path, "iids": part});
             match context.client.ask(list.stream, &query, variables).await {
-                Ok(mut reply) => take(context, list, nodes_of(&mut reply.data["project"][list.field]), rows).await?,
+                Ok(mut reply) => take(context, list, nodes_of(&mut reply.data["project"][list.field]), rows),
                 Err(error) => parts.halve(part, error)?,
             }
         }

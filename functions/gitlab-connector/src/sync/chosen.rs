@@ -16,7 +16,7 @@ use super::passes::Step;
 use super::position::{Pass, Pending, Position};
 use super::reconcile::projects_of;
 use super::rows::Rows;
-use super::{Error, Scope, users};
+use super::{Error, Scope};
 use crate::gitlab;
 use crate::streams::{Node, Of, Part, Rest, Stream};
 
@@ -47,7 +47,6 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     } else {
         read(context, scope, position, &mut pass, &on, &mut rows).await?;
     }
-    users::add(context, &mut rows).await?;
     Ok(Step {
         rows,
         next: position.advanced(pass, context.options.overlap),

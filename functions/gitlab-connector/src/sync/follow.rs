@@ -14,7 +14,7 @@ use super::lists::{ISSUES, MERGE_REQUESTS, next_of, nodes_of, selection, take};
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::rows::Rows;
 use super::summary::Summary;
-use super::{Error, Syncer, exclusive, owed, users};
+use super::{Error, Syncer, exclusive, owed};
 use crate::gitlab;
 use crate::webhook::Hint;
 
@@ -118,7 +118,6 @@ pub(super) async fn follow(context: &Context<'_>, hints: &[Hint]) -> Result<(), 
     }
     by_iids::add(context, &MERGE_REQUESTS, &merge_requests, &mut rows).await?;
     by_iids::add(context, &ISSUES, &issues, &mut rows).await?;
-    users::add(context, &mut rows).await?;
     context.commit(rows, None).await
 }
 
@@ -165,7 +164,7 @@ async fn add_of_branch<'a>(context: &Context<'a>, path: &str, branch: &str, rows
         let variables = json!({"path": path, "branches": [branch], "after": after});
         let mut reply = context.ask_page("merge_requests", &query, variables, &size).await?;
         let mut found = reply.data["project"]["mergeRequests"].take();
-        take(context, &MERGE_REQUESTS, nodes_of(&mut found), rows).await?;
+        take(context, &MERGE_REQUESTS, nodes_of(&mut found), rows);
         after = next_of(&found);
         if after.is_none() {
             return Ok(());

@@ -163,9 +163,10 @@ async fn sync(
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    for (list, most) in [("merge_requests", 75), ("issues", 100), ("projects", 100)] {
-        context.pages.insert(list, PageSize::new(1 + random.below(most) as u32));
+    for list in ["merge_requests", "issues", "projects"] {
+        context.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
     }
+    context.notes_inside = 1 + random.below(40) as u32;
     let outcome = scopes::run_scopes(&context, &[scope], cursors, request).await?;
     Ok(outcome.complete)
 }

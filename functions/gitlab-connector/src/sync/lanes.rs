@@ -74,7 +74,7 @@ async fn read<'a>(
     lane.after = end;
     let left = has_next.then(|| left_of(lane, &nodes, started_at));
     let mut rows = Rows::default();
-    take(context, list, nodes, &mut rows).await?;
+    take(context, list, nodes, &mut rows);
     Ok((rows, left))
 }
 

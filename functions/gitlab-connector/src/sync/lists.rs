@@ -10,14 +10,12 @@ use super::passes::Step;
 use super::position::{Lane, Pass, Position};
 use super::rows::Rows;
 use super::sink::mark_selection;
-use super::{Error, Scope, lanes, notes, users};
+use super::{Error, Scope, lanes, notes};
 use crate::gitlab;
 use crate::streams::{Node, Source, number_of};
 
 /// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
 const LONGEST_INNER_LIST: usize = 100;
-/// Notes that come with each row; of rows with more, all are asked for by number.
-const NOTES_INSIDE: u32 = 100;
 
 /// A list that is read by time of update.
 pub struct List {
@@ -25,7 +23,7 @@ pub struct List {
     pub stream: &'static str,
     /// GitLab's field of groups and projects.
     pub field: &'static str,
-    /// GitLab's field of a project for one of them.
+    /// GitLab's field for one of them by its id.
     pub single: &'static str,
     /// The stream of notes on its rows.
     pub notes: &'static str,
@@ -106,7 +104,6 @@ pub async fn step<'a>(
             });
         }
         lanes::next(context, list, scope, &mut pass, &mut rows).await?;
-        users::add(context, &mut rows).await?;
     }
     Ok(Step {
         rows,
@@ -125,7 +122,6 @@ pub async fn refresh_step<'a>(
     let mut pass = position.pass_from(context.instance.at);
     let mut rows = Rows::default();
     next_open(context, list, scope, &mut pass, &mut rows).await?;
-    users::add(context, &mut rows).await?;
     Ok(Step {
         rows,
         next: position.advanced(pass, std::time::Duration::ZERO),
@@ -147,23 +143,18 @@ async fn next_open<'a>(
     // Beyond a page that is hidden whole there is no way in this order; those rows wait for a change.
     pass.listed = !page.has_next || page.is_dead_end();
     pass.after = page.end;
-    take(context, list, page.nodes, rows).await
+    take(context, list, page.nodes, rows);
+    Ok(())
 }
 
-/// Adds rows, what stands within their nodes, and their notes.
-pub async fn take<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    nodes: Vec<Json>,
-    rows: &mut Rows<'a>,
-) -> Result<(), Error> {
+/// Adds rows, what stands within their nodes, and their first notes.
+pub fn take<'a>(context: &Context<'a>, list: &'static List, nodes: Vec<Json>, rows: &mut Rows<'a>) {
     let stream = context.streams.named(list.stream);
     let inner: Vec<_> = context
         .streams
         .within(list.stream)
         .filter(|(stream, _)| context.on(stream.name()))
         .collect();
-    let mut unfinished = Vec::new();
     for mut node in nodes {
         rows.map(stream, &node);
         let Some(id) = node["id"].as_str().and_then(number_of) else {
@@ -190,10 +181,9 @@ pub async fn take<'a>(
             }
         }
         if context.on(list.notes) {
-            unfinished.extend(notes::take(context, list, node, rows));
+            notes::take(context, list, node, rows);
         }
     }
-    Ok(notes::finish(context, list, unfinished, rows).await?)
 }
 
 /// Asks for one page; a smaller one if GitLab finds it too much.
@@ -240,7 +230,7 @@ pub fn selection(context: &Context<'_>, list: &'static List) -> String {
     if context.on(list.notes) {
         fields.push_str(&format!(
             " {}",
-            notes::selection(context, list, &format!("first: {NOTES_INSIDE}"))
+            notes::selection(context, list, &format!("first: {}", context.notes_inside))
         ));
     }
     fields

@@ -1,39 +1,43 @@
 //! The notes of merge requests and issues. The first ones come with each row; of rows with more, all are
-//! read in few requests.
+//! read in few requests before they are committed.
 //!
 //! Naming rows by their numbers makes the page free in GitLab's score of a query, so one request can ask
-//! for the notes of 100 rows of one project, and of several projects at once.
+//! for the notes of 50 rows of one project, and of several projects at once. A project can have moved
+//! meanwhile, or a replica may not know yet that it has: rows that are not found in it, and those with still
+//! more notes, are asked for by their ids, which never change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use serde_json::{Map, Value as Json, json};
 
 use super::context::Context;
-use super::lists::{List, nodes_of, path_of};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, nodes_of, path_of};
 use super::page_size::{LARGEST_PAGE, PageSize, Parts};
 use super::rows::Rows;
 use crate::gitlab;
-use crate::streams::Node;
+use crate::streams::{Node, gid};
 
-/// Projects in one request: each adds about 45 to the query's score, of which 250 are allowed.
-const PROJECTS_AT_ONCE: usize = 4;
+/// Lists of notes in one request: each adds about 45 to the query's score, of which 250 are allowed.
+const LISTS_AT_ONCE: usize = 4;
 /// Rows of one project in one request.
 const ROWS_AT_ONCE: usize = 50;
 
 /// A row of which not all notes are known.
 pub struct Unfinished {
-    project: String,
+    list: &'static List,
+    id: i64,
     iid: String,
+    /// The project's path when the row was read, if the row tells it.
+    project: Option<String>,
 }
 
 /// Rows of one project whose notes are wanted, by number.
 type Wanted = (String, Vec<String>);
 
-/// A row with more notes after a page.
+/// A row whose notes go on after a page.
 struct More {
-    project: String,
-    iid: String,
+    id: i64,
     /// `None`: from the first one on.
     after: Option<String>,
 }
@@ -44,65 +48,71 @@ pub fn selection(context: &Context<'_>, list: &'static List, arguments: &str) ->
     format!("notes({arguments}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {note} }} }}")
 }
 
-/// Maps the notes that came with a node. If there are more, tells of which row.
-pub fn take<'a>(context: &Context<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) -> Option<Unfinished> {
-    let project = path_of(context, &node);
-    let more = take_page(context, list, project.as_deref().unwrap_or_default(), &mut node, rows)?;
-    if project.is_none() {
-        tracing::warn!(
-            list = list.stream,
-            "a row does not tell its project, so only its first notes are read"
-        );
+/// Maps the notes that came with a node. If there are more, the row is unfinished.
+pub fn take<'a>(context: &Context<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) {
+    if let (Some(more), Some(iid)) = (take_page(context, list, &mut node, rows), node["iid"].as_str()) {
+        rows.unfinished.push(Unfinished {
+            list,
+            id: more.id,
+            iid: iid.to_owned(),
+            project: path_of(context, &node),
+        });
     }
-    Some(Unfinished {
-        project: project?,
-        iid: more.iid,
-    })
 }
 
-/// Adds all notes of these rows.
-pub async fn finish<'a>(
+/// Adds all notes of the unfinished rows.
+pub async fn add<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
+    let unfinished = std::mem::take(&mut rows.unfinished);
+    for list in [&MERGE_REQUESTS, &ISSUES] {
+        let of_list = unfinished.iter().filter(|row| row.list.stream == list.stream);
+        finish(context, list, of_list, rows).await?;
+    }
+    Ok(())
+}
+
+async fn finish<'a>(
     context: &Context<'a>,
     list: &'static List,
-    unfinished: Vec<Unfinished>,
+    unfinished: impl Iterator<Item = &Unfinished>,
     rows: &mut Rows<'a>,
 ) -> Result<(), gitlab::Error> {
-    let mut by_project: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut unread: BTreeSet<i64> = BTreeSet::new();
+    let mut by_project: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in unfinished {
-        by_project.entry(row.project).or_default().push(row.iid);
+        unread.insert(row.id);
+        if let Some(project) = &row.project {
+            by_project.entry(project).or_default().insert(&row.iid);
+        }
     }
     let mut wanted: Vec<Wanted> = Vec::new();
-    for (path, iids) in &by_project {
-        wanted.extend(iids.chunks(ROWS_AT_ONCE).map(|iids| (path.clone(), iids.to_vec())));
+    for (path, iids) in by_project {
+        let iids: Vec<String> = iids.into_iter().map(ToOwned::to_owned).collect();
+        wanted.extend(iids.chunks(ROWS_AT_ONCE).map(|iids| (path.to_owned(), iids.to_vec())));
     }
     let firsts = wanted
-        .chunks(PROJECTS_AT_ONCE)
+        .chunks(LISTS_AT_ONCE)
         .map(|chunk| first_pages(context, list, chunk.to_vec()));
-    let mut pages = try_join_all(firsts).await?;
-    loop {
-        let mut more = Vec::new();
-        for (project, mut node) in pages.into_iter().flatten() {
-            more.extend(take_page(context, list, &project, &mut node, rows));
+    let mut more = Vec::new();
+    for mut node in try_join_all(firsts).await?.into_iter().flatten() {
+        // Another row may have that number in a project that has taken the path.
+        if Node::new(&node).number("id").is_some_and(|id| unread.remove(&id)) {
+            more.extend(take_page(context, list, &mut node, rows));
         }
-        if more.is_empty() {
-            return Ok(());
-        }
-        pages = try_join_all(
-            more.chunks(PROJECTS_AT_ONCE)
-                .map(|chunk| next_pages(context, list, chunk)),
-        )
-        .await?;
     }
+    more.extend(unread.into_iter().map(|id| More { id, after: None }));
+    while !more.is_empty() {
+        let pages = more.chunks(LISTS_AT_ONCE).map(|chunk| next_pages(context, list, chunk));
+        let pages = try_join_all(pages).await?;
+        more.clear();
+        for mut node in pages.into_iter().flatten() {
+            more.extend(take_page(context, list, &mut node, rows));
+        }
+    }
+    Ok(())
 }
 
 /// Maps a row's notes, and tells whether there are more.
-fn take_page<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    project: &str,
-    node: &mut Json,
-    rows: &mut Rows<'a>,
-) -> Option<More> {
+fn take_page<'a>(context: &Context<'a>, list: &'static List, node: &mut Json, rows: &mut Rows<'a>) -> Option<More> {
     let stream = context.streams.named(list.notes);
     let id = Node::new(node).number("id")?;
     let mut notes = node["notes"].take();
@@ -119,8 +129,7 @@ fn take_page<'a>(
         return None;
     }
     Some(More {
-        project: project.to_owned(),
-        iid: node["iid"].as_str()?.to_owned(),
+        id,
         after: Some(info["endCursor"].as_str()?.to_owned()),
     })
 }
@@ -130,7 +139,7 @@ async fn first_pages(
     context: &Context<'_>,
     list: &'static List,
     wanted: Vec<Wanted>,
-) -> Result<Vec<(String, Json)>, gitlab::Error> {
+) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     let notes = selection(context, list, "first: 100");
     for (index, (path, iids)) in wanted.iter().enumerate() {
@@ -144,13 +153,8 @@ async fn first_pages(
     }
     let query = format!("query Notes({parameters}) {{ {fields} }}");
     match context.client.ask(list.notes, &query, Json::Object(variables)).await {
-        Ok(mut reply) => Ok(wanted
-            .into_iter()
-            .enumerate()
-            .flat_map(|(index, (path, _))| {
-                let nodes = nodes_of(&mut reply.data[format!("a{index}")][list.field]);
-                nodes.into_iter().map(move |node| (path.clone(), node))
-            })
+        Ok(mut reply) => Ok((0..wanted.len())
+            .flat_map(|index| nodes_of(&mut reply.data[format!("a{index}")][list.field]))
             .collect()),
         Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_))
             if wanted.iter().map(|(_, iids)| iids.len()).sum::<usize>() > 1 =>
@@ -160,18 +164,8 @@ async fn first_pages(
             pages.extend(Box::pin(first_pages(context, list, right)).await?);
             Ok(pages)
         }
-        // A single row: a smaller page of its notes may do.
-        Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_)) => {
-            let rows = wanted.into_iter().flat_map(|(project, iids)| {
-                let row = move |iid| More {
-                    project: project.clone(),
-                    iid,
-                    after: None,
-                };
-                iids.into_iter().map(row)
-            });
-            next_pages(context, list, &rows.collect::<Vec<_>>()).await
-        }
+        // A single row is asked for by its id then, with a smaller page of its notes.
+        Err(gitlab::Error::TooMuch(_) | gitlab::Error::TooComplex(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }
@@ -189,11 +183,7 @@ fn halves(mut wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
 
 /// The next page of notes of each row: of fewer rows at once if GitLab finds it too much, and of a single row fewer
 /// notes.
-async fn next_pages(
-    context: &Context<'_>,
-    list: &'static List,
-    more: &[More],
-) -> Result<Vec<(String, Json)>, gitlab::Error> {
+async fn next_pages(context: &Context<'_>, list: &'static List, more: &[More]) -> Result<Vec<Json>, gitlab::Error> {
     let size = PageSize::new(LARGEST_PAGE);
     let mut parts = Parts::of(more, more.len().max(1));
     let mut found = Vec::new();
@@ -212,26 +202,23 @@ async fn pages_after(
     list: &'static List,
     more: &[More],
     first: u32,
-) -> Result<Vec<(String, Json)>, gitlab::Error> {
+) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    for (index, More { project, iid, after }) in more.iter().enumerate() {
+    let kind = context.streams.named(list.stream).node_type.unwrap_or_default();
+    for (index, More { id, after }) in more.iter().enumerate() {
         let notes = selection(context, list, &format!("first: {first}, after: $c{index}"));
-        parameters.push_str(&format!("$p{index}: ID!, $i{index}: String!, $c{index}: String, "));
+        parameters.push_str(&format!("$i{index}: {kind}ID!, $c{index}: String, "));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ {}(iid: $i{index}) {{ id iid projectId {notes} }} }} ",
+            "a{index}: {}(id: $i{index}) {{ id iid projectId {notes} }} ",
             list.single
         ));
-        variables.insert(format!("p{index}"), json!(project));
-        variables.insert(format!("i{index}"), json!(iid));
+        variables.insert(format!("i{index}"), json!(gid(kind, *id)));
         variables.insert(format!("c{index}"), json!(after));
     }
     let query = format!("query MoreNotes({parameters}) {{ {fields} }}");
     let mut reply = context.client.ask(list.notes, &query, Json::Object(variables)).await?;
-    let found = more.iter().enumerate().map(|(index, more)| {
-        let node = reply.data[format!("a{index}")][list.single].take();
-        (more.project.clone(), node)
-    });
-    Ok(found.filter(|(_, node)| !node.is_null()).collect())
+    let found = (0..more.len()).map(|index| reply.data[format!("a{index}")].take());
+    Ok(found.filter(|node| !node.is_null()).collect())
 }
 
 #[cfg(test)]

@@ -237,6 +237,8 @@ async fn commit_and_fetch<'a>(
         tokio::pin!(fetch);
         let fetched = loop {
             tokio::select! {
+                // In this order, so that a seed lives the same history twice.
+                biased;
                 done = &mut commit, if !committed => {
                     done?;
                     committed = true;

@@ -15,7 +15,7 @@ use super::lists::{ISSUES, List, MERGE_REQUESTS, Which, Window, fetch, nodes_of,
 use super::passes::Step;
 use super::position::{Backfill, KnownPage, Pass, Pending, Position};
 use super::rows::Rows;
-use super::{Error, Scope, pipelines, users};
+use super::{Error, Scope, pipelines};
 use crate::gitlab;
 use crate::streams::Node;
 
@@ -41,7 +41,6 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     } else {
         next_of_a_new_project(context, &mut pass, &mut rows).await?;
     }
-    users::add(context, &mut rows).await?;
     Ok(Step {
         rows,
         next: position.advanced(pass, context.options.overlap),
@@ -171,7 +170,7 @@ async fn next_of_a_new_project<'a>(context: &Context<'a>, pass: &mut Pass, rows:
         Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    take(context, list, page.nodes, rows).await?;
+    take(context, list, page.nodes, rows);
     if let Some(end) = page.end.filter(|_| page.has_next) {
         now.after = Some(end);
         pass.backfill.insert(0, now);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use mergemind_shared::warehouse::{Batch, Row, Sweep, Whole};
 use serde_json::Value as Json;
 
+use super::notes::Unfinished;
 use crate::streams::{Stream, Streams, rejected};
 
 /// Rows that will be committed together, and what is to be marked as deleted with them.
@@ -18,6 +19,10 @@ pub struct Rows<'a> {
     rejected: Vec<Row>,
     /// What is gone.
     pub sweeps: Vec<Sweep<'a>>,
+    /// Rows of which more notes are to be read before they are committed.
+    pub unfinished: Vec<Unfinished>,
+    /// Users whom GitLab was asked for; the rows of those that it shows are here.
+    pub users_asked: HashSet<i64>,
 }
 
 impl<'a> Rows<'a> {
@@ -61,6 +66,8 @@ impl<'a> Rows<'a> {
         }
         self.rejected.extend(later.rejected);
         self.sweeps.extend(later.sweeps);
+        self.unfinished.extend(later.unfinished);
+        self.users_asked.extend(later.users_asked);
     }
 
     /// How many rows these are.

@@ -10,13 +10,13 @@ use crate::streams::gid;
 
 const PAGE: usize = 100;
 
-/// Adds the rows of users that these rows refer to and this sync has not fetched yet. Users whom GitLab does not show are left out.
+/// Adds the rows of users that these rows refer to and this sync has not committed yet. Users whom GitLab does not show are left out.
 pub async fn add<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
     let wanted = rows.user_ids(context.streams);
     add_these(context, wanted, rows).await
 }
 
-/// Adds the rows of these users, as far as this sync has not fetched them yet.
+/// Adds the rows of these users, as far as this sync has not committed them yet.
 pub async fn add_these<'a>(
     context: &Context<'a>,
     wanted: impl IntoIterator<Item = i64>,
@@ -24,7 +24,9 @@ pub async fn add_these<'a>(
 ) -> Result<(), gitlab::Error> {
     let mut unknown: Vec<i64> = {
         let known = lock(&context.known_users);
-        wanted.into_iter().filter(|id| !known.contains(id)).collect()
+        let asked = &rows.users_asked;
+        let wanted = wanted.into_iter();
+        wanted.filter(|id| !known.contains(id) && !asked.contains(id)).collect()
     };
     unknown.sort_unstable();
     let users = context.streams.named("users");
@@ -50,7 +52,7 @@ pub async fn add_these<'a>(
         {
             rows.map(users, node);
         }
-        lock(&context.known_users).extend(ids);
+        rows.users_asked.extend(ids);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::super::plan::Field;
 use super::super::run::{Outcome, Run};
-use super::{arguments, group, issue, project, user};
+use super::{arguments, group, issue, merge_request, project, user};
 use crate::data::{Column, Order, SortKey, projects_where};
 
 /// What `metadata.revision` and the REST version say.
@@ -33,11 +33,14 @@ pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
         }
         "issue" => {
             let world = run.world;
-            let id = field
-                .text("id")
-                .and_then(|id| id.strip_prefix("gid://gitlab/Issue/")?.parse().ok());
-            run.maybe(id.and_then(|id| world.issues.get(id)), |run, found| {
-                issue::issue(run, &field.selection, found)
+            let found = number(field, "Issue").and_then(|id| world.issues.get(id));
+            run.maybe(found, |run, found| issue::issue(run, &field.selection, found))
+        }
+        "mergeRequest" => {
+            let world = run.world;
+            let found = number(field, "MergeRequest").and_then(|id| world.merge_requests.get(id));
+            run.maybe(found.filter(|row| !row.hidden), |run, found| {
+                merge_request::merge_request(run, &field.selection, found)
             })
         }
         "project" => {
@@ -47,6 +50,12 @@ pub fn root<'a>(run: &mut Run<'a>, fields: &'a [Field]) -> Outcome {
         "projects" => projects(run, field),
         _ => users(run, field),
     })
+}
+
+/// The number in a global `id` of this type.
+fn number(field: &Field, of: &str) -> Option<u64> {
+    let id = field.text("id")?.strip_prefix("gid://gitlab/")?;
+    id.strip_prefix(of)?.strip_prefix('/')?.parse().ok()
 }
 
 /// Unknown and forbidden ones among `ids` and `fullPaths` are left out without a word, as in GitLab.
