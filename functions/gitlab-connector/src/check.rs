@@ -26,8 +26,8 @@ pub async fn run(syncer: &Syncer) -> ExitCode {
                 instance.version
             ));
             token(syncer, &mut report).await;
-            for scope in &syncer.config().scopes {
-                report.of(&format!("{scope} can be read"), syncer.look_at(scope).await);
+            for target in &syncer.config().targets {
+                report.of(&format!("{target} can be read"), syncer.look_at(target).await);
             }
         }
         Err(error) => report.bad(&format!("GitLab at {gitlab}: {}", error.message()), error.hint()),

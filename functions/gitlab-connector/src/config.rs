@@ -1,7 +1,7 @@
 //! The connector's settings.
 
 mod options;
-mod scopes;
+mod targets;
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
 use crate::sync::discovery::Discovery;
-use crate::sync::{Options, Scope};
+use crate::sync::{Options, Target};
 
 /// Everything the connector is told.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Config {
     /// A token with the scope `read_api`.
     pub gitlab_token: Secret,
     /// The groups and projects to sync.
-    pub scopes: Vec<Scope>,
+    pub targets: Vec<Target>,
     /// Who runs dbt after a sync; `None`: nobody.
     pub dbt: Option<DbtTrigger>,
     /// If the projects to sync are to be found, which ones.
@@ -124,7 +124,7 @@ impl Config {
                 "full paths or ids of single projects to sync; commas between",
             )
             .default(Vec::new());
-        let discovery = scopes::read_discovery(env);
+        let discovery = targets::read_discovery(env);
         if groups.is_empty() && projects.is_empty() && discovery.is_none() {
             env.problem(
                 "GITLAB_GROUPS",
@@ -137,7 +137,7 @@ impl Config {
             tokens: auth_token.map(|current| Tokens::new(current, previous)),
             gitlab_url,
             gitlab_token,
-            scopes: scopes::of(env, groups, projects),
+            targets: targets::of(env, groups, projects),
             discovery,
             dbt: read_dbt(env),
             options: options::read(env),
@@ -254,8 +254,8 @@ mod tests {
         ]);
         assert_eq!(env.finish(), Ok(()));
         assert_eq!(
-            config.scopes,
-            [Scope::Group("acme".into()), Scope::Project("other/x".into())]
+            config.targets,
+            [Target::Group("acme".into()), Target::Project("other/x".into())]
         );
         assert_eq!(env.warnings().len(), 2);
     }

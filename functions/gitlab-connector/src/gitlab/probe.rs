@@ -31,7 +31,7 @@ impl Instance {
     }
 }
 
-/// A list of a group or project, and since when a change in it counts.
+/// A list of a group, and since when a change in it counts.
 #[derive(Clone, Debug)]
 pub struct Changed {
     /// The stream.
@@ -40,10 +40,8 @@ pub struct Changed {
     pub field: &'static str,
     /// The scope as cursors name it.
     pub scope: String,
-    /// The group's or project's full path.
+    /// The group's full path.
     pub path: String,
-    /// Whether it is a group.
-    pub group: bool,
     /// The time.
     pub since: OffsetDateTime,
 }
@@ -63,14 +61,9 @@ pub async fn probe(client: &Client, types: &[&str], lists: &[Changed]) -> Result
     }
     let lists = &lists[..lists.len().min(MOST_LISTS)];
     for (index, list) in lists.iter().enumerate() {
-        let (root, below) = if list.group {
-            ("group", "includeSubgroups: true, includeArchived: true, ")
-        } else {
-            ("project", "")
-        };
         parameters.push(format!("$p{index}: ID!, $s{index}: Time"));
         fields.push_str(&format!(
-            "c{index}: {root}(fullPath: $p{index}) {{ {}({below}updatedAfter: $s{index}, first: 1) {{ pageInfo {{ hasNextPage }} nodes {{ id }} }} }} ",
+            "c{index}: group(fullPath: $p{index}) {{ {}(includeSubgroups: true, includeArchived: true, updatedAfter: $s{index}, first: 1) {{ pageInfo {{ hasNextPage }} nodes {{ id }} }} }} ",
             list.field
         ));
         variables.insert(format!("p{index}"), json!(list.path));

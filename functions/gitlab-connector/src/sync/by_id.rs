@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::Scope;
-use super::lists::nodes_of;
+use super::Target;
+use super::connection::nodes_of;
 use super::page_size::LARGEST_PAGE;
 use crate::gitlab::{self, Client};
 use crate::streams::{Node, gid};
@@ -14,11 +14,11 @@ use crate::streams::{Node, gid};
 /// The paths of projects, by id.
 pub type Paths = BTreeMap<i64, String>;
 
-/// A scope's project id, if it is configured by one: a full path always has a group before it.
-pub fn id_of(scope: &Scope) -> Option<i64> {
-    match scope {
-        Scope::Project(id) => id.parse().ok(),
-        Scope::Group(_) => None,
+/// A target's project id, if it is configured by one: a full path always has a group before it.
+pub fn id_of(target: &Target) -> Option<i64> {
+    match target {
+        Target::Project(id) => id.parse().ok(),
+        Target::Group(_) => None,
     }
 }
 
@@ -26,9 +26,9 @@ pub fn id_of(scope: &Scope) -> Option<i64> {
 ///
 /// # Errors
 /// If GitLab can't be asked.
-pub async fn paths(client: &Client, scopes: &[Scope]) -> Result<Paths, gitlab::Error> {
+pub async fn paths(client: &Client, targets: &[Target]) -> Result<Paths, gitlab::Error> {
     const QUERY: &str = "query PathsOfProjects($ids: [ID!], $first: Int!) { projects(ids: $ids, first: $first) { nodes { id fullPath } } }";
-    let ids: Vec<String> = scopes.iter().filter_map(id_of).map(|id| gid("Project", id)).collect();
+    let ids: Vec<String> = targets.iter().filter_map(id_of).map(|id| gid("Project", id)).collect();
     let mut paths = Paths::new();
     for ids in ids.chunks(LARGEST_PAGE as usize) {
         let mut reply = client
@@ -43,10 +43,10 @@ pub async fn paths(client: &Client, scopes: &[Scope]) -> Result<Paths, gitlab::E
     Ok(paths)
 }
 
-/// The scope by its path; unchanged if it was configured by one, or is not known.
-pub fn named(scope: &Scope, paths: &Paths) -> Scope {
-    match id_of(scope).and_then(|id| paths.get(&id)) {
-        Some(path) => Scope::Project(path.clone()),
-        None => scope.clone(),
+/// The target by its path; unchanged if it was configured by one, or is not known.
+pub fn named(target: &Target, paths: &Paths) -> Target {
+    match id_of(target).and_then(|id| paths.get(&id)) {
+        Some(path) => Target::Project(path.clone()),
+        None => target.clone(),
     }
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use super::Error;
+use super::connection::nodes_of;
 use super::context::Context;
-use super::lists::{List, MERGE_REQUESTS, nodes_of, selection, take};
+use super::lists::{List, MERGE_REQUESTS, selection, take};
 use super::page_size::Parts;
 use super::rows::Rows;
 use crate::streams::merge_request_iid;

@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
+use super::connection::{next_of, nodes_of};
 use super::context::{Context, lock};
-use super::lists::{next_of, nodes_of};
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::passes::Step;
 use super::position::{Pass, Pending, Position};

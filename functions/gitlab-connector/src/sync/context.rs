@@ -1,6 +1,7 @@
 //! What all parts of one sync share.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,13 +9,14 @@ use std::time::Instant;
 use mergemind_shared::function::Shutdown;
 use mergemind_shared::warehouse::{Commit, CursorMove, Lease, Mark};
 use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
 
 use super::options::Options;
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::rows::Rows;
 use super::sink::Sink;
 use super::summary::{Problem, Tally};
-use super::{Error, Scope, notes, users};
+use super::{Error, notes, users};
 use crate::gitlab::{self, Client, Instance, Reply};
 use crate::streams::{Stream, Streams};
 
@@ -25,6 +27,9 @@ pub const DBT_OWED: &str = "owed ";
 
 /// The list of which only ids are asked, among page sizes.
 pub const IDS: &str = "ids";
+
+/// A list of a scope, and when the pass over it began.
+pub type Asked = (&'static str, String, OffsetDateTime);
 
 /// One sync.
 pub struct Context<'a> {
@@ -46,11 +51,15 @@ pub struct Context<'a> {
     pub active: Mutex<HashMap<String, HashSet<i64>>>,
     /// Lists that are not offered, by stream.
     pub absent: Mutex<BTreeMap<&'static str, u64>>,
-    /// The projects of each scope, by id, once they have been asked for.
+    /// The projects of each group, by id, once they have been asked for.
     pub projects: Mutex<HashMap<String, BTreeMap<i64, String>>>,
+    /// Of scopes of single projects: those in which a list has changed, once that was asked.
+    pub changed: Mutex<HashMap<Asked, Vec<i64>>>,
     /// Lists without any change, as a first question showed: by stream and scope.
     pub unchanged: Mutex<HashSet<(&'static str, String)>>,
     pub tally: Mutex<Tally>,
+    /// Whether GitLab fails at several projects together, so that lists are compared project by project.
+    pub one_by_one: AtomicBool,
     /// Whether this sync has noted already that dbt has to run.
     owed: AtomicBool,
     /// What went wrong without stopping a scope.
@@ -58,11 +67,15 @@ pub struct Context<'a> {
     pub pages: HashMap<&'static str, PageSize>,
     /// Notes that come with each row; of rows with more, all are asked for by number.
     pub notes_inside: u32,
+    /// Rows of each project where several are asked about at once; what is beyond is read project by project.
+    pub rows_of_each: u32,
 }
 
-/// GitLab scores a list by how many rows it may hold: with 40 notes in each, 100 merge requests come to 246 of the 250
+/// GitLab scores a list by how many rows it may hold: with 30 notes in each, 100 merge requests come to 245 of the 250
 /// that it allows a query.
-const NOTES_INSIDE: u32 = 40;
+const NOTES_INSIDE: u32 = 30;
+/// With 30 notes in each, 20 merge requests of each of ten projects come to 165.
+const ROWS_OF_EACH: u32 = 20;
 
 impl<'a> Context<'a> {
     /// A sync that has not done anything yet.
@@ -90,11 +103,14 @@ impl<'a> Context<'a> {
             active: Mutex::default(),
             absent: Mutex::default(),
             projects: Mutex::default(),
+            changed: Mutex::default(),
             unchanged: Mutex::default(),
             tally: Mutex::default(),
+            one_by_one: AtomicBool::new(false),
             owed: AtomicBool::new(false),
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
+            rows_of_each: ROWS_OF_EACH,
             pages: pages.map(|list| (list, PageSize::new(LARGEST_PAGE))).into(),
         }
     }
@@ -155,7 +171,7 @@ impl<'a> Context<'a> {
     }
 
     /// Keeps something that went wrong without stopping the scope.
-    pub fn warn(&self, scope: &Scope, what: &str, error: &Error) {
+    pub fn warn(&self, scope: &dyn fmt::Display, what: &str, error: &Error) {
         let problem = Problem::new(scope, what, error);
         tracing::warn!(scope = %scope, what, "{error}");
         lock(&self.warnings).push(problem);

@@ -7,15 +7,15 @@ use serde_json::{Value as Json, json};
 
 use mergemind_shared::warehouse::{Sweep, Within};
 
+use super::connection::{next_of, nodes_of};
 use super::context::Context;
-use super::lists::{next_of, nodes_of};
-use super::page_size::{LARGEST_PAGE, PageSize};
+use super::page_size::{LARGEST_PAGE, PageSize, Parts};
 use super::passes::Step;
 use super::position::Position;
 use super::rows::Rows;
-use super::{Error, Scope};
+use super::{Error, Scope, above};
 use crate::gitlab;
-use crate::streams::Node;
+use crate::streams::{Node, gid};
 
 /// Groups or projects in one request, each with up to 100 labels and milestones.
 const AT_ONCE: u32 = 50;
@@ -123,12 +123,14 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
                 take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
             }
         }
-        Scope::Project(path) => {
-            let node = one(context, path, Owner::Project).await?;
-            take_owned(context, Owner::Project, node, &mut rows, &mut seen).await?;
+        Scope::Projects(projects) => {
+            let ids: Vec<i64> = projects.paths.keys().copied().collect();
+            for project in by_ids(context, &ids).await? {
+                take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
+            }
         }
     }
-    above(context, scope, &mut rows).await?;
+    above::add(context, scope, &mut rows).await?;
     seen.sweep_into(context, &mut rows);
     pass.listed = true;
     Ok(Step {
@@ -137,49 +139,10 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     })
 }
 
-/// Labels and milestones of the groups above the scope, to which rows in it may refer. Whose they are is
-/// not told, and a token that may not see the group above does without them.
-async fn above<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
-    let Some((parent, _)) = scope.path().rsplit_once('/') else {
-        return Ok(());
-    };
-    let lists = [
-        ("labels", "onlyGroupLabels: true, includeAncestorGroups: true, "),
-        ("milestones", "includeAncestors: true, "),
-    ];
-    for (list, argument) in lists {
-        if !context.on(list) {
-            continue;
-        }
-        let stream = context.streams.named(list);
-        let node = context.selection(stream);
-        let query = format!(
-            "query Above($path: ID!, $first: Int!, $after: String) {{ scope: group(fullPath: $path) {{ webUrl {list}({argument}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
-        );
-        let size = PageSize::new(LARGEST_PAGE);
-        let mut after: Option<String> = None;
-        loop {
-            let variables = json!({"path": parent, "after": after});
-            let mut reply = context.ask_page(list, &query, variables, &size).await?;
-            let mut found = reply.data["scope"].take();
-            let host = host_of(found["webUrl"].as_str().unwrap_or_default());
-            for mut node in nodes_of(&mut found[list]) {
-                complete(&host, &mut node);
-                rows.map(stream, &node);
-            }
-            after = next_of(&found[list]);
-            if after.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
 /// The scope's group itself and all below it, or all projects below it.
 async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Result<Vec<Json>, gitlab::Error> {
     let mut found = match owner {
-        Owner::Group => vec![one(context, path, owner).await?],
+        Owner::Group => vec![group(context, path).await?],
         Owner::Project => Vec::new(),
     };
     let (node, declared) = node_of(context, owner);
@@ -207,13 +170,10 @@ async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Res
     }
 }
 
-/// One group or project.
-async fn one(context: &Context<'_>, path: &str, owner: Owner) -> Result<Json, gitlab::Error> {
-    let (node, declared) = node_of(context, owner);
-    let query = format!(
-        "query Dimension($path: ID!{declared}) {{ scope: {}(fullPath: $path) {{ {node} }} }}",
-        owner.root(),
-    );
+/// The group that a scope is.
+async fn group(context: &Context<'_>, path: &str) -> Result<Json, gitlab::Error> {
+    let (node, declared) = node_of(context, Owner::Group);
+    let query = format!("query Dimension($path: ID!{declared}) {{ scope: group(fullPath: $path) {{ {node} }} }}");
     let inner = PageSize::new(LARGEST_PAGE);
     let mut reply = loop {
         let variables = json!({"path": path, "inner": inner.get()});
@@ -224,9 +184,30 @@ async fn one(context: &Context<'_>, path: &str, owner: Owner) -> Result<Json, gi
         }
     };
     match reply.data["scope"].take() {
-        Json::Null => Err(gitlab::Error::ScopeNotFound(format!("{}:{path}", owner.root()))),
+        Json::Null => Err(gitlab::Error::ScopeNotFound(format!("group:{path}"))),
         found => Ok(found),
     }
+}
+
+/// Projects that are named one by one; those that GitLab does not show are left out.
+async fn by_ids(context: &Context<'_>, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
+    let (node, declared) = node_of(context, Owner::Project);
+    let query = format!(
+        "query DimensionsByIds($ids: [ID!], $first: Int!{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
+    );
+    let inner = PageSize::new(LARGEST_PAGE);
+    let mut found = Vec::new();
+    let mut parts = Parts::of(ids, AT_ONCE as usize);
+    while let Some(part) = parts.next() {
+        let gids: Vec<String> = part.iter().map(|id| gid("Project", *id)).collect();
+        let variables = json!({"ids": gids, "first": part.len(), "inner": inner.get()});
+        match context.client.ask("groups", &query, variables).await {
+            Ok(mut reply) => found.extend(nodes_of(&mut reply.data["projects"])),
+            Err(error) if part.len() == 1 && inner.shrink(inner.get(), &error) => parts.again(part),
+            Err(error) => parts.halve(part, error)?,
+        }
+    }
+    Ok(found)
 }
 
 /// Maps what a group or project owns; what did not fit is read page by page.
@@ -293,13 +274,13 @@ fn node_of(context: &Context<'_>, owner: Owner) -> (String, &'static str) {
 }
 
 /// Milestones tell only the path of their address.
-fn complete(host: &str, node: &mut Json) {
+pub fn complete(host: &str, node: &mut Json) {
     if let Some(path) = node["webPath"].as_str() {
         node["_webUrl"] = json!(format!("{host}{path}"));
     }
 }
 
 /// Scheme and host of an address.
-fn host_of(address: &str) -> String {
+pub fn host_of(address: &str) -> String {
     url::Url::parse(address).map_or(String::new(), |url| url.origin().ascii_serialization())
 }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Scope;
+use super::Target;
+use super::connection::{next_of, nodes_of};
 use super::context::Context;
-use super::lists::{next_of, nodes_of};
 use super::page_size::{LARGEST_PAGE, PageSize};
 use crate::gitlab;
+use crate::streams::Node;
 
 /// Which projects to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +32,18 @@ impl Discovery {
     }
 }
 
-/// Finds them, and gives them after the groups and projects that are `configured` and do not hold them already.
+/// Finds them: their full paths, by id. Left out are those that the configured groups hold.
 ///
 /// # Errors
-/// If GitLab can't be asked, or there is nothing at all to sync.
+/// If GitLab can't be asked.
 pub async fn find(
     context: &Context<'_>,
     discovery: &Discovery,
-    configured: Vec<Scope>,
-) -> Result<Vec<Scope>, gitlab::Error> {
-    const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { fullPath name visibility archived } } }";
+    configured: &[Target],
+) -> Result<Vec<(i64, String)>, gitlab::Error> {
+    const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath name visibility archived } } }";
     let size = PageSize::new(LARGEST_PAGE);
-    let mut paths = Vec::new();
+    let mut projects: Vec<(i64, String)> = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let mut reply = context
@@ -51,45 +52,34 @@ pub async fn find(
         let mut connection = reply.data["projects"].take();
         let found = nodes_of(&mut connection);
         let taken = found.iter().filter(|node| discovery.takes(node));
-        paths.extend(taken.filter_map(|node| node["fullPath"].as_str().map(ToOwned::to_owned)));
+        projects.extend(taken.filter_map(|node| {
+            let path = node["fullPath"].as_str().filter(|path| !is_held(path, configured))?;
+            Some((Node::new(node).number("id")?, path.to_owned()))
+        }));
         after = next_of(&connection);
         if after.is_none() {
             break;
         }
     }
-    paths.sort_unstable();
-    if paths.len() > discovery.most {
+    projects.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
+    if projects.len() > discovery.most {
         tracing::warn!(
-            found = paths.len(),
+            found = projects.len(),
             taken = discovery.most,
             "MAX_PROJECTS_TO_SYNC leaves projects out"
         );
-        paths.truncate(discovery.most);
+        projects.truncate(discovery.most);
     }
-    let scopes = beside(configured, paths);
-    if scopes.is_empty() {
-        return Err(gitlab::Error::ScopeNotFound(
-            "project that AUTO_DISCOVER_PROJECTS and its filters let through and".into(),
-        ));
-    }
-    Ok(scopes)
+    Ok(projects)
 }
 
-fn beside(mut configured: Vec<Scope>, found: Vec<String>) -> Vec<Scope> {
-    let held = |path: &str| {
-        let path = path.to_lowercase();
-        configured.iter().any(|scope| match scope {
-            Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
-            Scope::Project(project) => path == project.to_lowercase(),
-        })
-    };
-    let new: Vec<Scope> = found
-        .into_iter()
-        .filter(|path| !held(path))
-        .map(Scope::Project)
-        .collect();
-    configured.extend(new);
-    configured
+/// Whether a project is in one of the configured groups.
+fn is_held(path: &str, configured: &[Target]) -> bool {
+    let path = path.to_lowercase();
+    configured.iter().any(|target| match target {
+        Target::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+        Target::Project(_) => false,
+    })
 }
 
 /// Whether `text` matches a pattern with `*` and `?`.
@@ -140,12 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn found_projects_come_beside_what_is_configured_and_none_twice() {
-        let configured = vec![Scope::Group("acme".into()), Scope::Project("other/x".into())];
-        let found = ["Acme/web", "acmes/web", "other/X", "other/y"].map(ToOwned::to_owned);
-        let scopes = beside(configured.clone(), found.to_vec());
-        let new = ["acmes/web", "other/y"].map(|path| Scope::Project(path.into()));
-        assert_eq!(scopes, [&configured[..], &new].concat());
+    fn projects_that_a_configured_group_holds_are_not_found_again() {
+        let configured = [Target::Group("acme".into()), Target::Project("other/x".into())];
+        let held = ["Acme/web", "acmes/web", "other/X"].map(|path| is_held(path, &configured));
+        assert_eq!(held, [true, false, false]);
     }
 
     #[test]

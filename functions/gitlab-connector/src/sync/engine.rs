@@ -13,7 +13,7 @@ use super::exclusive::{committed, debt, under_lease};
 use super::owed::run_dbt;
 use super::scopes::{Outcome, lists_to_probe, run_scopes};
 use super::summary::Summary;
-use super::{Error, Inner, Request, by_id};
+use super::{Error, Inner, Request, Scope, targets};
 use crate::{gitlab, streams};
 
 /// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
@@ -81,11 +81,11 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     inner.client.take_sent();
     let mut cursors = committed(inner).await?;
     let owed = debt(&mut cursors);
-    let (scopes, options) = (
-        request.scopes(inner),
+    let (targets, options) = (
+        request.targets(inner),
         request.narrow(inner.config.options.clone(), &inner.streams),
     );
-    let lists = lists_to_probe(&scopes, &cursors, request);
+    let lists = lists_to_probe(&targets::groups(&targets), &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
@@ -100,17 +100,13 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     );
     context.lease = Some(lease);
     let sync_id = context.sync_id.clone();
-    let scopes = if scopes.iter().any(|scope| by_id::id_of(scope).is_some()) {
-        let paths = by_id::paths(&inner.client, &scopes).await?;
-        lock(&inner.paths).extend(paths.clone());
-        scopes.iter().map(|scope| by_id::named(scope, &paths)).collect()
-    } else {
-        scopes
-    };
-    let scopes = match &inner.config.discovery {
-        Some(discovery) if request.scopes.is_empty() => super::discovery::find(&context, discovery, scopes).await?,
-        _ => scopes,
-    };
+    let discovery = inner.config.discovery.as_ref();
+    let scopes = targets::scopes(&context, &targets, discovery, !request.scopes.is_empty()).await?;
+    for scope in &scopes {
+        if let Scope::Projects(projects) = scope {
+            lock(&inner.paths).extend(projects.paths.clone());
+        }
+    }
     let outcome = tokio::select! {
         outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
         () = too_late(&context) => {

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::by_iids::{self, Wanted};
+use super::connection::{next_of, nodes_of};
 use super::context::{Context, lock};
-use super::lists::{ISSUES, MERGE_REQUESTS, next_of, nodes_of, selection, take};
+use super::lists::{ISSUES, MERGE_REQUESTS, selection, take};
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::rows::Rows;
 use super::summary::Summary;

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use super::Scope;
 use super::context::Context;
-use super::lists::{List, Page, Which, Window, bounds, fetch, first, root_of, text_of};
+use super::list_pages::{Page, Which, Whose, Window, bounds, fetch, first, text_of};
+use super::lists::List;
 use crate::gitlab;
 
 /// GitLab keeps microseconds.
@@ -28,16 +28,20 @@ pub async fn pass_by(
     context: &Context<'_>,
     list: &'static List,
     which: Which,
-    scope: &Scope,
+    whose: Whose<'_>,
     stuck: &Window,
     started_at: OffsetDateTime,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
-    tracing::info!(%scope, list = list.stream, "a page is hidden from this token; going on by time");
+    tracing::info!(
+        ?whose,
+        list = list.stream,
+        "a page is hidden from this token; going on by time"
+    );
     let search = Search {
         context,
         list,
         which,
-        scope,
+        whose,
         until: stuck.until,
     };
     let last = stuck.until.unwrap_or(started_at);
@@ -52,7 +56,7 @@ pub async fn pass_by(
             from: Some(from),
             until: Some(found.end),
         };
-        let page = fetch(context, list, which, scope, &window).await?;
+        let page = fetch(context, list, which, whose, &window).await?;
         // More rows than a page within the smallest window: what is beyond them can't be reached.
         if page.has_next && found.end - from > SMALLEST {
             continue;
@@ -68,7 +72,7 @@ pub async fn pass_by(
             until: stuck.until,
             after: None,
         };
-        let mut page = fetch(context, list, which, scope, &ordinary).await?;
+        let mut page = fetch(context, list, which, whose, &ordinary).await?;
         if !page.is_dead_end() {
             nodes.append(&mut page.nodes);
             return Ok((Page { nodes, ..page }, Some(from)));
@@ -81,7 +85,7 @@ struct Search<'a> {
     context: &'a Context<'a>,
     list: &'static List,
     which: Which,
-    scope: &'a Scope,
+    whose: Whose<'a>,
     /// Where the list ends.
     until: Option<OffsetDateTime>,
 }
@@ -120,7 +124,7 @@ impl Search<'_> {
 
     /// Those of these windows, which begin at `from` and grow, that fit a page.
     async fn fitting(&self, from: OffsetDateTime, ends: &[OffsetDateTime]) -> Result<Vec<End>, gitlab::Error> {
-        let (root, below) = root_of(self.scope);
+        let (whose, below) = (self.whose, self.whose.below());
         let field = self.list.field;
         let quoted = |at: OffsetDateTime| format!("\"{}\"", text_of(at));
         let until = self.until.map_or_else(|| "null".to_owned(), quoted);
@@ -138,13 +142,15 @@ impl Search<'_> {
             })
             .collect();
         let query = format!(
-            "query WindowsOf{}($path: ID!, $first: Int!) {{ scope: {root}(fullPath: $path) {{ {fields}}} }}",
+            "query WindowsOf{}($of: ID!, $first: Int!) {{ {} }}",
             self.list.operation,
+            whose.ask(&fields)
         );
         let first = first(self.context, self.list, self.which);
-        let variables = json!({"path": self.scope.path(), "first": first});
-        let reply = self.context.client.ask(self.list.stream, &query, variables).await?;
-        let page = |name: char, place: usize| &reply.data["scope"][format!("{name}{place}")]["pageInfo"];
+        let variables = json!({"of": whose.value(), "first": first});
+        let mut reply = self.context.client.ask(self.list.stream, &query, variables).await?;
+        let found = whose.answer(&mut reply.data)?;
+        let page = |name: char, place: usize| &found[format!("{name}{place}")]["pageInfo"];
         let fits = |(place, _): &(usize, &OffsetDateTime)| page('w', *place)["hasNextPage"] == false;
         let ends = ends.iter().enumerate().take_while(fits).map(|(place, end)| End {
             end: *end,

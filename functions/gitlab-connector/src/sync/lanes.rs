@@ -5,16 +5,18 @@
 //! the time that is left is cut in two. A row that changes meanwhile moves to the end of the list, where the last
 //! lane or the next pass finds it.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::context::Context;
-use super::lists::{List, Page, Which, Window, fetch, take};
-use super::position::{Lane, Pass};
+use super::list_pages::{Page, Which, Whose, Window, fetch};
+use super::lists::{List, take};
+use super::position::{Lane, Pass, Pending};
 use super::rows::Rows;
 use super::{Error, Scope, hidden};
+use crate::gitlab;
 
 /// Lanes at most: what a step holds in memory grows with each.
 const MOST: usize = 4;
@@ -29,45 +31,72 @@ struct Left {
     at: OffsetDateTime,
 }
 
-/// Reads the next page of every lane of a pass, with all that belongs to the rows on it.
+/// Reads the next page of the first lanes of a pass, with all that belongs to the rows on it. A project whose list
+/// can't be read is a warning, and is tried again in the next sync.
 pub async fn next<'a>(
     context: &Context<'a>,
     list: &'static List,
+    which: Which,
     scope: &Scope,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let started_at = pass.started_at;
-    let lanes = std::mem::take(&mut pass.lanes);
+    let mut lanes = std::mem::take(&mut pass.lanes);
+    let waiting = lanes.split_off(lanes.len().min(MOST));
     let reads = lanes
-        .into_iter()
-        .map(|lane| read(context, list, scope, started_at, lane));
+        .iter()
+        .map(|lane| read(context, list, which, scope, started_at, lane.clone()));
     let mut left = Vec::new();
-    for (found, rest) in try_join_all(reads).await? {
-        rows.append(found, context.streams);
-        left.extend(rest);
+    for (lane, found) in lanes.iter().zip(join_all(reads).await) {
+        match (found, lane.project) {
+            (Ok((found, rest)), _) => {
+                rows.append(found, context.streams);
+                left.extend(rest);
+            }
+            // It was deleted, or is hidden by now.
+            (Err(Error::GitLab(gitlab::Error::ScopeNotFound(_))), Some(_)) => {}
+            (Err(error), Some(project)) if !context.concerns_all(&error).await => {
+                context.warn(scope, &format!("{} of the project {project}", list.stream), &error);
+                pass.failed.push(Pending::of_project(project, lane.from));
+            }
+            (Err(error), _) => return Err(error),
+        }
     }
-    pass.listed = left.is_empty();
-    pass.lanes = cut(left, started_at);
+    let room = MOST - waiting.len().min(MOST);
+    pass.lanes = if which == Which::Updated {
+        cut(left, started_at, room)
+    } else {
+        left.into_iter().map(|left| left.lane).collect()
+    };
+    pass.lanes.extend(waiting);
     Ok(())
 }
 
 async fn read<'a>(
     context: &Context<'a>,
     list: &'static List,
+    which: Which,
     scope: &Scope,
     started_at: OffsetDateTime,
     mut lane: Lane,
 ) -> Result<(Rows<'a>, Option<Left>), Error> {
+    let whose = match scope {
+        Scope::Group(path) => Whose::Group(path),
+        Scope::Projects(_) => Whose::Project(lane.project.unwrap_or_default()),
+    };
     let window = Window {
         after: lane.after.take(),
         from: lane.from,
         until: lane.until,
     };
-    let mut page = fetch(context, list, Which::Updated, scope, &window).await?;
-    if page.is_dead_end() {
+    let mut page = fetch(context, list, which, whose, &window).await?;
+    if page.is_dead_end() && which == Which::Open {
+        // There is no way past hidden rows in this order; what is beyond waits for a change.
+        page.has_next = false;
+    } else if page.is_dead_end() {
         let read_until;
-        (page, read_until) = hidden::pass_by(context, list, Which::Updated, scope, &window, started_at).await?;
+        (page, read_until) = hidden::pass_by(context, list, which, whose, &window, started_at).await?;
         lane.from = read_until.or(lane.from);
     }
     let Page { nodes, has_next, end } = page;
@@ -89,9 +118,9 @@ fn left_of(lane: Lane, nodes: &[Json], started_at: OffsetDateTime) -> Left {
     Left { lane, pages, at }
 }
 
-/// Cuts the longest lanes as long as that is worth it.
-fn cut(mut lanes: Vec<Left>, started_at: OffsetDateTime) -> Vec<Lane> {
-    while lanes.len() < MOST {
+/// Cuts the longest lanes as long as that is worth it and there is room for more.
+fn cut(mut lanes: Vec<Left>, started_at: OffsetDateTime, room: usize) -> Vec<Lane> {
+    while lanes.len() < room {
         let longest = lanes
             .iter_mut()
             .enumerate()
@@ -109,6 +138,7 @@ fn cut(mut lanes: Vec<Left>, started_at: OffsetDateTime) -> Vec<Lane> {
                 from: Some(middle),
                 until,
                 after: None,
+                project: longest.lane.project,
             },
             pages: longest.pages,
             at: middle,
@@ -138,7 +168,7 @@ mod tests {
             ..Lane::default()
         };
         let left = left_of(lane, &page("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"), STARTED);
-        let lanes = cut(vec![left], STARTED);
+        let lanes = cut(vec![left], STARTED, MOST);
         assert_eq!(lanes.len(), MOST);
         assert_eq!((lanes[0].from, lanes[0].after.as_deref()), (None, Some("x")));
         assert!(
@@ -165,7 +195,7 @@ mod tests {
             &page("2026-01-01T00:00:00Z", "2026-01-05T00:00:00Z"),
             STARTED,
         );
-        assert_eq!(cut(vec![left], STARTED), [Lane::default()]);
+        assert_eq!(cut(vec![left], STARTED, MOST), [Lane::default()]);
     }
 
     #[test]
@@ -175,6 +205,6 @@ mod tests {
             &page("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
             STARTED,
         );
-        assert_eq!(cut(vec![left], STARTED), [Lane::default()]);
+        assert_eq!(cut(vec![left], STARTED, MOST), [Lane::default()]);
     }
 }

@@ -2,16 +2,14 @@
 //! at the end.
 
 use serde_json::{Value as Json, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::context::{Context, IDS, lock};
+use super::connection::nodes_of;
+use super::context::{Context, lock};
+use super::list_pages::Which;
 use super::passes::Step;
-use super::position::{Lane, Pass, Position};
+use super::position::{Lane, Position};
 use super::rows::Rows;
-use super::sink::mark_selection;
-use super::{Error, Scope, lanes, notes};
-use crate::gitlab;
+use super::{Error, Scope, lanes, notes, several};
 use crate::streams::{Node, Source, number_of};
 
 /// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
@@ -25,6 +23,8 @@ pub struct List {
     pub field: &'static str,
     /// GitLab's field for one of them by its id.
     pub single: &'static str,
+    /// The column that names one of them in what belongs to it.
+    pub column: &'static str,
     /// The stream of notes on its rows.
     pub notes: &'static str,
     /// Names its queries in GitLab's logs.
@@ -35,6 +35,7 @@ pub const MERGE_REQUESTS: List = List {
     stream: "merge_requests",
     field: "mergeRequests",
     single: "mergeRequest",
+    column: "merge_request_id",
     notes: "mr_notes",
     operation: "MergeRequests",
 };
@@ -43,46 +44,10 @@ pub const ISSUES: List = List {
     stream: "issues",
     field: "issues",
     single: "issue",
+    column: "issue_id",
     notes: "issue_notes",
     operation: "Issues",
 };
-
-/// Which rows of a list, and in which order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Those updated within bounds, in the order of their updates.
-    Updated,
-    /// Those that are open, oldest first.
-    Open,
-    /// The ids of all that were created since a time, oldest first.
-    Ids,
-}
-
-/// Bounds of a list, both inclusive; GitLab takes fractions of seconds although it prints none.
-#[derive(Clone, Debug, Default)]
-pub struct Window {
-    /// GitLab's cursor.
-    pub after: Option<String>,
-    /// The lower bound: time of update, or of creation for [`Which::Ids`].
-    pub from: Option<OffsetDateTime>,
-    /// The upper bound.
-    pub until: Option<OffsetDateTime>,
-}
-
-/// A page of a list.
-pub struct Page {
-    pub nodes: Vec<Json>,
-    pub has_next: bool,
-    pub end: Option<String>,
-}
-
-impl Page {
-    /// Whether GitLab says that there is more, but not where. It takes rows that the token may not see
-    /// out of a page after cutting it; from an empty page it makes no cursor.
-    pub fn is_dead_end(&self) -> bool {
-        self.has_next && self.end.is_none()
-    }
-}
 
 /// Reads the next pages of changed rows, with all that belongs to them.
 pub async fn step<'a>(
@@ -93,17 +58,36 @@ pub async fn step<'a>(
 ) -> Result<Step<'a>, Error> {
     let mut pass = position.pass_from(context.instance.at);
     let mut rows = Rows::default();
-    let idle = position.pass.is_none() && lock(&context.unchanged).contains(&(list.stream, scope.to_string()));
-    if idle {
-        pass.listed = true;
-    } else {
-        if pass.lanes.is_empty() {
-            pass.lanes.push(Lane {
-                from: position.updated_after.or(context.options.start_date),
-                ..Lane::default()
-            });
+    match scope {
+        Scope::Projects(projects) => {
+            several::next(
+                context,
+                list,
+                Which::Updated,
+                scope,
+                projects,
+                position,
+                &mut pass,
+                &mut rows,
+            )
+            .await?;
         }
-        lanes::next(context, list, scope, &mut pass, &mut rows).await?;
+        // Nothing has changed, as a first question showed.
+        Scope::Group(_)
+            if position.pass.is_none() && lock(&context.unchanged).contains(&(list.stream, scope.to_string())) =>
+        {
+            pass.listed = true;
+        }
+        Scope::Group(_) => {
+            if pass.lanes.is_empty() {
+                pass.lanes.push(Lane {
+                    from: position.updated_after.or(context.options.start_date),
+                    ..Lane::default()
+                });
+            }
+            lanes::next(context, list, Which::Updated, scope, &mut pass, &mut rows).await?;
+            pass.listed = pass.lanes.is_empty();
+        }
     }
     Ok(Step {
         rows,
@@ -121,30 +105,32 @@ pub async fn refresh_step<'a>(
 ) -> Result<Step<'a>, Error> {
     let mut pass = position.pass_from(context.instance.at);
     let mut rows = Rows::default();
-    next_open(context, list, scope, &mut pass, &mut rows).await?;
+    match scope {
+        Scope::Projects(projects) => {
+            several::next(
+                context,
+                list,
+                Which::Open,
+                scope,
+                projects,
+                position,
+                &mut pass,
+                &mut rows,
+            )
+            .await?;
+        }
+        Scope::Group(_) => {
+            if pass.lanes.is_empty() {
+                pass.lanes.push(Lane::default());
+            }
+            lanes::next(context, list, Which::Open, scope, &mut pass, &mut rows).await?;
+            pass.listed = pass.lanes.is_empty();
+        }
+    }
     Ok(Step {
         rows,
         next: position.advanced(pass, std::time::Duration::ZERO),
     })
-}
-
-async fn next_open<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    scope: &Scope,
-    pass: &mut Pass,
-    rows: &mut Rows<'a>,
-) -> Result<(), Error> {
-    let window = Window {
-        after: pass.after.clone(),
-        ..Window::default()
-    };
-    let page = fetch(context, list, Which::Open, scope, &window).await?;
-    // Beyond a page that is hidden whole there is no way in this order; those rows wait for a change.
-    pass.listed = !page.has_next || page.is_dead_end();
-    pass.after = page.end;
-    take(context, list, page.nodes, rows);
-    Ok(())
 }
 
 /// Adds rows, what stands within their nodes, and their first notes.
@@ -186,36 +172,6 @@ pub fn take<'a>(context: &Context<'a>, list: &'static List, nodes: Vec<Json>, ro
     }
 }
 
-/// Asks for one page; a smaller one if GitLab finds it too much.
-pub async fn fetch(
-    context: &Context<'_>,
-    list: &'static List,
-    which: Which,
-    scope: &Scope,
-    window: &Window,
-) -> Result<Page, gitlab::Error> {
-    let text = |at: Option<OffsetDateTime>| at.map(text_of);
-    let query = query(context, list, which, scope);
-    let mut variables = json!({"path": scope.path(), "after": window.after});
-    if which != Which::Open {
-        variables["from"] = json!(text(window.from));
-        variables["until"] = json!(text(window.until));
-    }
-    let size = context.page(page_of(list, which));
-    let mut reply = context.ask_page(list.stream, &query, variables, size).await?;
-    let mut found = reply.data["scope"].take();
-    if found.is_null() {
-        return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
-    }
-    let mut connection = found[list.field].take();
-    let info = connection["pageInfo"].take();
-    Ok(Page {
-        nodes: nodes_of(&mut connection),
-        has_next: info["hasNextPage"] == true,
-        end: info["endCursor"].as_str().map(ToOwned::to_owned),
-    })
-}
-
 /// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
 pub fn selection(context: &Context<'_>, list: &'static List) -> String {
     let mut fields = context.selection(context.streams.named(list.stream));
@@ -248,75 +204,4 @@ pub fn path_of(context: &Context<'_>, node: &Json) -> Option<String> {
     let (address, _) = node["webUrl"].as_str()?.split_once("/-/")?;
     let path = url::Url::parse(address).ok()?.path().trim_matches('/').to_owned();
     Some(path)
-}
-
-/// A connection's nodes, without those that are null.
-pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
-    match connection.get_mut("nodes").map(Json::take) {
-        Some(Json::Array(nodes)) => nodes.into_iter().filter(|node| !node.is_null()).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Where a connection goes on; `None` at its end.
-pub fn next_of(connection: &Json) -> Option<String> {
-    let info = &connection["pageInfo"];
-    let end = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true)?;
-    Some(end.to_owned())
-}
-
-/// A time as GitLab takes it.
-pub fn text_of(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).expect("years after 0 have a form")
-}
-
-/// How many rows to ask for at once.
-pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
-    context.page(page_of(list, which)).get()
-}
-
-/// Whose page size counts: ids alone cost GitLab little.
-fn page_of(list: &'static List, which: Which) -> &'static str {
-    if which == Which::Ids { IDS } else { list.stream }
-}
-
-/// The field of a scope, and what lists below it are asked with.
-pub fn root_of(scope: &Scope) -> (&'static str, &'static str) {
-    match scope {
-        Scope::Group(_) => ("group", "includeSubgroups: true, includeArchived: true, "),
-        Scope::Project(_) => ("project", ""),
-    }
-}
-
-/// The arguments that bound and sort a list.
-pub fn bounds(which: Which, from: &str, until: &str) -> String {
-    match which {
-        Which::Updated => format!("updatedAfter: {from}, updatedBefore: {until}, sort: UPDATED_ASC"),
-        Which::Ids => format!("createdAfter: {from}, createdBefore: {until}, sort: CREATED_ASC"),
-        Which::Open => "state: opened, sort: CREATED_ASC".into(),
-    }
-}
-
-fn query(context: &Context<'_>, list: &'static List, which: Which, scope: &Scope) -> String {
-    let (root, below) = root_of(scope);
-    let bounds = bounds(which, "$from", "$until");
-    let declared = if which == Which::Open {
-        ""
-    } else {
-        ", $from: Time, $until: Time"
-    };
-    let (name, node) = match which {
-        Which::Updated => ("", selection(context, list)),
-        Which::Open => ("Open", selection(context, list)),
-        Which::Ids => (
-            "IdsOf",
-            format!("id iid projectId createdAt updatedAt {}", mark_selection(list.stream)),
-        ),
-    };
-    format!(
-        "query {name}{}($path: ID!, $first: Int!, $after: String{declared}) {{ \
-         scope: {root}(fullPath: $path) {{ id {}({below}first: $first, after: $after, {bounds}) {{ \
-         pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}",
-        list.operation, list.field,
-    )
 }

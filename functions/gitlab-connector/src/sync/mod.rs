@@ -3,9 +3,12 @@
 //!
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
+mod above;
+mod backfill;
 mod by_id;
 mod by_iids;
 mod chosen;
+mod connection;
 mod context;
 mod dimensions;
 pub mod discovery;
@@ -19,6 +22,7 @@ mod hidden;
 #[cfg(test)]
 mod histories;
 mod lanes;
+mod list_pages;
 mod lists;
 mod notes;
 mod options;
@@ -27,16 +31,19 @@ mod page_size;
 mod passes;
 mod pipelines;
 mod position;
+mod project_pages;
 mod projects;
 mod reconcile;
 mod request;
 mod rows;
+mod scope;
 mod scopes;
+mod several;
 mod sink;
 mod summary;
+mod targets;
 mod users;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -55,33 +62,8 @@ use crate::streams::{Stream, Streams};
 pub use error::Error;
 pub use options::Options;
 pub use request::Request;
-
-/// A group with all that is below it, or one project: what a cursor belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// A group's full path.
-    Group(String),
-    /// A project's full path.
-    Project(String),
-}
-
-impl Scope {
-    /// The full path.
-    pub fn path(&self) -> &str {
-        match self {
-            Self::Group(path) | Self::Project(path) => path,
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Group(path) => write!(f, "group:{path}"),
-            Self::Project(path) => write!(f, "project:{path}"),
-        }
-    }
-}
+use scope::Scope;
+pub use scope::Target;
 
 /// Runs syncs, one at a time. Cheap to clone.
 #[derive(Clone)]
@@ -154,9 +136,9 @@ impl Syncer {
         let config = &self.0.config;
         let paths = context::lock(&self.0.paths);
         config.discovery.is_some()
-            || config.scopes.iter().any(|scope| match by_id::named(scope, &paths) {
-                Scope::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
-                Scope::Project(project) => path == project.to_lowercase(),
+            || config.targets.iter().any(|target| match by_id::named(target, &paths) {
+                Target::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+                Target::Project(project) => path == project.to_lowercase(),
             })
     }
 
@@ -210,22 +192,22 @@ impl Syncer {
         Ok(gitlab::TokenFacts::ask(&self.0.client).await?)
     }
 
-    /// Whether a scope can be read.
+    /// Whether a group or project can be read.
     ///
     /// # Errors
     /// Why not.
-    pub async fn look_at(&self, scope: &Scope) -> Result<(), ApiError> {
-        let paths = by_id::paths(&self.0.client, std::slice::from_ref(scope)).await?;
-        let scope = &by_id::named(scope, &paths);
-        let root = match scope {
-            Scope::Group(_) => "group",
-            Scope::Project(_) => "project",
+    pub async fn look_at(&self, target: &Target) -> Result<(), ApiError> {
+        let paths = by_id::paths(&self.0.client, std::slice::from_ref(target)).await?;
+        let target = &by_id::named(target, &paths);
+        let root = match target {
+            Target::Group(_) => "group",
+            Target::Project(_) => "project",
         };
         let query = format!("query Look($path: ID!) {{ scope: {root}(fullPath: $path) {{ id }} }}");
-        let variables = serde_json::json!({"path": scope.path()});
+        let variables = serde_json::json!({"path": target.path()});
         let reply = self.0.client.ask("probe", &query, variables).await?;
         if reply.data["scope"].is_null() {
-            return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
+            return Err(gitlab::Error::ScopeNotFound(target.to_string()).into());
         }
         Ok(())
     }

@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use serde_json::{Map, Value as Json, json};
 
+use super::connection::nodes_of;
 use super::context::Context;
-use super::lists::{ISSUES, List, MERGE_REQUESTS, nodes_of, path_of};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, path_of};
 use super::page_size::{LARGEST_PAGE, PageSize, Parts};
 use super::rows::Rows;
 use crate::gitlab;
@@ -103,10 +104,13 @@ async fn finish<'a>(
     while !more.is_empty() {
         let pages = more.chunks(LISTS_AT_ONCE).map(|chunk| next_pages(context, list, chunk));
         let pages = try_join_all(pages).await?;
-        more.clear();
+        let mut hidden: BTreeSet<i64> = more.drain(..).map(|row| row.id).collect();
         for mut node in pages.into_iter().flatten() {
+            hidden.retain(|id| Node::new(&node).number("id") != Some(*id));
             more.extend(take_page(context, list, &mut node, rows));
         }
+        // Without its notes a row would seem complete when the token may see it again.
+        rows.forget(context.streams, list.stream, list.column, &hidden);
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::connection::nodes_of;
 use super::context::Context;
-use super::lists::nodes_of;
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;

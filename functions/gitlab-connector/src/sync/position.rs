@@ -39,7 +39,7 @@ pub struct Pass {
     /// When it began.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
-    /// GitLab's cursor after the last committed page.
+    /// GitLab's cursor after the last committed page; of single projects, the id of the last one that was begun.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
     /// Of a list by time of update: the parts of it that are still to be read; see `lanes`.
@@ -78,6 +78,9 @@ pub struct Pass {
 /// A part of a list's time that is read page by page. Its bounds are inclusive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lane {
+    /// Of a scope of single projects: the project's id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<i64>,
     /// Its lower bound; `None` without one.
     #[serde(
         with = "time::serde::rfc3339::option",
@@ -114,7 +117,7 @@ pub struct Pending {
     /// GitLab's cursor after the last committed page.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub after: Option<String>,
-    /// Of a REST list: the id and the owner's id of what it belongs to.
+    /// Of a REST list: the id and the owner's id of what it belongs to. Of a project's list: the project's id, twice.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub of: Option<(i64, i64)>,
     /// Since when changes count, if an earlier pass could not read it.
@@ -135,8 +138,8 @@ pub struct Pending {
 /// A project that came into the scope with a past.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backfill {
-    /// The project's full path.
-    pub path: String,
+    /// The project's id.
+    pub project: i64,
     /// The list that is being read.
     pub stream: String,
     /// GitLab's cursor after the last committed page.
@@ -145,6 +148,25 @@ pub struct Backfill {
 }
 
 impl Pending {
+    /// The pipelines of a project; from their beginning if `all`.
+    pub fn of_path(path: &str, all: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            all,
+            ..Self::default()
+        }
+    }
+
+    /// A project's list that could not be read, for the next pass.
+    pub fn of_project(id: i64, since: Option<OffsetDateTime>) -> Self {
+        Self {
+            of: Some((id, id)),
+            since,
+            all: since.is_none(),
+            ..Self::default()
+        }
+    }
+
     /// The same for the next pass, which begins later and must not forget since when changes count here.
     pub fn again(&self, since: Option<OffsetDateTime>) -> Self {
         let since = self.since.or(since);

@@ -6,7 +6,7 @@ use mergemind_shared::ApiError;
 use serde_json::{Map, Value as Json};
 
 use super::passes::Pass;
-use super::{Inner, Options, Scope};
+use super::{Inner, Options, Target};
 use crate::streams::{Stream, Streams};
 
 /// What a caller asks of one sync. The default is all that is configured.
@@ -49,16 +49,16 @@ impl Request {
         Ok(request)
     }
 
-    /// The scopes to sync.
-    pub(super) fn scopes(&self, inner: &Inner) -> Vec<Scope> {
-        let wanted = |scope: &&Scope| {
+    /// The groups and projects to sync.
+    pub(super) fn targets(&self, inner: &Inner) -> Vec<Target> {
+        let wanted = |target: &&Target| {
             self.scopes.is_empty()
                 || self
                     .scopes
                     .iter()
-                    .any(|name| *name == scope.to_string() || name == scope.path())
+                    .any(|name| *name == target.to_string() || name == target.path())
         };
-        inner.config.scopes.iter().filter(wanted).cloned().collect()
+        inner.config.targets.iter().filter(wanted).cloned().collect()
     }
 
     /// Whether everything that is asked for is configured.
@@ -72,15 +72,11 @@ impl Request {
                     .with_hint("name it in STREAMS, or take it out of STREAMS_OFF"),
             );
         }
+        let targets = &inner.config.targets;
         for name in &self.scopes {
-            let known = |scope: &Scope| *name == scope.to_string() || name == scope.path();
-            if !inner.config.scopes.iter().any(known) {
-                let all: Vec<String> = inner
-                    .config
-                    .scopes
-                    .iter()
-                    .map(|scope| scope.path().to_owned())
-                    .collect();
+            let known = |target: &Target| *name == target.to_string() || name == target.path();
+            if !targets.iter().any(known) {
+                let all: Vec<&str> = targets.iter().map(Target::path).collect();
                 return Err(
                     ApiError::bad_request("unknown_scope", format!("{name} is not configured to be synced"))
                         .with_hint(format!("configured are: {}", all.join(", "))),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mergemind_shared::warehouse::{Batch, Row, Sweep, Whole};
+use mergemind_shared::warehouse::{Batch, Row, Sweep, Value, Whole};
 use serde_json::Value as Json;
 
 use super::notes::Unfinished;
@@ -45,6 +45,22 @@ impl<'a> Rows<'a> {
     /// States that all rows of `stream` that belong to `parent` are here.
     pub fn whole(&mut self, stream: &Stream, parent: i64) {
         self.whole.entry(stream.name()).or_default().insert(parent);
+    }
+
+    /// Leaves out the rows of `stream` with these ids, and all that belongs to them by `column`.
+    pub fn forget(&mut self, streams: &Streams, stream: &str, column: &'static str, ids: &BTreeSet<i64>) {
+        if let Some(rows) = self.tables.get_mut(stream) {
+            let place = streams.named(stream).table.position("id").expect("its key");
+            rows.retain(|row| !matches!(row[place], Value::Int(id) if ids.contains(&id)));
+        }
+        for child in streams.all().filter(|child| child.parent == Some(column)) {
+            if let Some(rows) = self.tables.get_mut(child.name()) {
+                rows.retain(|row| child.parent_of(row).is_none_or(|parent| !ids.contains(&parent)));
+            }
+            if let Some(whole) = self.whole.get_mut(child.name()) {
+                whole.retain(|parent| !ids.contains(parent));
+            }
+        }
     }
 
     /// Adds the rows of a later step. Where it holds all rows of a parent, earlier ones no longer count.
@@ -142,6 +158,27 @@ mod tests {
             1,
             "the label that was taken off does not come back"
         );
+    }
+
+    #[test]
+    fn a_row_that_is_forgotten_takes_along_what_belongs_to_it() {
+        let streams = Streams::new();
+        let label = |parent: i64| json!({"id": "gid://gitlab/ProjectLabel/1", "title": "x", "_parent": {"id": format!("gid://gitlab/MergeRequest/{parent}"), "projectId": 1}});
+        let mut rows = Rows::default();
+        for parent in [7, 8] {
+            rows.map(streams.named("mr_labels"), &label(parent));
+            rows.whole(streams.named("mr_labels"), parent);
+            rows.whole(streams.named("mr_assignees"), parent);
+        }
+        rows.forget(&streams, "merge_requests", "merge_request_id", &BTreeSet::from([7]));
+        let (batches, _) = rows.into_batches(&streams);
+        let told = batches.iter().map(|batch| {
+            (
+                batch.rows.len(),
+                batch.whole.as_ref().map(|whole| whole.parents.clone()),
+            )
+        });
+        assert_eq!(Vec::from_iter(told), [(0, Some(vec![8])), (1, Some(vec![8]))]);
     }
 
     #[test]

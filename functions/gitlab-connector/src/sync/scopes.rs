@@ -226,13 +226,15 @@ fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, req
     }
 }
 
-/// Lists whose last pass has ended: they may have no change since. None if all is to be read, changed or not.
+/// Lists of groups whose last pass has ended: they may have no change since. None if all is to be read, changed or not.
 pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors, request: &Request) -> Vec<Changed> {
     let mut lists = Vec::new();
     if request.full_refresh {
         return lists;
     }
     for scope in scopes {
+        // The passes over single projects ask about all of them at once.
+        let Scope::Group(path) = scope else { continue };
         for list in [&MERGE_REQUESTS, &ISSUES] {
             let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
             let position = Position::parse(cursor.map(String::as_str));
@@ -241,8 +243,7 @@ pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors, request: &Request) ->
                     stream: list.stream,
                     field: list.field,
                     scope: scope.to_string(),
-                    path: scope.path().to_owned(),
-                    group: matches!(scope, Scope::Group(_)),
+                    path: path.clone(),
                     since,
                 });
             }

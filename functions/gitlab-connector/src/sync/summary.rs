@@ -1,12 +1,13 @@
 //! What a sync did, for its caller.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{Error, Scope};
+use super::Error;
 use crate::gitlab::Instance;
 use crate::streams::{Stream, Streams};
 
@@ -67,7 +68,7 @@ pub struct Problem {
 
 impl Problem {
     /// From an error that stopped only `what` in `scope`.
-    pub fn new(scope: &Scope, what: &str, error: &Error) -> Self {
+    pub fn new(scope: &dyn fmt::Display, what: &str, error: &Error) -> Self {
         let (code, hint) = match error {
             Error::GitLab(error) => (error.code(), error.hint()),
             Error::Warehouse(_) => ("warehouse", "the next sync goes on where this one stopped"),

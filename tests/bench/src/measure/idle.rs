@@ -14,39 +14,64 @@ const CHANGED: usize = 100;
 pub fn run(lab: &Lab) -> Result<Value, Failed> {
     let (projects, merge_requests) = lab.pick((1_000, 5_000), (100, 120));
     let gitlab = lab.gitlab(projects, merge_requests)?;
-    let warehouse = lab.warehouse("idle")?;
-    let connector = lab.connector(&gitlab, (&warehouse.rest, &warehouse.storage), &[])?;
-    sync(&connector)?;
-    // What was written moments ago is looked at again until it is older than the overlap, so a sync in between.
-    sync(&connector)?;
+    let warehouses = [lab.warehouse("idle-group")?, lab.warehouse("idle-single")?];
+    let discovered = [("GITLAB_GROUPS", ""), ("AUTO_DISCOVER_PROJECTS", "true")];
+    let [group, single] = &warehouses;
+    let connectors = [
+        lab.connector(&gitlab, (&group.rest, &group.storage), &[])?,
+        lab.connector(&gitlab, (&single.rest, &single.storage), &discovered)?,
+    ];
+    for connector in &connectors {
+        sync(connector)?;
+        // What was written moments ago is looked at again until it is older than the overlap, so a sync in between.
+        sync(connector)?;
+    }
     latency(&gitlab, 40)?;
-    let idle = repeated(lab, &gitlab, &connector, None)?;
-    let changed = repeated(lab, &gitlab, &connector, Some(projects / CHANGED))?;
+    let [idle, single_idle] = repeated(lab, &gitlab, &connectors, None)?;
+    let [changed, single_changed] = repeated(lab, &gitlab, &connectors, Some(projects / CHANGED))?;
     Ok(json!({
         "projects": projects, "merge_requests": gitlab.rows("merge_requests")?.len(), "latency_ms": 40,
         "idle": idle, "changed": changed, "changed_projects": projects / CHANGED,
+        "single_idle": single_idle, "single_changed": single_changed,
     }))
 }
 
-/// Medians of some syncs, each after a change of one merge request in so many projects.
-fn repeated(lab: &Lab, gitlab: &Gitlab, connector: &Connector, changes: Option<usize>) -> Result<Value, Failed> {
-    let (mut times, mut counts, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+/// Syncs of one connector.
+#[derive(Default)]
+struct Syncs {
+    times: Vec<f64>,
+    requests: Vec<f64>,
+    rows: Vec<f64>,
+}
+
+/// Medians of some syncs of each connector, each after a change of one merge request in so many projects.
+fn repeated(
+    lab: &Lab,
+    gitlab: &Gitlab,
+    connectors: &[Connector; 2],
+    changes: Option<usize>,
+) -> Result<[Value; 2], Failed> {
+    let mut all = [Syncs::default(), Syncs::default()];
     for round in 0..lab.pick(5, 1) {
         if let Some(changes) = changes {
             change(gitlab, changes, round)?;
         }
-        gitlab.stats_reset()?;
-        let begun = Instant::now();
-        let answer = sync(connector)?;
-        times.push(begun.elapsed().as_secs_f64());
-        counts.push(requests(gitlab)? as f64);
-        rows.push(written(&answer) as f64);
+        for (connector, syncs) in connectors.iter().zip(&mut all) {
+            gitlab.stats_reset()?;
+            let begun = Instant::now();
+            let answer = sync(connector)?;
+            syncs.times.push(begun.elapsed().as_secs_f64());
+            syncs.requests.push(requests(gitlab)? as f64);
+            syncs.rows.push(written(&answer) as f64);
+        }
     }
-    let rows = median(rows);
-    if changes.is_some() && rows < 1.0 {
+    let medians = all.map(|Syncs { times, requests, rows }| {
+        json!({"requests": median(requests), "wall_s": median(times), "written": median(rows)})
+    });
+    if changes.is_some() && medians.iter().any(|syncs| syncs["written"].as_f64() < Some(1.0)) {
         return Err("a sync after changes wrote nothing".into());
     }
-    Ok(json!({"requests": median(counts), "wall_s": median(times), "written": rows}))
+    Ok(medians)
 }
 
 /// Comments on an open merge request of so many projects.
@@ -90,7 +115,12 @@ pub fn page(figures: &Value) -> Page {
         tables: vec![Table {
             title: String::new(),
             columns: vec!["what happened", "requests", "time", "rows written"],
-            rows: vec![row("idle", "nothing".into()), row("changed", changed.clone())],
+            rows: vec![
+                row("idle", "nothing".into()),
+                row("changed", changed.clone()),
+                row("single_idle", "nothing, projects discovered one by one".into()),
+                row("single_changed", format!("{changed}, discovered one by one")),
+            ],
         }],
         summary: vec![[
             format!(

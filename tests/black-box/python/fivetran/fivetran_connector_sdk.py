@@ -11,7 +11,7 @@ Tables and state lie below `files`, and the next run goes on from there.
 import importlib.util
 import json
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 FILES = Path("files")
@@ -20,8 +20,9 @@ TESTS = {
     "DOUBLE": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
     "BOOLEAN": lambda value: isinstance(value, bool),
     "STRING": lambda value: isinstance(value, str),
-    "UTC_DATETIME": lambda value: datetime.fromisoformat(value).tzinfo is not None,
-    "NAIVE_DATE": lambda value: date.fromisoformat(value) is not None,
+    # Read as the SDK reads them, which knows fewer forms than Python.
+    "UTC_DATETIME": lambda value: datetime.strptime(value, f"%Y-%m-%dT%H:%M:%S{'.%f' if '.' in value else ''}%z"),
+    "NAIVE_DATE": lambda value: datetime.strptime(value, "%Y-%m-%d"),
     "JSON": lambda value: isinstance(value, (dict, list)),
 }
 
@@ -34,6 +35,8 @@ class Destination:
         self.counts = {"Upserts": 0, "Deletes": 0, "Checkpoints": 0}
 
     def declare(self, tables: list):
+        names = [table["table"].strip() for table in tables]
+        assert all(names) and len(set(names)) == len(names), f"a table has no name, or two have one: {names}"
         for table in tables:
             known = self.tables.setdefault(table["table"], {"rows": {}, "deleted": {}})
             unknown = set(table["columns"].values()) - TESTS.keys()
@@ -113,7 +116,7 @@ def main(configuration: str):
     assert all(isinstance(value, str) for value in configuration.values()), "configuration values are texts"
     state = DESTINATION.load()
     DESTINATION.declare(module.connector.schema(configuration))
-    module.connector.update(configuration, state)
+    module.connector.update(configuration=configuration, state=state)
     assert not DESTINATION.waiting, "rows came after the last checkpoint"
     for name, count in DESTINATION.counts.items():
         print(f"{name} | {count}")

@@ -34,7 +34,6 @@ fn an_unknown_project_stops_nobody_else() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn a_project_at_which_gitlab_keeps_failing_stops_nobody_else() {
     let world = World::new("broken_project", &["--projects", "3", "--merge-requests", "20"]);
     let connector = world.connector(&[("STREAMS", "branches")]);

@@ -52,7 +52,6 @@ fn assert_tables_equal(world: &World, tables: &Value) {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn the_connector_for_fivetrans_sdk_hands_over_what_gitlab_has() {
     gets_what_gitlab_has("fivetran_sdk", Runner::StandIn);
 }
@@ -64,7 +63,7 @@ fn fivetrans_own_tester_gets_what_gitlab_has() {
 }
 
 fn gets_what_gitlab_has(name: &'static str, runner: Runner) {
-    let world = World::new(name, &["--seed", "71"]);
+    let world = World::new(name, &["--seed", "71", "--projects", "4", "--merge-requests", "50"]);
     let connector = connector(&world);
     let folder = Folder::new(&json!({"function_url": connector.url, "auth_token": TOKEN}), runner);
     let (ok, output) = folder.sync();

@@ -86,9 +86,11 @@ fn children_of_a_merge_request_follow_its_changes() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn streams_can_be_switched_off_and_a_request_can_narrow_them() {
-    let world = World::new("narrowed", &["--seed", "43", "--merge-requests", "60"]);
+    let world = World::new(
+        "narrowed",
+        &["--seed", "43", "--projects", "3", "--merge-requests", "30"],
+    );
     let connector = world.connector(&[("STREAMS_OFF", "mr_notes,issues")]);
     let (status, answer) =
         http::post(&connector.url, None, &json!({"streams": ["merge_requests"]})).expect("an answer");

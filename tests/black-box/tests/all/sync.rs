@@ -22,13 +22,16 @@ fn a_first_sync_equals_gitlab_row_for_row() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn the_community_edition_is_synced_without_its_missing_fields() {
-    let world = World::new("community", &["--seed", "12", "--edition", "ce"]);
+    let world = World::new(
+        "community",
+        &["--seed", "12", "--merge-requests", "30", "--edition", "ce"],
+    );
     let connector = world.connector(&[]);
     world.sync(&connector);
     let rows = warehouse_rows(warehouse(), &world.raw, "merge_requests");
     assert!(!rows.is_empty() && rows.iter().all(|row| row["approvals_left"].is_null()));
+    world.assert_equal();
 }
 
 #[test]
@@ -149,9 +152,8 @@ fn resumes_after_being_killed() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn a_moody_gitlab_loses_nothing() {
-    let world = World::new("moody", &["--seed", "16"]);
+    let world = World::new("moody", &["--seed", "16", "--merge-requests", "60"]);
     let connector = world.connector(&[]);
     let rules: Vec<Value> = ["reset", "truncate", "invalid_json", "html", "partial"]
         .iter()

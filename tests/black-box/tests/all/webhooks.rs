@@ -136,7 +136,6 @@ fn from_the_hook_to_the_row_of_a_mart_through_dbt_without_a_sync() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn a_burst_is_one_look_and_repeats_and_strangers_are_turned_away() {
     let (world, connector) = started("burst");
     let url = format!("{}/webhook", connector.url);

@@ -10,12 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use super::memory::Memory;
 use super::stand::Stand;
-use super::{BEGINNING, compare, options};
+use super::{BEGINNING, compare, options, scope_of};
 use crate::gitlab::{self, Client};
 use crate::streams::Streams;
 use crate::sync::context::Context;
 use crate::sync::scopes::{self, Cursors};
-use crate::sync::{Error, Request, Scope};
+use crate::sync::{Error, Request};
 use mergemind_shared::function::Shutdown;
 
 /// A change of an answer: which one, which value in it, and what stands there instead.
@@ -55,14 +55,15 @@ fn connector_sync() {
             runtime.block_on(async {
                 let stand = Arc::new(Stand::new(world.clone(), 1));
                 let memory = Memory::new(1);
-                let damaged = sync(&stand, &memory, &streams, &damages).await;
+                let single = text.len() % 2 == 1;
+                let damaged = sync(&stand, &memory, &streams, &damages, single).await;
                 // What has another type is noticed; what is another value of the same type is GitLab's word.
                 if damages.iter().all(|(_, _, with)| is_of_no_type(with)) {
                     for _ in 0..2 {
-                        let calm = sync(&stand, &memory, &streams, &[]).await;
+                        let calm = sync(&stand, &memory, &streams, &[], single).await;
                         assert!(calm.is_ok(), "a calm sync failed: {calm:?}");
                     }
-                    let compared = stand.with_world(|world| compare(world, &memory));
+                    let compared = stand.with_world(|world| compare(world, &memory, single));
                     assert_eq!(compared, Ok(()), "after {damaged:?}");
                 }
                 match damaged {
@@ -88,7 +89,13 @@ fn gist(error: &Error) -> String {
 }
 
 /// One sync of everything; whether it came to its end.
-async fn sync(stand: &Arc<Stand>, memory: &Memory, streams: &Streams, damages: &[Damage]) -> Result<bool, Error> {
+async fn sync(
+    stand: &Arc<Stand>,
+    memory: &Memory,
+    streams: &Streams,
+    damages: &[Damage],
+    single: bool,
+) -> Result<bool, Error> {
     let mut cursors: Cursors = memory.cursors();
     let (answering, damages) = (stand.clone(), damages.to_vec());
     let answered = std::sync::Mutex::new(Cell::new(0));
@@ -118,7 +125,7 @@ async fn sync(stand: &Arc<Stand>, memory: &Memory, streams: &Streams, damages: &
         ..Request::default()
     };
     let options = options(streams);
-    let scope = Scope::Group("acme".into());
+    let scope = stand.with_world(|world| scope_of(world, single));
     let lists = scopes::lists_to_probe(std::slice::from_ref(&scope), &cursors, &request);
     let instance = gitlab::probe(&client, &streams.types(), &lists).await?;
     let context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());

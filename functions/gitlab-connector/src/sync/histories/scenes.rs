@@ -97,7 +97,10 @@ impl Scene {
     }
 
     fn assert_equal(&self) {
-        assert_eq!(self.stand.with_world(|world| compare(world, &self.memory)), Ok(()));
+        assert_eq!(
+            self.stand.with_world(|world| compare(world, &self.memory, false)),
+            Ok(())
+        );
     }
 }
 

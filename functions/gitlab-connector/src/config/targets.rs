@@ -2,19 +2,19 @@
 
 use mergemind_shared::config::Env;
 
-use crate::sync::Scope;
+use crate::sync::Target;
 use crate::sync::discovery::Discovery;
 
 /// Groups first; a project below a listed group is synced with that group.
-pub fn of(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Scope> {
+pub fn of(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Target> {
     let clean = |path: String| path.trim_matches('/').to_owned();
     let groups: Vec<String> = groups.into_iter().map(clean).collect();
     let below = |path: &str, group: &str| path.to_lowercase().starts_with(&format!("{}/", group.to_lowercase()));
-    let mut scopes = Vec::new();
+    let mut targets = Vec::new();
     for group in &groups {
         match groups.iter().find(|other| below(group, other)) {
             Some(other) => env.warn("GITLAB_GROUPS", format!("names {group}, which {other} holds already")),
-            None => scopes.push(Scope::Group(group.clone())),
+            None => targets.push(Target::Group(group.clone())),
         }
     }
     for project in projects.into_iter().map(clean) {
@@ -23,11 +23,11 @@ pub fn of(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Scop
                 "GITLAB_PROJECTS",
                 format!("names {project}, which the group {group} holds already"),
             ),
-            None => scopes.push(Scope::Project(project)),
+            None => targets.push(Target::Project(project)),
         }
     }
-    scopes.dedup();
-    scopes
+    targets.dedup();
+    targets
 }
 
 /// Which projects are found, if they are to be found.

@@ -1,0 +1,85 @@
+//! Projects that come into a scope with a past: their lists are read from the beginning.
+
+use serde_json::Value as Json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Error;
+use super::context::Context;
+use super::list_pages::{Which, Whose, Window, fetch};
+use super::lists::{ISSUES, List, MERGE_REQUESTS, take};
+use super::position::{Backfill, Pass, Pending, Position};
+use super::rows::Rows;
+use crate::gitlab;
+use crate::streams::Node;
+
+/// Projects that the warehouse does not have although they are older than the last sync, or has under
+/// another path: then the address of everything in them is another one.
+pub async fn find_new(
+    context: &Context<'_>,
+    position: &Position,
+    nodes: &[Json],
+    pass: &mut Pass,
+) -> Result<(), Error> {
+    let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
+    let seen = context.sink.seen("projects", &ids).await?;
+    for node in nodes {
+        let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
+            continue;
+        };
+        let created = node["createdAt"].as_str();
+        let created = created.and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
+        let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
+        let whole = match seen.get(&id) {
+            None => old,
+            Some(before) => before != path,
+        };
+        if !whole {
+            continue;
+        }
+        tracing::info!(
+            project = path,
+            "a project moved, or came into the scope; reading it from its beginning"
+        );
+        if context.on("pipelines") {
+            pass.pending.push(Pending::of_path(path, true));
+        }
+        for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| context.on(list.stream)) {
+            pass.backfill.push(Backfill {
+                project: id,
+                stream: list.stream.to_owned(),
+                after: None,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One page of a list of the first project that is to be read from its beginning.
+pub async fn next<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let Some(mut now) = (!pass.backfill.is_empty()).then(|| pass.backfill.remove(0)) else {
+        return Ok(());
+    };
+    let list: &'static List = if now.stream == ISSUES.stream {
+        &ISSUES
+    } else {
+        &MERGE_REQUESTS
+    };
+    let window = Window {
+        after: now.after.clone(),
+        from: context.options.start_date,
+        until: None,
+    };
+    let page = match fetch(context, list, Which::Updated, Whose::Project(now.project), &window).await {
+        Ok(page) => page,
+        // It was deleted, or is hidden by now.
+        Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    take(context, list, page.nodes, rows);
+    if let Some(end) = page.end.filter(|_| page.has_next) {
+        now.after = Some(end);
+        pass.backfill.insert(0, now);
+    }
+    Ok(())
+}

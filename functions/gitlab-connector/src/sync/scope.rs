@@ -1,0 +1,68 @@
+//! What is synced: as it is configured, and as passes run over it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What is configured to be synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A group with all that is below it, by its full path.
+    Group(String),
+    /// One project, by its full path or its id.
+    Project(String),
+}
+
+impl Target {
+    /// The full path, or a project's id.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Group(path) | Self::Project(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(path) => write!(f, "group:{path}"),
+            Self::Project(path) => write!(f, "project:{path}"),
+        }
+    }
+}
+
+/// What passes run over, and what a cursor belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// A group with all that is below it, by its full path.
+    Group(String),
+    /// Projects that are configured one by one, or were discovered.
+    Projects(Projects),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(path) => write!(f, "group:{path}"),
+            Self::Projects(projects) => f.write_str(&projects.name),
+        }
+    }
+}
+
+/// Projects that are synced together: a few requests ask about all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Projects {
+    /// What their cursor is called.
+    pub name: String,
+    /// Their full paths, by id.
+    pub paths: BTreeMap<i64, String>,
+}
+
+impl Projects {
+    /// The next `most` ids after one, and whether there are more.
+    pub fn after(&self, id: Option<&str>, most: usize) -> (Vec<i64>, bool) {
+        let id: i64 = id.and_then(|id| id.parse().ok()).unwrap_or_default();
+        let mut following = self.paths.range(id + 1..).map(|(id, _)| *id);
+        let ids = following.by_ref().take(most).collect();
+        (ids, following.next().is_some())
+    }
+}
