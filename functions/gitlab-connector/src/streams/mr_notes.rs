@@ -19,7 +19,7 @@ pub fn stream() -> Stream {
             node_type: Some("Note"),
             selection: &[
                 "id", "author { id }", "body", "system", "systemNoteIconName", "internal", "resolvable", "resolved",
-                "resolvedAt", "createdAt", "updatedAt", "url",
+                "resolvedAt", "createdAt", "updatedAt",
             ],
             users: &["author_id"],
             ..Shape::default()
@@ -38,7 +38,7 @@ pub fn stream() -> Stream {
             field("resolved_at", Timestamp, "When it was resolved.", |n| n.time("resolvedAt")),
             field("created_at", Timestamp, "When it was written.", |n| n.time("createdAt")),
             field("updated_at", Timestamp, "When it was last edited or resolved.", |n| n.time("updatedAt")),
-            field("web_url", String, "Address.", |n| n.text("url")),
+            field("web_url", String, "Address.", |n| n.text("_url")),
         ],
     )
 }

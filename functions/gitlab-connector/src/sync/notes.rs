@@ -29,6 +29,8 @@ pub struct Unfinished {
     list: &'static List,
     id: i64,
     iid: String,
+    /// The address that its row holds.
+    url: String,
     /// The project's path when the row was read, if the row tells it.
     project: Option<String>,
 }
@@ -51,11 +53,14 @@ pub fn selection(context: &Context<'_>, list: &'static List, arguments: &str) ->
 
 /// Maps the notes that came with a node. If there are more, the row is unfinished.
 pub fn take<'a>(context: &Context<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) {
-    if let (Some(more), Some(iid)) = (take_page(context, list, &mut node, rows), node["iid"].as_str()) {
+    let text = |field: &str| node[field].as_str().unwrap_or_default().to_owned();
+    let (iid, url) = (text("iid"), text("webUrl"));
+    if let Some(more) = take_page(context, list, &url, &mut node, rows) {
         rows.unfinished.push(Unfinished {
             list,
             id: more.id,
-            iid: iid.to_owned(),
+            iid,
+            url,
             project: path_of(context, &node),
         });
     }
@@ -78,9 +83,11 @@ async fn finish<'a>(
     rows: &mut Rows<'a>,
 ) -> Result<(), gitlab::Error> {
     let mut unread: BTreeSet<i64> = BTreeSet::new();
+    let mut urls: BTreeMap<i64, &str> = BTreeMap::new();
     let mut by_project: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in unfinished {
         unread.insert(row.id);
+        urls.insert(row.id, &row.url);
         if let Some(project) = &row.project {
             by_project.entry(project).or_default().insert(&row.iid);
         }
@@ -96,8 +103,8 @@ async fn finish<'a>(
     let mut more = Vec::new();
     for mut node in try_join_all(firsts).await?.into_iter().flatten() {
         // Another row may have that number in a project that has taken the path.
-        if Node::new(&node).number("id").is_some_and(|id| unread.remove(&id)) {
-            more.extend(take_page(context, list, &mut node, rows));
+        if let Some(id) = Node::new(&node).number("id").filter(|id| unread.remove(id)) {
+            more.extend(take_page(context, list, urls[&id], &mut node, rows));
         }
     }
     more.extend(unread.into_iter().map(|id| More { id, after: None }));
@@ -106,8 +113,12 @@ async fn finish<'a>(
         let pages = try_join_all(pages).await?;
         let mut hidden: BTreeSet<i64> = more.drain(..).map(|row| row.id).collect();
         for mut node in pages.into_iter().flatten() {
-            hidden.retain(|id| Node::new(&node).number("id") != Some(*id));
-            more.extend(take_page(context, list, &mut node, rows));
+            let Some(id) = Node::new(&node).number("id") else {
+                continue;
+            };
+            if hidden.remove(&id) {
+                more.extend(take_page(context, list, urls[&id], &mut node, rows));
+            }
         }
         // Without its notes a row would seem complete when the token may see it again.
         rows.forget(context.streams, list.stream, list.column, &hidden);
@@ -115,14 +126,24 @@ async fn finish<'a>(
     Ok(())
 }
 
-/// Maps a row's notes, and tells whether there are more.
-fn take_page<'a>(context: &Context<'a>, list: &'static List, node: &mut Json, rows: &mut Rows<'a>) -> Option<More> {
+/// Maps a row's notes, and tells whether there are more. Their addresses are made of the row's own: a replica that does
+/// not know yet that a project has moved would give old ones.
+fn take_page<'a>(
+    context: &Context<'a>,
+    list: &'static List,
+    url: &str,
+    node: &mut Json,
+    rows: &mut Rows<'a>,
+) -> Option<More> {
     let stream = context.streams.named(list.notes);
     let id = Node::new(node).number("id")?;
     let mut notes = node["notes"].take();
     let parent = json!({"id": node["id"], "projectId": node["projectId"]});
     for mut note in nodes_of(&mut notes) {
         note["_parent"] = parent.clone();
+        if let Some(number) = Node::new(&note).number("id").filter(|_| !url.is_empty()) {
+            note["_url"] = json!(format!("{url}#note_{number}"));
+        }
         rows.map(stream, &note);
     }
     let info = &notes["pageInfo"];

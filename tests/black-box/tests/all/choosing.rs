@@ -36,6 +36,55 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
 }
 
 #[test]
+fn projects_are_named_by_path_or_id_and_are_read_together() {
+    let world = World::new("single", &["--seed", "63", "--projects", "4", "--merge-requests", "40"]);
+    let projects = world.gitlab.rows("projects").expect("projects");
+    let named = projects.iter().enumerate().map(|(place, row)| match place % 2 {
+        0 => row["full_path"].as_str().expect("a path").to_owned(),
+        _ => row["id"].to_string(),
+    });
+    let named: Vec<String> = named.chain(["nobody/nothing".to_owned()]).collect();
+    let connector = world.connector(&[("GITLAB_GROUPS", ""), ("GITLAB_PROJECTS", &named.join(","))]);
+    let (status, answer) = connector.sync().expect("an answer");
+    assert_eq!((status, &answer["complete"]), (200, &json!(true)), "{answer:#}");
+    assert_eq!(answer["warnings"][0]["scope"], "project:nobody/nothing", "{answer:#}");
+    assert_eq!(answer["warnings"].as_array().map(Vec::len), Some(1), "{answer:#}");
+    for table in [
+        "projects",
+        "users",
+        "merge_requests",
+        "mr_notes",
+        "mr_labels",
+        "pipelines",
+        "issues",
+    ] {
+        world.assert_equal_rows(table);
+    }
+
+    world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
+    world.gitlab.stats_reset().expect("a reset");
+    let (status, answer) = connector.sync().expect("an answer");
+    assert_eq!(status, 200, "{answer:#}");
+    world.assert_equal_rows("mr_notes");
+    let asked = world.gitlab.stats().expect("statistics")["requests"]["total"].as_u64();
+    assert!(
+        asked <= Some(10),
+        "one comment in four projects cost {asked:?} requests"
+    );
+
+    // Only one of them has a cursor of its own.
+    world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
+    for scope in &named[..2] {
+        let (status, answer) = http::post(&connector.url, None, &json!({"scopes": [scope]})).expect("an answer");
+        assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+        assert!(
+            answer["streams"].to_string().contains(&format!("project:{scope}")),
+            "{answer:#}"
+        );
+    }
+}
+
+#[test]
 #[ignore = "slow: scripts/test --slow"]
 fn a_sync_stops_at_its_number_of_rows_and_the_next_goes_on() {
     let world = World::new("pieces", &["--seed", "62", "--merge-requests", "220"]);

@@ -1,6 +1,6 @@
-//! Single scenes of a sync, with the simulated GitLab in this process and raw tables in memory.
+//! Single scenes of a sync.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,101 +8,14 @@ use gitlab_sim::changes::{Change, Kind};
 use gitlab_sim::data::{State, hex};
 use gitlab_sim::rest;
 use reqwest::StatusCode;
+use serde_json::Value as Json;
 
+use super::scene::Scene;
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::context::lock;
 use crate::sync::follow;
 use crate::webhook::Hint;
-
-/// A GitLab, and raw tables of it.
-struct Scene {
-    stand: Arc<Stand>,
-    memory: Memory,
-    streams: Streams,
-    options: Options,
-    request: Request,
-    shutdown: Shutdown,
-    /// What stands between the two.
-    between: Option<Arc<Between>>,
-}
-
-/// Answers instead of GitLab, if it likes.
-type Between = dyn Fn(&Call<'_>) -> Option<(StatusCode, &'static str)> + Send + Sync;
-
-impl Scene {
-    fn new(projects: u32, merge_requests: u32) -> Self {
-        let sizes = Sizes {
-            seed: 5,
-            projects,
-            merge_requests,
-            months: 2,
-            hidden_percent: 0.0,
-            hidden_run: 0,
-            enterprise: true,
-            anchor: BEGINNING,
-        };
-        let streams = Streams::new();
-        Self {
-            stand: Arc::new(Stand::new(generate::world(&sizes), 5)),
-            memory: Memory::new(5),
-            options: options(&streams),
-            streams,
-            request: Request {
-                reconcile: true,
-                ..Request::default()
-            },
-            shutdown: Shutdown::default(),
-            between: None,
-        }
-    }
-
-    fn client(&self) -> Client {
-        let (answering, between) = (self.stand.clone(), self.between.clone());
-        let stand = move |call: &Call<'_>| match between.as_ref().and_then(|between| between(call)) {
-            Some((status, body)) => (status, reqwest::header::HeaderMap::new(), body.as_bytes().to_vec()),
-            None => answering.answer(call),
-        };
-        Client::of_stand(Box::new(stand), 5)
-    }
-
-    /// One sync; whether it came to its end.
-    async fn sync(&self) -> bool {
-        let (client, mut cursors) = (self.client(), self.memory.cursors());
-        let instance = gitlab::probe(&client, &self.streams.types(), &[])
-            .await
-            .expect("it answers");
-        let context = Context::new(
-            &self.options,
-            &client,
-            &self.streams,
-            &self.memory,
-            instance,
-            self.shutdown.clone(),
-        );
-        let scope = Scope::Group("acme".into());
-        let outcome = scopes::run_scopes(&context, &[scope], &mut cursors, &self.request).await;
-        assert!(lock(&context.warnings).is_empty(), "{:?}", context.warnings);
-        outcome.expect("it goes well").complete
-    }
-
-    /// Syncs until one comes to its end; how many were cut short before.
-    async fn syncs(&self) -> u32 {
-        for cut in 0..500 {
-            if self.sync().await {
-                return cut;
-            }
-        }
-        panic!("it does not come to an end");
-    }
-
-    fn assert_equal(&self) {
-        assert_eq!(
-            self.stand.with_world(|world| compare(world, &self.memory, false)),
-            Ok(())
-        );
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_stops_a_sync_cleanly_and_the_next_one_goes_on() {

@@ -1,0 +1,109 @@
+//! Scenes of a sync of projects that are named one by one.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gitlab_sim::changes::{Change, Kind};
+use reqwest::StatusCode;
+
+use super::scene::Scene;
+use super::*;
+use crate::gitlab::Call;
+
+fn scene(projects: u32, merge_requests: u32) -> Scene {
+    let mut scene = Scene::new(projects, merge_requests);
+    scene.single = true;
+    scene.request.reconcile = false;
+    scene
+}
+
+/// How many requests a sync takes.
+async fn requests(scene: &mut Scene) -> u64 {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = sent.clone();
+    scene.between = Some(Arc::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    }));
+    assert!(scene.sync().await);
+    scene.between = None;
+    sent.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_without_a_change_takes_as_many_requests_for_forty_projects_as_for_four() {
+    let mut counts = Vec::new();
+    for projects in [4, 40] {
+        let mut scene = scene(projects, 60);
+        assert!(scene.sync().await);
+        scene.assert_equal();
+        // Past the overlap, in which rows are read twice.
+        scene.stand.wait(Duration::from_secs(3600));
+        assert!(scene.sync().await);
+        scene.stand.wait(Duration::from_secs(3600));
+        counts.push(requests(&mut scene).await);
+        scene.assert_equal();
+    }
+    // What GitLab is, the projects, and whether merge requests or issues have changed in any.
+    assert_eq!(counts, [4, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_at_which_gitlab_keeps_failing_is_read_when_it_does_not_and_stops_nobody_else() {
+    let mut scene = scene(12, 80);
+    assert!(scene.sync().await);
+    scene.stand.wait(Duration::from_secs(3600));
+    for kind in [Kind::Comment, Kind::EditTitle, Kind::Merge, Kind::OpenMergeRequest] {
+        for _ in 0..4 {
+            scene.stand.apply(&Change::of(kind));
+        }
+    }
+    let newest = scene.stand.with_world(|world| {
+        world
+            .merge_requests
+            .iter()
+            .max_by_key(|row| row.updated_at)
+            .map(|row| row.project)
+    });
+    let broken = format!("gid://gitlab/Project/{}", newest.expect("a merge request"));
+    scene.between = Some(Arc::new(move |call| {
+        let Call::Query(body) = call else { return None };
+        let is_list = body["query"]
+            .as_str()
+            .is_some_and(|query| query.starts_with("query MergeRequests"));
+        (is_list && body["variables"].to_string().contains(&broken))
+            .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
+    }));
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    assert!(complete);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let missing = scene.stand.with_world(|world| compare(world, &scene.memory, true));
+    assert!(
+        missing.is_err(),
+        "the broken project had no change: the test proves nothing"
+    );
+    scene.between = None;
+    scene.stand.wait(Duration::from_secs(3600));
+    assert!(scene.sync().await);
+    scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_that_joins_comes_with_its_past() {
+    let mut scene = scene(6, 60);
+    // A project that leaves the group leaves the projects that are found, and comes back with what happened meanwhile.
+    assert!(scene.sync().await);
+    scene.stand.wait(Duration::from_secs(100_000));
+    for kind in [
+        Kind::TransferProject,
+        Kind::Comment,
+        Kind::Comment,
+        Kind::TransferProject,
+    ] {
+        scene.stand.apply(&Change::of(kind));
+        scene.stand.wait(Duration::from_secs(3600));
+        assert!(scene.sync().await);
+    }
+    scene.request.reconcile = true;
+    assert!(scene.sync().await);
+    scene.assert_equal();
+}
