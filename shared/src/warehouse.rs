@@ -13,6 +13,7 @@ mod error;
 #[cfg(test)]
 mod fuzz;
 mod lease;
+mod merge;
 mod schema;
 mod settings;
 mod sql;

@@ -1,6 +1,7 @@
 //! One run at a time. Callers that ask for the same during a run share the next one: it starts after
 //! all of them have asked, so it sees whatever each of them has loaded.
 
+mod command;
 mod executor;
 mod scope;
 

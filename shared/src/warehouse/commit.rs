@@ -8,8 +8,9 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::lease::Lease;
+use super::merge::Merge;
 use super::schema::Table;
-use super::sql::{self, Merge, Names};
+use super::sql::{self, Names};
 use super::sweep::Sweep;
 use super::value::Row;
 use super::{Error, Warehouse};

@@ -1,10 +1,9 @@
 //! The statements, as text. Everything here is a pure function, so that a test can read it.
 
-use super::commit::{CursorMove, Mark, Whole};
+use super::commit::{CursorMove, Mark};
 use super::lease::Lease;
-use super::schema::Table;
-use super::sweep::{Sweep, one_of};
-use super::value::{Row, Value};
+use super::merge::Merge;
+use super::sweep::Sweep;
 
 /// What the compare-and-set of a cursor says when it fails; recognised again in BigQuery's error.
 pub(super) const CURSOR_MOVED: &str = "mergemind: cursor moved";
@@ -44,17 +43,6 @@ pub(super) fn literal(text: &str) -> String {
     out
 }
 
-/// Rows for one raw table, and the stage table that holds them.
-pub(super) struct Merge<'a> {
-    pub table: &'a Table,
-    pub raw: String,
-    /// `None` if there are no rows.
-    pub stage: Option<String>,
-    /// The rows that are in the stage; they tell which partitions to look at.
-    pub rows: &'a [Row],
-    pub whole: Option<&'a Whole>,
-}
-
 /// What a transaction holds beside rows.
 #[derive(Default)]
 pub(super) struct Also<'a> {
@@ -78,10 +66,10 @@ pub(super) fn commit(merges: &[Merge], sweeps: &[Sweep], also: &Also, synced_at:
     }
     for merge in merges {
         if let Some(stage) = &merge.stage {
-            script.push_str(&merge_statement(merge, stage));
+            script.push_str(&merge.statement(stage));
         }
         if let Some(whole) = merge.whole.filter(|whole| !whole.parents.is_empty()) {
-            script.push_str(&mark_the_rest(merge, whole, synced_at));
+            script.push_str(&merge.mark_the_rest(whole, synced_at));
         }
     }
     for sweep in sweeps {
@@ -116,8 +104,8 @@ fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> 
     let of_merges = merges.iter().enumerate().map(|(index, merge)| {
         let parents = merge.whole.filter(|whole| !whole.parents.is_empty());
         let narrow = match parents {
-            Some(whole) => bounds(whole),
-            None => months(merge, ""),
+            Some(whole) => whole.bounds(),
+            None => merge.months(""),
         };
         let sql = format!(
             "(SELECT COUNT(*) FROM {} WHERE _synced_at = TIMESTAMP_MICROS({synced_at}){narrow})",
@@ -133,35 +121,6 @@ fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> 
         (format!("s{index}"), sql)
     });
     of_merges.chain(of_sweeps).collect()
-}
-
-/// Where a batch's parents lie.
-fn bounds(whole: &Whole) -> String {
-    match (whole.parents.iter().min(), whole.parents.iter().max()) {
-        (Some(least), Some(most)) => format!(" AND {} BETWEEN {least} AND {most}", whole.column),
-        _ => String::new(),
-    }
-}
-
-/// Rows of the parents that are not in the stage are gone in GitLab.
-fn mark_the_rest(merge: &Merge, whole: &Whole, synced_at: i64) -> String {
-    let not_staged = match &merge.stage {
-        None => String::new(),
-        Some(stage) => {
-            let keys: Vec<String> = merge
-                .table
-                .primary_key
-                .iter()
-                .map(|key| format!("S.{key} = T.{key}"))
-                .collect();
-            format!(" AND NOT EXISTS (SELECT 1 FROM {stage} S WHERE {})", keys.join(" AND "))
-        }
-    };
-    format!(
-        "UPDATE {} T SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE NOT T._deleted AND {}{not_staged};\n",
-        merge.raw,
-        one_of(&format!("T.{}", whole.column), &whole.parents)
-    )
 }
 
 /// Fails the transaction if another one has taken the lease.
@@ -218,142 +177,12 @@ fn set_cursor(cursors: &str, cursor: &CursorMove, synced_at: i64) -> String {
     )
 }
 
-fn merge_statement(merge: &Merge, stage: &str) -> String {
-    let table = merge.table;
-    let keys: Vec<String> = table
-        .primary_key
-        .iter()
-        .map(|key| format!("T.{key} = S.{key}"))
-        .collect();
-    let names: Vec<&str> = table.all_columns().map(|column| column.name).collect();
-    let not_older = table
-        .version
-        .map(|version| format!(" AND COALESCE(S.{version} >= T.{version}, TRUE)"))
-        .unwrap_or_default();
-    let updates: Vec<String> = names
-        .iter()
-        .filter(|name| !table.primary_key.contains(*name))
-        .map(|name| format!("{name} = S.{name}"))
-        .collect();
-    let values: Vec<String> = names.iter().map(|name| format!("S.{name}")).collect();
-    format!(
-        "MERGE {} T USING {stage} S\nON {}{}\n\
-         WHEN MATCHED AND (T._row_hash != S._row_hash OR T._deleted){not_older} THEN UPDATE SET {}\n\
-         WHEN NOT MATCHED THEN INSERT ({}) VALUES ({});\n",
-        merge.raw,
-        keys.join(" AND "),
-        months(merge, "T."),
-        updates.join(", "),
-        names.join(", "),
-        values.join(", ")
-    )
-}
-
-/// A condition on the partitioning column that lets BigQuery skip months without any of these rows.
-/// Empty when a row has no value there: it could be anywhere.
-fn months(merge: &Merge, prefix: &str) -> String {
-    let Some(column) = merge.table.partition_by else {
-        return String::new();
-    };
-    let Some(position) = merge.table.position(column) else {
-        return String::new();
-    };
-    let times: Option<Vec<i64>> = merge
-        .rows
-        .iter()
-        .map(|row| match row[position] {
-            Value::Time(at) => Some(at),
-            _ => None,
-        })
-        .collect();
-    let bounds = times.and_then(|times| Some((*times.iter().min()?, *times.iter().max()?)));
-    bounds.map_or_else(String::new, |(low, high)| {
-        format!(" AND {prefix}{column} BETWEEN TIMESTAMP_MICROS({low}) AND TIMESTAMP_MICROS({high})")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::warehouse::schema::{Column, Kind};
 
     #[test]
     fn literals_cannot_be_left() {
         assert_eq!(literal("a'b\\c\nd"), r"'a\'b\\c\nd'");
-    }
-
-    fn table() -> Table {
-        Table {
-            name: "t",
-            description: "",
-            columns: vec![
-                Column::new("id", Kind::Int64, ""),
-                Column::new("updated_at", Kind::Timestamp, ""),
-                Column::new("created_at", Kind::Timestamp, ""),
-            ],
-            primary_key: &["id"],
-            version: Some("updated_at"),
-            partition_by: Some("created_at"),
-            cluster_by: &["id"],
-        }
-    }
-
-    fn merge(table: &Table, rows: &[Row]) -> String {
-        let merge = Merge {
-            table,
-            raw: "`r`".into(),
-            stage: Some("`s`".into()),
-            rows,
-            whole: None,
-        };
-        merge_statement(&merge, "`s`")
-    }
-
-    #[test]
-    fn an_older_version_never_wins_and_only_the_rows_months_are_read() {
-        let row = |at| vec![Value::Int(1), Value::Time(5), Value::Time(at)];
-        let sql = merge(&table(), &[row(10), row(30)]);
-        assert!(sql.contains("COALESCE(S.updated_at >= T.updated_at, TRUE)"), "{sql}");
-        assert!(
-            sql.contains("AND T.created_at BETWEEN TIMESTAMP_MICROS(10) AND TIMESTAMP_MICROS(30)"),
-            "{sql}"
-        );
-    }
-
-    #[test]
-    fn a_row_without_a_partition_is_looked_for_everywhere() {
-        let row = vec![Value::Int(1), Value::Time(5), Value::Null];
-        assert!(!merge(&table(), &[row]).contains("BETWEEN"));
-    }
-
-    #[test]
-    fn what_a_parent_no_longer_has_is_marked() {
-        let table = table();
-        let whole = Whole {
-            column: "parent_id",
-            parents: vec![7, 8],
-        };
-        let row = vec![Value::Int(1), Value::Time(5), Value::Time(5)];
-        let rows = [row];
-        let mut merge = Merge {
-            table: &table,
-            raw: "`r`".into(),
-            stage: Some("`s`".into()),
-            rows: &rows,
-            whole: Some(&whole),
-        };
-        let names = Names(&|name| format!("`{name}`"));
-        let script = |merge: &Merge| commit(std::slice::from_ref(merge), &[], &Also::default(), 9, &names);
-        let sql = script(&merge);
-        assert!(
-            sql.contains("T.parent_id IN (7, 8) AND NOT EXISTS (SELECT 1 FROM `s` S WHERE S.id = T.id)"),
-            "{sql}"
-        );
-        (merge.stage, merge.rows) = (None, &[]);
-        let sql = script(&merge);
-        assert!(
-            sql.contains("T.parent_id IN (7, 8);") && !sql.contains("MERGE"),
-            "{sql}"
-        );
     }
 }

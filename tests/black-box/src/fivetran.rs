@@ -1,5 +1,6 @@
 //! Runs the connector for Fivetran's SDK: with our stand-in for it, or with Fivetran's own tester.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,23 @@ pub fn rows_of(rows: &Value) -> Vec<Value> {
         Value::Object(rows) => rows.values().cloned().collect(),
         _ => panic!("no rows: {rows}"),
     }
+}
+
+/// Rows by their key.
+///
+/// # Panics
+/// If a key stands twice.
+pub fn by_key(key: &Value, rows: &[Value]) -> BTreeMap<String, Value> {
+    let text = |row: &Value| {
+        let parts = key.as_array().expect("a key").iter();
+        let parts: Vec<String> = parts
+            .map(|name| row[name.as_str().expect("a name")].to_string())
+            .collect();
+        parts.join("/")
+    };
+    let map: BTreeMap<String, Value> = rows.iter().map(|row| (text(row), row.clone())).collect();
+    assert_eq!(map.len(), rows.len(), "a key stands twice");
+    map
 }
 
 /// A number from a sync's summary.

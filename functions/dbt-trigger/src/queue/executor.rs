@@ -1,6 +1,5 @@
 //! Does the runs, one after the other.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::Queue;
 use super::scope::Scope;
+use super::{Queue, command};
 use crate::artifacts::Artifacts;
 use crate::config::DbtConfig;
 use crate::history::History;
@@ -24,7 +23,6 @@ use crate::project::{self, Project, Watched};
 use crate::report::{Built, Results, Run, Verdict};
 use crate::runner::{Ended, How, Invocation, Limits, project_args};
 use crate::runs::Entry;
-use crate::state::State;
 
 /// Owns the project and its runner, so there can be only one run.
 pub struct Executor {
@@ -251,13 +249,13 @@ impl Executor {
         let Some(project) = &mut self.project else {
             return (Ended::nothing_to_do(), Err("there is no project".into()));
         };
-        let target = match prepare(entry, &project.state) {
+        let target = match command::prepare(entry, &project.state) {
             Ok(target) => target,
             Err(problem) => return (Ended::nothing_to_do(), Err(problem)),
         };
         let invocation = Invocation {
             id: entry.run_id.clone(),
-            args: args(entry, built, project, &target),
+            args: command::args(entry, built, project, &target),
             reuse_manifest: entry.action != Action::Retry && entry.selection.is_of_the_parsed_project(),
         };
         let ended = project.runner.run(&invocation, limits).await;
@@ -265,7 +263,7 @@ impl Executor {
         let (artifacts, run_id) = (self.artifacts.clone(), entry.run_id.clone());
         let read = move || {
             if matches!(action, Action::Build | Action::Test | Action::Retry) {
-                keep(&target.join(action.results_file()), &last);
+                command::keep(&target.join(action.results_file()), &last);
             }
             artifacts.collect(&run_id, &target, action);
             Results::read(&target, action)
@@ -301,61 +299,6 @@ async fn cooled(project: &mut Option<Project>) {
     match project {
         Some(project) => project.runner.cooled().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Sees to it that what is in the target directory afterwards is of this run; returns the directory.
-fn prepare(entry: &Entry, state: &State) -> Result<PathBuf, String> {
-    // Another target or other variables are another project: they must not mix with the parsed one.
-    let target = if entry.selection.is_of_the_parsed_project() {
-        state.target().to_owned()
-    } else {
-        state.other_target()
-    };
-    let told = |e: std::io::Error| format!("can't prepare {}: {e}", target.display());
-    std::fs::create_dir_all(&target).map_err(told)?;
-    if entry.action == Action::Retry {
-        std::fs::create_dir_all(state.retry()).map_err(told)?;
-        std::fs::copy(state.last_results(), state.retry().join("run_results.json"))
-            .map_err(|_| "there is nothing to retry: this function has run nothing since its start".to_owned())?;
-    }
-    match std::fs::remove_file(target.join(entry.action.results_file())) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(told(e)),
-        _ => Ok(target),
-    }
-}
-
-/// dbt's command line for a run.
-fn args(entry: &Entry, built: &Built, project: &Project, target: &Path) -> Vec<String> {
-    let mut args: Vec<String> = entry.action.command().iter().map(|&word| word.to_owned()).collect();
-    args.extend(project_args(&project.config, entry.selection.target.as_deref()));
-    args.extend(["--target-path".into(), target.display().to_string()]);
-    args.extend(["--threads".into(), project.config.threads.to_string()]);
-    match entry.action {
-        Action::Retry => args.extend(["--state".into(), project.state.retry().display().to_string()]),
-        Action::Freshness => {
-            let file = target.join(entry.action.results_file());
-            args.extend(["--output".into(), file.display().to_string()]);
-        }
-        // The emulator has none of the views that a catalogue is read from.
-        Action::Docs if project.config.on_emulator => args.push("--empty-catalog".into()),
-        _ => {}
-    }
-    if let Built::Changed(tables) = built {
-        args.push("--select".into());
-        args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
-    }
-    args.extend(entry.selection.args());
-    args
-}
-
-/// Keeps results for a later retry: the next command overwrites them.
-fn keep(results: &Path, last: &Path) {
-    let kept = last.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(e) = kept.and_then(|()| std::fs::copy(results, last).map(|_| ()))
-        && e.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!("can't keep the results for a retry: {e}");
     }
 }
 

@@ -12,6 +12,7 @@ mod scene;
 mod scenes;
 mod single;
 mod stand;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use mergemind_shared::function::Shutdown;
 use self::compare::{compare, scope_of};
 use self::memory::Memory;
 use self::stand::Stand;
-use super::context::Context;
+use super::context::{Context, IDS};
 use super::page_size::PageSize;
 use super::scopes::{self, Cursors};
 use super::{Options, Request};
@@ -173,7 +174,7 @@ async fn sync(
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    for list in ["merge_requests", "issues", "projects"] {
+    for list in ["merge_requests", "issues", "projects", IDS] {
         context.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
     }
     context.notes_inside = 1 + random.below(40) as u32;

@@ -10,9 +10,8 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::context::Context;
-use super::list_pages::{Page, Which, Whose, Window, fetch};
-use super::lists::{List, take};
+use super::list_pages::{Page, Reading, Which, Whose, Window, fetch};
+use super::lists::take;
 use super::position::{Lane, Pass, Pending};
 use super::rows::Rows;
 use super::{Error, Scope, hidden};
@@ -33,20 +32,17 @@ struct Left {
 
 /// Reads the next page of the first lanes of a pass, with all that belongs to the rows on it. A project whose list
 /// can't be read is a warning, and is tried again in the next sync.
-pub async fn next<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    which: Which,
-    scope: &Scope,
-    pass: &mut Pass,
-    rows: &mut Rows<'a>,
-) -> Result<(), Error> {
+pub async fn next<'a>(reading: Reading<'_, 'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let Reading {
+        context,
+        list,
+        which,
+        scope,
+    } = reading;
     let started_at = pass.started_at;
     let mut lanes = std::mem::take(&mut pass.lanes);
     let waiting = lanes.split_off(lanes.len().min(MOST));
-    let reads = lanes
-        .iter()
-        .map(|lane| read(context, list, which, scope, started_at, lane.clone()));
+    let reads = lanes.iter().map(|lane| read(reading, started_at, lane.clone()));
     let mut left = Vec::new();
     for (lane, found) in lanes.iter().zip(join_all(reads).await) {
         match (found, lane.project) {
@@ -74,13 +70,16 @@ pub async fn next<'a>(
 }
 
 async fn read<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    which: Which,
-    scope: &Scope,
+    reading: Reading<'_, 'a>,
     started_at: OffsetDateTime,
     mut lane: Lane,
 ) -> Result<(Rows<'a>, Option<Left>), Error> {
+    let Reading {
+        context,
+        list,
+        which,
+        scope,
+    } = reading;
     let whose = match scope {
         Scope::Group(path) => Whose::Group(path),
         Scope::Projects(_) => Whose::Project(lane.project.unwrap_or_default()),

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Scope;
 use super::connection::nodes_of;
 use super::context::{Context, IDS};
 use super::lists::{List, selection};
@@ -56,6 +57,15 @@ impl Page {
     pub fn is_dead_end(&self) -> bool {
         self.has_next && self.end.is_none()
     }
+}
+
+/// Which list is read, and for whom.
+#[derive(Clone, Copy)]
+pub struct Reading<'r, 'a> {
+    pub context: &'r Context<'a>,
+    pub list: &'static List,
+    pub which: Which,
+    pub scope: &'r Scope,
 }
 
 /// Whose list it is.

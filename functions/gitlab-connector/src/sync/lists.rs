@@ -1,11 +1,13 @@
 //! Lists of merge requests and of issues: by time of update, so that a row changed meanwhile comes again
 //! at the end.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::connection::nodes_of;
 use super::context::{Context, lock};
-use super::list_pages::Which;
+use super::list_pages::{Reading, Which};
 use super::passes::Step;
 use super::position::{Lane, Position};
 use super::rows::Rows;
@@ -56,46 +58,25 @@ pub async fn step<'a>(
     scope: &Scope,
     position: &Position,
 ) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(context.instance.at);
-    let mut rows = Rows::default();
-    match scope {
-        Scope::Projects(projects) => {
-            several::next(
-                context,
-                list,
-                Which::Updated,
-                scope,
-                projects,
-                position,
-                &mut pass,
-                &mut rows,
-            )
-            .await?;
-        }
-        // Nothing has changed, as a first question showed.
-        Scope::Group(_)
-            if position.pass.is_none() && lock(&context.unchanged).contains(&(list.stream, scope.to_string())) =>
-        {
-            pass.listed = true;
-        }
-        Scope::Group(_) => {
-            if pass.lanes.is_empty() {
-                pass.lanes.push(Lane {
-                    from: position.updated_after.or(context.options.start_date),
-                    ..Lane::default()
-                });
-            }
-            lanes::next(context, list, Which::Updated, scope, &mut pass, &mut rows).await?;
-            pass.listed = pass.lanes.is_empty();
-        }
+    let unchanged = || lock(&context.unchanged).contains(&(list.stream, scope.to_string()));
+    if position.pass.is_none() && unchanged() {
+        let mut pass = position.pass_from(context.instance.at);
+        pass.listed = true;
+        return Ok(Step {
+            rows: Rows::default(),
+            next: position.advanced(pass, context.options.overlap),
+        });
     }
-    Ok(Step {
-        rows,
-        next: position.advanced(pass, context.options.overlap),
-    })
+    let reading = Reading {
+        context,
+        list,
+        which: Which::Updated,
+        scope,
+    };
+    next(reading, position, context.options.overlap).await
 }
 
-/// Reads the next page of open rows, changed or not: what GitLab changes without a new time of update
+/// Reads the next pages of open rows, changed or not: what GitLab changes without a new time of update
 /// (approval rules, merge status, deleted notes) is seen in this way.
 pub async fn refresh_step<'a>(
     context: &Context<'a>,
@@ -103,33 +84,36 @@ pub async fn refresh_step<'a>(
     scope: &Scope,
     position: &Position,
 ) -> Result<Step<'a>, Error> {
+    let reading = Reading {
+        context,
+        list,
+        which: Which::Open,
+        scope,
+    };
+    next(reading, position, Duration::ZERO).await
+}
+
+async fn next<'a>(reading: Reading<'_, 'a>, position: &Position, overlap: Duration) -> Result<Step<'a>, Error> {
+    let context = reading.context;
     let mut pass = position.pass_from(context.instance.at);
     let mut rows = Rows::default();
-    match scope {
-        Scope::Projects(projects) => {
-            several::next(
-                context,
-                list,
-                Which::Open,
-                scope,
-                projects,
-                position,
-                &mut pass,
-                &mut rows,
-            )
-            .await?;
-        }
+    match reading.scope {
+        Scope::Projects(projects) => several::next(reading, projects, position, &mut pass, &mut rows).await?,
         Scope::Group(_) => {
             if pass.lanes.is_empty() {
-                pass.lanes.push(Lane::default());
+                let since = position.updated_after.or(context.options.start_date);
+                pass.lanes.push(Lane {
+                    from: since.filter(|_| reading.which == Which::Updated),
+                    ..Lane::default()
+                });
             }
-            lanes::next(context, list, Which::Open, scope, &mut pass, &mut rows).await?;
+            lanes::next(reading, &mut pass, &mut rows).await?;
             pass.listed = pass.lanes.is_empty();
         }
     }
     Ok(Step {
         rows,
-        next: position.advanced(pass, std::time::Duration::ZERO),
+        next: position.advanced(pass, overlap),
     })
 }
 

@@ -8,14 +8,14 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use super::connection::nodes_of;
-use super::context::{Context, lock};
-use super::list_pages::{Page, Which, Window, bounds, declared, node, text_of, variables};
+use super::context::{Context, IDS, lock};
+use super::list_pages::{Page, Reading, Which, Window, bounds, declared, node, text_of, variables};
 use super::lists::{List, take};
-use super::page_size::{LARGEST_PAGE, PageSize, Parts};
+use super::page_size::{PageSize, Parts};
 use super::position::{Lane, Pass, Position};
 use super::rows::Rows;
 use super::scope::Projects;
-use super::{Error, Scope, lanes};
+use super::{Error, lanes};
 use crate::gitlab;
 use crate::streams::{Node, gid};
 
@@ -27,17 +27,14 @@ const ASKED_AT_ONCE: usize = 100;
 const QUESTIONS: usize = 12;
 
 /// Reads the next rows of a list of these projects, with all that belongs to them.
-#[expect(clippy::too_many_arguments)]
 pub async fn next<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    which: Which,
-    scope: &Scope,
+    reading: Reading<'_, 'a>,
     projects: &Projects,
     position: &Position,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
+    let Reading { context, which, .. } = reading;
     let since = position.updated_after.or(context.options.start_date);
     let from = since.filter(|_| which == Which::Updated);
     // What an earlier pass could not read.
@@ -51,7 +48,7 @@ pub async fn next<'a>(
     if pass.lanes.is_empty() {
         let begun: i64 = pass.after.as_ref().and_then(|id| id.parse().ok()).unwrap_or_default();
         let wanted = match position.updated_after.filter(|_| which == Which::Updated) {
-            Some(since) => changed(context, list, scope, projects, since, pass.started_at, begun).await?,
+            Some(since) => changed(reading, projects, since, pass.started_at, begun).await?,
             None => projects.paths.keys().copied().collect(),
         };
         let now: Vec<i64> = wanted.into_iter().filter(|id| *id > begun).take(AT_ONCE).collect();
@@ -60,11 +57,11 @@ pub async fn next<'a>(
             [] => pass.listed = true,
             // The whole page for it.
             [only] => pass.lanes.push(lane(only, from, None)),
-            _ => first_rows(context, list, which, scope, &now, from, pass, rows).await?,
+            _ => first_rows(reading, &now, from, pass, rows).await?,
         }
     }
     if !pass.lanes.is_empty() {
-        lanes::next(context, list, which, scope, pass, rows).await?;
+        lanes::next(reading, pass, rows).await?;
     }
     Ok(())
 }
@@ -80,17 +77,19 @@ fn lane(project: i64, from: Option<OffsetDateTime>, after: Option<String>) -> La
 
 /// Reads some rows of each of these projects; those with more become lanes. If GitLab fails at them together, each is
 /// read alone.
-#[expect(clippy::too_many_arguments)]
 async fn first_rows<'a>(
-    context: &Context<'a>,
-    list: &'static List,
-    which: Which,
-    scope: &Scope,
+    reading: Reading<'_, 'a>,
     ids: &[i64],
     from: Option<OffsetDateTime>,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
+    let Reading {
+        context,
+        list,
+        which,
+        scope,
+    } = reading;
     let window = Window {
         from,
         ..Window::default()
@@ -130,10 +129,9 @@ pub async fn first_pages(
         list.field,
         bounds(which, "$from", "$until"),
     );
-    let rows = if which == Which::Ids {
-        LARGEST_PAGE
-    } else {
-        context.rows_of_each
+    let rows = match which {
+        Which::Ids => context.page(IDS).get(),
+        Which::Updated | Which::Open => context.rows_of_each,
     };
     let size = PageSize::new(rows);
     let mut found = Vec::new();
@@ -167,14 +165,15 @@ pub async fn first_pages(
 
 /// The projects, from the one after `begun` on, in which a list has changed; asked once in a pass.
 async fn changed(
-    context: &Context<'_>,
-    list: &'static List,
-    scope: &Scope,
+    reading: Reading<'_, '_>,
     projects: &Projects,
     since: OffsetDateTime,
     started_at: OffsetDateTime,
     begun: i64,
 ) -> Result<Vec<i64>, gitlab::Error> {
+    let Reading {
+        context, list, scope, ..
+    } = reading;
     let asked = (list.stream, scope.to_string(), started_at);
     if let Some(known) = lock(&context.changed).get(&asked) {
         return Ok(known.clone());

@@ -2,6 +2,7 @@
 
 mod event;
 mod first_sync;
+mod first_sync_page;
 mod growth;
 mod idle;
 mod start;
@@ -32,7 +33,7 @@ pub const ALL: &[Measurement] = &[
         name: "first_sync",
         title: "First sync",
         run: first_sync::run,
-        page: first_sync::page,
+        page: first_sync_page::page,
     },
     Measurement {
         name: "idle",

@@ -5,6 +5,7 @@ mod dbt;
 mod deletions;
 mod errors;
 mod fivetran;
+mod fivetran_sdk;
 mod owed;
 mod renewed;
 mod report;
