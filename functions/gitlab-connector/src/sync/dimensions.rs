@@ -125,7 +125,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
         }
         Scope::Projects(projects) => {
             let ids: Vec<i64> = projects.paths.keys().copied().collect();
-            for project in by_ids(context, &ids).await? {
+            for project in by_ids(context, scope, &ids).await? {
                 take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
             }
         }
@@ -189,8 +189,8 @@ async fn group(context: &Context<'_>, path: &str) -> Result<Json, gitlab::Error>
     }
 }
 
-/// Projects that are named one by one; those that GitLab does not show are left out.
-async fn by_ids(context: &Context<'_>, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
+/// Projects that are named one by one; those that GitLab does not show are left out. One at which it fails is a warning.
+async fn by_ids(context: &Context<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
     let (node, declared) = node_of(context, Owner::Project);
     let query = format!(
         "query DimensionsByIds($ids: [ID!], $first: Int!{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
@@ -204,7 +204,12 @@ async fn by_ids(context: &Context<'_>, ids: &[i64]) -> Result<Vec<Json>, gitlab:
         match context.client.ask("groups", &query, variables).await {
             Ok(mut reply) => found.extend(nodes_of(&mut reply.data["projects"])),
             Err(error) if part.len() == 1 && inner.shrink(inner.get(), &error) => parts.again(part),
-            Err(error) => parts.halve(part, error)?,
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error),
+            Err(error) if part.len() == 1 => {
+                let what = format!("labels and milestones of the project {}", part[0]);
+                context.warn(scope, &what, &error.into());
+            }
+            Err(_) => parts.split(part, part.len().div_ceil(8)),
         }
     }
     Ok(found)

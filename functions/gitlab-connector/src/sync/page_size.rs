@@ -90,6 +90,11 @@ impl<'a, T> Parts<'a, T> {
         Ok(())
     }
 
+    /// Asks for `part` in smaller parts.
+    pub fn split(&mut self, part: &'a [T], at_once: usize) {
+        self.0.extend(part.chunks(at_once).rev());
+    }
+
     /// Asks for `part` once more.
     pub fn again(&mut self, part: &'a [T]) {
         self.0.push(part);

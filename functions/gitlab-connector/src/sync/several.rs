@@ -184,7 +184,13 @@ async fn changed(
     while let Some(part) = parts.next() {
         match ask_for_changes(context, list, part, since).await {
             Ok(changed) => found.extend(changed),
-            Err(error) => parts.halve(part, error)?,
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error),
+            Err(_) if part.len() > ASKED_AT_ONCE => parts.split(part, ASKED_AT_ONCE),
+            // They are read as if they had: then it shows which of them can't be.
+            Err(error) => {
+                tracing::warn!("{error}; taking {} projects for changed", part.len());
+                found.extend(part);
+            }
         }
     }
     found.sort_unstable();

@@ -5,15 +5,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gitlab_sim::changes::{Change, Kind};
 use reqwest::StatusCode;
 
-use super::scene::Scene;
+use super::scene::{Between, Scene};
 use super::*;
 use crate::gitlab::Call;
+use crate::sync::Scope;
 
 fn scene(projects: u32, merge_requests: u32) -> Scene {
     let mut scene = Scene::new(projects, merge_requests);
     scene.single = true;
     scene.request.reconcile = false;
     scene
+}
+
+/// A GitLab that fails at everything that begins like this and names `project`.
+fn failing(project: String, beginnings: &'static [&str]) -> Arc<Between> {
+    Arc::new(move |call| {
+        let Call::Query(body) = call else { return None };
+        let query = body["query"].as_str().unwrap_or_default();
+        let is_meant = beginnings.iter().any(|beginning| query.starts_with(beginning));
+        (is_meant && body["variables"].to_string().contains(&project))
+            .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
+    })
 }
 
 /// How many requests a sync takes.
@@ -65,14 +77,7 @@ async fn a_project_at_which_gitlab_keeps_failing_is_read_when_it_does_not_and_st
             .map(|row| row.project)
     });
     let broken = format!("gid://gitlab/Project/{}", newest.expect("a merge request"));
-    scene.between = Some(Arc::new(move |call| {
-        let Call::Query(body) = call else { return None };
-        let is_list = body["query"]
-            .as_str()
-            .is_some_and(|query| query.starts_with("query MergeRequests"));
-        (is_list && body["variables"].to_string().contains(&broken))
-            .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
-    }));
+    scene.between = Some(failing(broken, &["query MergeRequests", "query ChangedMergeRequests"]));
     let (complete, warnings) = scene.sync_with_warnings().await;
     assert!(complete);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -83,6 +88,34 @@ async fn a_project_at_which_gitlab_keeps_failing_is_read_when_it_does_not_and_st
     );
     scene.between = None;
     scene.stand.wait(Duration::from_secs(3600));
+    assert!(scene.sync().await);
+    scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_whose_labels_cannot_be_read_keeps_no_others_from_theirs() {
+    let mut scene = scene(12, 80);
+    let projects = scene.stand.with_world(|world| scope_of(world, true));
+    let Scope::Projects(projects) = projects else {
+        unreachable!("they are single")
+    };
+    let broken = *projects.paths.keys().nth(5).expect("a sixth");
+    scene.between = Some(failing(
+        format!("gid://gitlab/Project/{broken}"),
+        &["query DimensionsByIds"],
+    ));
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    assert!(complete);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let labels = scene.memory.rows("labels");
+    assert!(
+        labels
+            .iter()
+            .any(|row| !row["project_id"].is_null() && row["project_id"] != broken)
+    );
+    assert!(labels.iter().all(|row| row["project_id"] != broken));
+    scene.between = None;
+    scene.stand.wait(Duration::from_secs(100_000));
     assert!(scene.sync().await);
     scene.assert_equal();
 }
