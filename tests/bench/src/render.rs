@@ -110,6 +110,7 @@ fn summary(results: &Results) -> String {
         rows.extend(page.summary.into_iter().map(Vec::from));
         captions.push(caption(result));
     }
+    captions.sort_unstable();
     captions.dedup();
     let table = Table {
         title: String::new(),
