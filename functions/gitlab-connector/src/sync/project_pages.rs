@@ -126,6 +126,15 @@ async fn ask(
                     has_next,
                 });
             }
+            if pages.is_empty() {
+                // Those that were left have gone since an earlier sync came this far.
+                return Ok(vec![Page {
+                    nodes: Vec::new(),
+                    after: starts.first().cloned().flatten(),
+                    end: None,
+                    has_next: false,
+                }]);
+            }
             let query = format!("query ProjectsByIds({declared}) {{ {fields} }}");
             let mut reply = context.client.ask("projects", &query, variables).await?;
             for (index, page) in pages.iter_mut().enumerate() {
