@@ -159,7 +159,8 @@ pub async fn reset(context: &Context<'_>, pass: Pass, scope: &Scope, cursor: Str
     put(context, pass, scope, Some(cursor), &Position::default()).await
 }
 
-async fn put(
+/// Moves the cursor of a pass.
+pub async fn put(
     context: &Context<'_>,
     pass: Pass,
     scope: &Scope,

@@ -115,7 +115,7 @@ async fn refresh_users<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result
 }
 
 /// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
-async fn reconcile_projects<'a>(
+pub async fn reconcile_projects<'a>(
     context: &Context<'a>,
     scope: &Scope,
     projects: &BTreeMap<i64, String>,

@@ -10,7 +10,7 @@ use super::passes::{self, Pass};
 use super::position::Position;
 use super::rows::Rows;
 use super::summary::CursorStep;
-use super::{Error, Request, Scope};
+use super::{Error, Request, Scope, reconcile};
 use crate::gitlab::{self, Changed};
 use crate::streams::Stream;
 
@@ -154,6 +154,9 @@ async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cursor
             tracing::info!(%scope, pass = pass.stream(), "a stream was switched on; reading from the beginning");
             begin_anew(context, pass, scope, cursors).await?;
         }
+        if !passes.is_empty() {
+            note_who_is_away(context, scope, cursors).await?;
+        }
     }
     let noted = CursorMove {
         stream: key.0.clone(),
@@ -164,6 +167,26 @@ async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cursor
     };
     context.commit(Rows::default(), Some(noted)).await?;
     cursors.insert(key, on);
+    Ok(())
+}
+
+/// A project that is away while a stream is switched on has no past of it. Its row says that it is away, and every page
+/// of projects is compared with the rows again: so it is new when it comes back, and read from its beginning.
+async fn note_who_is_away(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let projects = reconcile::projects_of(context, scope).await?;
+    let mut rows = Rows::default();
+    reconcile::reconcile_projects(context, scope, &projects, &mut rows).await?;
+    context.commit(rows, None).await?;
+    let key = (Pass::Projects.stream().to_owned(), scope.to_string());
+    if let Some(cursor) = cursors.remove(&key) {
+        let mut position = Position::parse(Some(&cursor));
+        position.pages.clear();
+        if let Some(pass) = &mut position.pass {
+            pass.pages.clear();
+        }
+        let moved = passes::put(context, Pass::Projects, scope, Some(cursor), &position).await?;
+        cursors.insert(key, moved);
+    }
     Ok(())
 }
 
