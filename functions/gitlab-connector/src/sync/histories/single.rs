@@ -9,6 +9,7 @@ use super::scene::{Between, Scene};
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::Scope;
+use crate::sync::passes::Pass;
 
 fn scene(projects: u32, merge_requests: u32) -> Scene {
     let mut scene = Scene::new(projects, merge_requests);
@@ -120,23 +121,63 @@ async fn a_project_whose_labels_cannot_be_read_keeps_no_others_from_theirs() {
     scene.assert_equal();
 }
 
+/// Without a reconciliation, which would find what is missing.
+async fn joins_with_its_past(single: bool) {
+    let mut scene = scene(6, 60);
+    scene.single = single;
+    scene.stand.apply(&Change::of(Kind::TransferProjectOut));
+    assert!(scene.sync().await);
+    scene.assert_equal();
+    let before = scene.memory.rows("merge_requests").len();
+    scene.stand.wait(Duration::from_secs(3600));
+    scene.stand.apply(&Change::of(Kind::TransferProjectIn));
+    scene.stand.wait(Duration::from_secs(3600));
+    assert!(scene.sync().await);
+    assert!(
+        scene.memory.rows("merge_requests").len() > before,
+        "it has no past: the test proves nothing"
+    );
+    scene.assert_equal();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_project_that_joins_comes_with_its_past() {
+    joins_with_its_past(true).await;
+    joins_with_its_past(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_that_was_away_while_a_stream_was_switched_on_comes_back_with_its_past() {
     let mut scene = scene(6, 60);
-    // A project that leaves the group leaves the projects that are found, and comes back with what happened meanwhile.
+    scene.single = false;
+    let all = scene.options.streams.clone();
+    scene.options.streams.retain(|stream| stream != "mr_notes");
     assert!(scene.sync().await);
-    scene.stand.wait(Duration::from_secs(100_000));
-    for kind in [
-        Kind::TransferProject,
-        Kind::Comment,
-        Kind::Comment,
-        Kind::TransferProject,
-    ] {
-        scene.stand.apply(&Change::of(kind));
-        scene.stand.wait(Duration::from_secs(3600));
-        assert!(scene.sync().await);
-    }
-    scene.request.reconcile = true;
+    let home = scene.stand.with_world(|world| {
+        world
+            .projects
+            .iter()
+            .map(|row| (row.id, row.full_path()))
+            .collect::<Vec<_>>()
+    });
+    scene.stand.apply(&Change::of(Kind::TransferProjectOut));
+    let away = scene.stand.with_world(|world| {
+        let mut moved = home
+            .iter()
+            .filter(|(id, path)| world.projects.get(*id).is_some_and(|row| row.full_path() != *path));
+        moved.next().expect("one that moved").1.clone()
+    });
+    // Only merge requests are read while it is away: nobody looks at the list of projects.
+    scene.options.streams = all;
+    scene.options.only = vec![Pass::MergeRequests];
+    assert!(scene.sync().await);
+    scene.options.only.clear();
+    let (group, _) = away.rsplit_once('/').expect("a group");
+    let mut back = Change::of(Kind::TransferProjectIn);
+    back.group = Some(group.to_owned());
+    scene.stand.apply(&back);
+    let is_back = scene.stand.with_world(|world| world.project_by_path(&away).is_some());
+    assert!(is_back, "it is not back at {away}: the test proves nothing");
     assert!(scene.sync().await);
     scene.assert_equal();
 }
