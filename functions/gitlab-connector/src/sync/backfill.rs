@@ -4,17 +4,18 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Error;
 use super::context::Context;
 use super::list_pages::{Which, Whose, Window, fetch};
 use super::lists::{ISSUES, List, MERGE_REQUESTS, take};
 use super::position::{Backfill, Pass, Pending, Position};
 use super::rows::Rows;
+use super::{Error, Scope};
 use crate::gitlab;
 use crate::streams::Node;
 
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
-/// another path: then the address of everything in them is another one.
+/// another path: then the address of everything in them is another one. Single projects that were not in the scope
+/// in the last pass are new, too: nobody asked what happened in them.
 pub async fn find_new(
     context: &Context<'_>,
     position: &Position,
@@ -23,6 +24,7 @@ pub async fn find_new(
 ) -> Result<(), Error> {
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
     let seen = context.sink.seen("projects", &ids).await?;
+    let was_away = |id: i64| !position.members.is_empty() && !position.members.contains(&id);
     for node in nodes {
         let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
             continue;
@@ -32,7 +34,7 @@ pub async fn find_new(
         let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
         let whole = match seen.get(&id) {
             None => old,
-            Some(before) => before != path,
+            Some(before) => before != path || was_away(id),
         };
         if !whole {
             continue;
@@ -55,8 +57,9 @@ pub async fn find_new(
     Ok(())
 }
 
-/// One page of a list of the first project that is to be read from its beginning.
-pub async fn next<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+/// One page of a list of the first project that is to be read from its beginning. A list that can't be read is a
+/// warning, and is tried again in the next sync.
+pub async fn next<'a>(context: &Context<'a>, scope: &Scope, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
     let Some(mut now) = (!pass.backfill.is_empty()).then(|| pass.backfill.remove(0)) else {
         return Ok(());
     };
@@ -74,7 +77,16 @@ pub async fn next<'a>(context: &Context<'a>, pass: &mut Pass, rows: &mut Rows<'a
         Ok(page) => page,
         // It was deleted, or is hidden by now.
         Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
-        Err(error) => return Err(error.into()),
+        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+        Err(error) => {
+            context.warn(
+                scope,
+                &format!("{} of project {}", now.stream, now.project),
+                &error.into(),
+            );
+            pass.backfill_failed.push(now);
+            return Ok(());
+        }
     };
     take(context, list, page.nodes, rows);
     if let Some(end) = page.end.filter(|_| page.has_next) {

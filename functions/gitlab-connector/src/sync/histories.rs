@@ -7,6 +7,7 @@
 
 mod compare;
 mod fuzz;
+mod joining;
 mod memory;
 mod scene;
 mod scenes;

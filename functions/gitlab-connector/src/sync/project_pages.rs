@@ -1,12 +1,15 @@
 //! Pages of the list of projects: a group's, or parts of those that are named one by one.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value as Json, json};
 
 use super::connection::nodes_of;
 use super::context::Context;
 use super::list_pages::text_of;
+use super::page_size::{LARGEST_PAGE, Parts};
 use super::position::{Pass, Position};
-use super::{Scope, list_pages};
+use super::{Error, Scope, list_pages, reconcile};
 use crate::gitlab;
 use crate::streams::gid;
 
@@ -14,8 +17,11 @@ use crate::streams::gid;
 const PAGES_AT_ONCE: usize = 4;
 
 /// A page of the list. Of projects that are named one by one, `after` and `end` are the ids before and at its end.
+#[derive(Default)]
 pub struct Page {
     pub nodes: Vec<Json>,
+    /// Projects at which GitLab fails, by id, with their full paths.
+    pub failing: BTreeMap<i64, String>,
     pub after: Option<String>,
     pub end: Option<String>,
     pub has_next: bool,
@@ -27,7 +33,7 @@ pub async fn next_pages(
     scope: &Scope,
     position: &Position,
     pass: &Pass,
-) -> Result<Vec<Page>, gitlab::Error> {
+) -> Result<Vec<Page>, Error> {
     let mut at_once = PAGES_AT_ONCE;
     loop {
         let place = position.pages.iter().position(|page| page.after == pass.after);
@@ -55,9 +61,61 @@ pub async fn next_pages(
                 at_once = starts.len() / 2;
             }
             Err(error) if size.shrink(asked, &error) => {}
-            Err(error) => return Err(error),
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            Err(error @ gitlab::Error::ScopeNotFound(_)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%scope, "{error}; asking for each project by its id");
+                return Ok(vec![around_failing(context, scope, position, pass).await?]);
+            }
         }
     }
+}
+
+/// All that is left of the list, but for those projects at which GitLab fails.
+async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Position, pass: &Pass) -> Result<Page, Error> {
+    let paths = reconcile::projects_of(context, scope).await?;
+    let ids: Vec<i64> = match scope {
+        Scope::Group(_) => paths.keys().copied().collect(),
+        Scope::Projects(projects) => projects.after(pass.after.as_deref(), usize::MAX).0,
+    };
+    let (node, declared, variables) = of_each(context, position);
+    let query = format!(
+        "query ProjectsByIds($first: Int!, $ids: [ID!]{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
+    );
+    let mut page = Page {
+        after: pass.after.clone(),
+        ..Page::default()
+    };
+    let mut parts = Parts::of(&ids, LARGEST_PAGE as usize);
+    while let Some(part) = parts.next() {
+        let gids: Vec<String> = part.iter().map(|id| gid("Project", *id)).collect();
+        let mut variables = variables.clone();
+        (variables["first"], variables["ids"]) = (json!(part.len()), json!(gids));
+        match context.client.ask("projects", &query, variables).await {
+            Ok(mut reply) => page.nodes.extend(nodes_of(&mut reply.data["projects"])),
+            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            // A tenth at a time: GitLab is slow to fail, and to find one project takes three failures.
+            Err(_) if part.len() > 1 => parts.split(part, part.len().div_ceil(10)),
+            Err(error) => {
+                let path = &paths[&part[0]];
+                context.warn(scope, &format!("project {path}"), &error.into());
+                page.failing.insert(part[0], path.clone());
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// What is asked of each project: its row, and whether it has pipelines that changed. With the declarations after
+/// others and the variables that this needs.
+fn of_each(context: &Context<'_>, position: &Position) -> (String, String, Json) {
+    let mut node = context.selection(context.streams.named("projects"));
+    if !context.on("pipelines") {
+        return (node, String::new(), json!({}));
+    }
+    let since = position.updated_after.or(context.options.start_date);
+    node.push_str(" pipelines(updatedAfter: $since, first: 1) { nodes { id } }");
+    (node, ", $since: Time".to_owned(), json!({"since": since.map(text_of)}))
 }
 
 async fn ask(
@@ -67,15 +125,8 @@ async fn ask(
     starts: &[Option<String>],
     first: u32,
 ) -> Result<Vec<Page>, gitlab::Error> {
-    let mut node = context.selection(context.streams.named("projects"));
-    let mut variables = json!({"first": first});
-    let mut declared = "$first: Int!".to_owned();
-    if context.on("pipelines") {
-        let since = position.updated_after.or(context.options.start_date);
-        node.push_str(" pipelines(updatedAfter: $since, first: 1) { nodes { id } }");
-        declared.push_str(", $since: Time");
-        variables["since"] = json!(since.map(text_of));
-    }
+    let (node, mut declared, mut variables) = of_each(context, position);
+    variables["first"] = json!(first);
     match scope {
         Scope::Group(path) => {
             declared.push_str(", $path: ID!");
@@ -88,7 +139,8 @@ async fn ask(
                     "p{index}: projects(includeSubgroups: true, includeArchived: true, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} "
                 ));
             }
-            let query = format!("query Projects({declared}) {{ scope: group(fullPath: $path) {{ id {fields} }} }}");
+            let query =
+                format!("query Projects($first: Int!{declared}) {{ scope: group(fullPath: $path) {{ id {fields} }} }}");
             let mut reply = context.client.ask("projects", &query, variables).await?;
             let mut found = reply.data["scope"].take();
             if found.is_null() {
@@ -101,6 +153,7 @@ async fn ask(
                     after: after.clone(),
                     end,
                     has_next,
+                    ..Page::default()
                 }
             };
             Ok(starts.iter().enumerate().map(page).collect())
@@ -120,22 +173,20 @@ async fn ask(
                     "p{index}: projects(ids: $i{index}, first: $first) {{ nodes {{ {node} }} }} "
                 ));
                 pages.push(Page {
-                    nodes: Vec::new(),
                     after: after.clone(),
                     end: ids.last().map(i64::to_string),
                     has_next,
+                    ..Page::default()
                 });
             }
             if pages.is_empty() {
                 // Those that were left have gone since an earlier sync came this far.
                 return Ok(vec![Page {
-                    nodes: Vec::new(),
                     after: starts.first().cloned().flatten(),
-                    end: None,
-                    has_next: false,
+                    ..Page::default()
                 }]);
             }
-            let query = format!("query ProjectsByIds({declared}) {{ {fields} }}");
+            let query = format!("query ProjectsByIds($first: Int!{declared}) {{ {fields} }}");
             let mut reply = context.client.ask("projects", &query, variables).await?;
             for (index, page) in pages.iter_mut().enumerate() {
                 page.nodes = nodes_of(&mut reply.data[format!("p{index}")]);

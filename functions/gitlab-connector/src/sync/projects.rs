@@ -27,7 +27,7 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
     } else if !pass.listed {
         next_projects(context, scope, position, &mut pass, &mut rows).await?;
     } else {
-        backfill::next(context, &mut pass, &mut rows).await?;
+        backfill::next(context, scope, &mut pass, &mut rows).await?;
     }
     Ok(Step {
         rows,
@@ -54,16 +54,18 @@ async fn next_projects<'a>(
         // Without a cursor there is no way on, and asking again would never end.
         pass.listed = !page.has_next || page.end.is_none();
         pass.after = page.end;
+        for (id, path) in page.failing {
+            pass.failed
+                .push(Pending::of_path(&path, false).again(position.updated_after));
+            seen(context, scope, id, true, pass);
+        }
         for project in page.nodes {
             rows.map(context.streams.named("projects"), &project);
             let (Some(id), Some(path)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) else {
                 continue;
             };
             context.learn_path(id, path);
-            if is_active(&project, position) {
-                let mut active = lock(&context.active);
-                active.entry(scope.to_string()).or_default().insert(id);
-            }
+            seen(context, scope, id, is_active(&project, position), pass);
             let moved = project["pipelines"]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
@@ -73,6 +75,17 @@ async fn next_projects<'a>(
         }
     }
     Ok(())
+}
+
+/// Notes that a project is in the scope, and whether something may have happened in it.
+fn seen(context: &Context<'_>, scope: &Scope, id: i64, active: bool, pass: &mut Pass) {
+    if active {
+        let mut active = lock(&context.active);
+        active.entry(scope.to_string()).or_default().insert(id);
+    }
+    if matches!(scope, Scope::Projects(_)) {
+        pass.members.push(id);
+    }
 }
 
 /// Whether something may have happened in a project: GitLab moves the time of its last activity once in

@@ -181,8 +181,10 @@ async fn note_who_is_away(context: &Context<'_>, scope: &Scope, cursors: &mut Cu
     if let Some(cursor) = cursors.remove(&key) {
         let mut position = Position::parse(Some(&cursor));
         position.pages.clear();
+        position.members.retain(|id| projects.contains_key(id));
         if let Some(pass) = &mut position.pass {
             pass.pages.clear();
+            pass.members.retain(|id| projects.contains_key(id));
         }
         let moved = passes::put(context, Pass::Projects, scope, Some(cursor), &position).await?;
         cursors.insert(key, moved);

@@ -9,7 +9,6 @@ use super::scene::{Between, Scene};
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::Scope;
-use crate::sync::passes::Pass;
 
 fn scene(projects: u32, merge_requests: u32) -> Scene {
     let mut scene = Scene::new(projects, merge_requests);
@@ -121,63 +120,51 @@ async fn a_project_whose_labels_cannot_be_read_keeps_no_others_from_theirs() {
     scene.assert_equal();
 }
 
-/// Without a reconciliation, which would find what is missing.
-async fn joins_with_its_past(single: bool) {
-    let mut scene = scene(6, 60);
+/// GitLab fails at a project's row, and, of a group, at the list that holds it.
+async fn a_failing_row(single: bool) {
+    let mut scene = scene(25, 80);
     scene.single = single;
-    scene.stand.apply(&Change::of(Kind::TransferProjectOut));
     assert!(scene.sync().await);
-    scene.assert_equal();
-    let before = scene.memory.rows("merge_requests").len();
     scene.stand.wait(Duration::from_secs(3600));
-    scene.stand.apply(&Change::of(Kind::TransferProjectIn));
-    scene.stand.wait(Duration::from_secs(3600));
-    assert!(scene.sync().await);
-    assert!(
-        scene.memory.rows("merge_requests").len() > before,
-        "it has no past: the test proves nothing"
+    for _ in 0..20 {
+        scene.stand.apply(&Change::of(Kind::StartPipeline));
+    }
+    let broken = scene.stand.with_world(|world| {
+        let newest = world.pipelines.iter().max_by_key(|row| row.updated_at);
+        newest.expect("a pipeline").project
+    });
+    let of_broken = |rows: Vec<serde_json::Value>| {
+        let (of, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row["project_id"] == broken);
+        (of.len(), others.len())
+    };
+    let before = of_broken(scene.memory.rows("pipelines"));
+    let fails = failing(format!("gid://gitlab/Project/{broken}\""), &["query ProjectsByIds"]);
+    scene.between = Some(Arc::new(move |call| {
+        let Call::Query(body) = call else { return None };
+        let is_list = body["query"]
+            .as_str()
+            .is_some_and(|query| query.starts_with("query Projects("));
+        is_list
+            .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
+            .or_else(|| fails(call))
+    }));
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    assert!(complete);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let after = of_broken(scene.memory.rows("pipelines"));
+    assert_eq!(
+        before.0, after.0,
+        "the broken project was read: the test proves nothing"
     );
+    assert!(before.1 < after.1, "the others' pipelines were not read");
+    scene.between = None;
+    scene.stand.wait(Duration::from_secs(3600));
+    assert!(scene.sync().await);
     scene.assert_equal();
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_project_that_joins_comes_with_its_past() {
-    joins_with_its_past(true).await;
-    joins_with_its_past(false).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_project_that_was_away_while_a_stream_was_switched_on_comes_back_with_its_past() {
-    let mut scene = scene(6, 60);
-    scene.single = false;
-    let all = scene.options.streams.clone();
-    scene.options.streams.retain(|stream| stream != "mr_notes");
-    assert!(scene.sync().await);
-    let home = scene.stand.with_world(|world| {
-        world
-            .projects
-            .iter()
-            .map(|row| (row.id, row.full_path()))
-            .collect::<Vec<_>>()
-    });
-    scene.stand.apply(&Change::of(Kind::TransferProjectOut));
-    let away = scene.stand.with_world(|world| {
-        let mut moved = home
-            .iter()
-            .filter(|(id, path)| world.projects.get(*id).is_some_and(|row| row.full_path() != *path));
-        moved.next().expect("one that moved").1.clone()
-    });
-    // Only merge requests are read while it is away: nobody looks at the list of projects.
-    scene.options.streams = all;
-    scene.options.only = vec![Pass::MergeRequests];
-    assert!(scene.sync().await);
-    scene.options.only.clear();
-    let (group, _) = away.rsplit_once('/').expect("a group");
-    let mut back = Change::of(Kind::TransferProjectIn);
-    back.group = Some(group.to_owned());
-    scene.stand.apply(&back);
-    let is_back = scene.stand.with_world(|world| world.project_by_path(&away).is_some());
-    assert!(is_back, "it is not back at {away}: the test proves nothing");
-    assert!(scene.sync().await);
-    scene.assert_equal();
+async fn a_project_whose_row_cannot_be_read_keeps_no_others_from_their_pipelines() {
+    a_failing_row(true).await;
+    a_failing_row(false).await;
 }
