@@ -1,38 +1,32 @@
-//! Runs the connector for Fivetran's SDK: with our stand-in for it, or with Fivetran's own tester.
+//! Runs the connector for Fivetran's SDK with Fivetran's own `fivetran debug`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
 use local_stack::{http, root, venv_python};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What runs the connector for Fivetran's SDK.
-#[derive(Clone, Copy, Debug)]
-pub enum Runner {
-    /// Our stand-in for the SDK.
-    StandIn,
-    /// Fivetran's own tester.
-    Fivetran,
-}
-
 /// A copy of the connector for Fivetran's SDK, as somebody configured it.
 #[derive(Debug)]
-pub struct Folder(TempDir, Runner);
+pub struct Folder(TempDir);
 
 impl Folder {
     /// With this configuration.
-    pub fn new(configuration: &Value, runner: Runner) -> Self {
+    pub fn new(configuration: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let original = root().join("functions/gitlab-connector/fivetran/connector.py");
         std::fs::copy(original, folder.path().join("connector.py")).expect("a copy");
         let file = folder.path().join("configuration.json");
         std::fs::write(file, configuration.to_string()).expect("a file");
-        Self(folder, runner)
+        let done = python("tester.py").arg("--install").arg(folder.path()).status();
+        assert!(done.expect("Python runs").success(), "the tester is not in its place");
+        Self(folder)
     }
 
     /// Where it is.
@@ -42,56 +36,47 @@ impl Folder {
 
     /// Syncs once: whether that went well, and all that was printed.
     pub fn sync(&self) -> (bool, String) {
+        // `fivetran debug` takes one of twelve fixed ports, and two that begin at once take the same.
+        let one = File::create(std::env::temp_dir().join("fivetran-debug.lock")).expect("a file");
+        one.lock().expect("a lock");
+        let bin = environment();
         let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = match self.1 {
-            Runner::StandIn => {
-                let mut command = Command::new(venv_python("emulator"));
-                command
-                    .arg(python("fivetran_connector_sdk.py"))
-                    .arg("configuration.json");
-                command.env_clear().env("PATH", path);
-                command
-            }
-            Runner::Fivetran => {
-                let bin = venv_python("fivetran").parent().expect("a folder").to_owned();
-                assert!(bin.is_dir(), "run scripts/prepare-python fivetran first");
-                let mut command = Command::new(bin.join("fivetran"));
-                command.args(["debug", "--configuration", "configuration.json"]);
-                command
-                    .env_clear()
-                    .env("PATH", format!("{}:{path}", bin.display()))
-                    .env("HOME", self.0.path())
-                    .env("DO_NOT_TRACK", "1");
-                command
-            }
-        };
-        let output = command.current_dir(self.0.path()).output().expect("it runs");
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        (output.status.success(), text.concat())
+        let output = Command::new(bin.join("fivetran"))
+            .args(["debug", "--configuration", "configuration.json"])
+            .env_clear()
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("HOME", self.path())
+            .current_dir(self.path())
+            .output()
+            .expect("it runs");
+        (output.status.success(), printed(output))
     }
 
-    /// The tables that the syncs left: of each its key, its columns' types, its rows, and those that are deleted.
+    /// The tables that the syncs left in a DuckDB file: of each its key, its columns' types, its rows, and those that
+    /// are deleted.
     pub fn tables(&self) -> Value {
-        let files = self.0.path().join("files");
-        let text = match self.1 {
-            Runner::StandIn => std::fs::read(files.join("tables.json")).expect("the tables"),
-            Runner::Fivetran => {
-                let mut command = Command::new(venv_python("fivetran"));
-                command.arg(python("duckdb_rows.py")).arg(files.join("warehouse.db"));
-                command.output().expect("Python runs").stdout
-            }
-        };
-        serde_json::from_slice(&text).expect("tables")
+        let file = self.path().join("files/warehouse.db");
+        let output = python("duckdb_rows.py").arg(file).output().expect("Python runs");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", printed(output)))
     }
 }
 
-/// Rows that stand in a list, or in an object by their keys.
-pub fn rows_of(rows: &Value) -> Vec<Value> {
-    match rows {
-        Value::Array(rows) => rows.clone(),
-        Value::Object(rows) => rows.values().cloned().collect(),
-        _ => panic!("no rows: {rows}"),
-    }
+fn environment() -> PathBuf {
+    let bin = venv_python("fivetran").parent().expect("a folder").to_owned();
+    assert!(bin.is_dir(), "run scripts/prepare-python fivetran first");
+    bin
+}
+
+fn python(name: &str) -> Command {
+    let mut command = Command::new(environment().join("python"));
+    command.arg(root().join("tests/black-box/python/fivetran").join(name));
+    command
+}
+
+fn printed(output: Output) -> String {
+    [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat()
 }
 
 /// Rows by their key.
@@ -142,10 +127,6 @@ pub fn serve(answers: Vec<http::Answer>) -> (String, JoinHandle<Vec<Value>>) {
         asked
     });
     (url, asked)
-}
-
-fn python(name: &str) -> PathBuf {
-    root().join("tests/black-box/python/fivetran").join(name)
 }
 
 fn read_body(reader: &mut impl BufRead) -> Value {

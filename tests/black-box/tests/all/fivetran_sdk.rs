@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use black_box::fivetran::{Folder, Runner, by_key, counted, rows_of, serve};
+use black_box::fivetran::{Folder, by_key, counted, serve};
 use black_box::{TABLES, World};
 use local_stack::{Connector, http, root};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn connector(world: &World) -> Connector {
 fn assert_tables_equal(world: &World, tables: &Value) {
     for table in TABLES {
         let key = &tables[table]["key"];
-        let actual = by_key(key, &rows_of(&tables[table]["rows"]));
+        let actual = by_key(key, tables[table]["rows"].as_array().expect("rows"));
         let expected = by_key(key, &world.gitlab.rows(table).expect("GitLab's rows"));
         assert!(!expected.is_empty(), "GitLab has no {table}");
         let missing: Vec<_> = expected.keys().filter(|id| !actual.contains_key(*id)).take(5).collect();
@@ -34,32 +34,22 @@ fn assert_tables_equal(world: &World, tables: &Value) {
 }
 
 #[test]
-fn the_connector_for_fivetrans_sdk_hands_over_what_gitlab_has() {
-    gets_what_gitlab_has("fivetran_sdk", Runner::StandIn);
-}
-
-#[test]
-#[ignore = "needs Fivetran's tester, which has a licence of its own: see functions/gitlab-connector/fivetran/README.md"]
-fn fivetrans_own_tester_gets_what_gitlab_has() {
-    gets_what_gitlab_has("fivetran_tester", Runner::Fivetran);
-}
-
-fn gets_what_gitlab_has(name: &'static str, runner: Runner) {
-    let world = World::new(name, &["--seed", "71", "--projects", "4", "--merge-requests", "50"]);
+fn fivetran_debug_gets_what_gitlab_has() {
+    let world = World::new(
+        "fivetran_sdk",
+        &["--seed", "71", "--projects", "4", "--merge-requests", "50"],
+    );
     let connector = connector(&world);
-    let folder = Folder::new(&json!({"function_url": connector.url, "auth_token": TOKEN}), runner);
+    let folder = Folder::new(&json!({"function_url": connector.url, "auth_token": TOKEN}));
     let (ok, output) = folder.sync();
     assert!(ok, "{output}");
     assert!(!output.contains(TOKEN), "the token is in: {output}");
     let tables = folder.tables();
     assert_tables_equal(&world, &tables);
     assert_eq!(tables["mr_labels"]["key"], json!(["merge_request_id", "label_id"]));
-    let (time, date) = match runner {
-        Runner::StandIn => ("UTC_DATETIME", "NAIVE_DATE"),
-        Runner::Fivetran => ("TIMESTAMP WITH TIME ZONE", "DATE"),
-    };
-    assert_eq!(tables["merge_requests"]["types"]["created_at"], time);
-    assert_eq!(tables["issues"]["types"]["due_date"], date);
+    let types = &tables["merge_requests"]["types"];
+    assert_eq!(types["created_at"], "TIMESTAMP WITH TIME ZONE");
+    assert_eq!(tables["issues"]["types"]["due_date"], "DATE");
     assert_eq!(tables["issues"]["types"]["labels"], "JSON");
 
     let (ok, output) = folder.sync();
@@ -95,7 +85,7 @@ fn gets_what_gitlab_has(name: &'static str, runner: Runner) {
     let tables = folder.tables();
     assert_tables_equal(&world, &tables);
     for (table, kind) in gone {
-        let deleted = rows_of(&tables[table]["deleted"]);
+        let deleted = tables[table]["deleted"].as_array().expect("rows");
         assert!(!deleted.is_empty(), "{kind} left no mark in {table}: {output}");
     }
     let upserts = counted(&output, "Upserts");
@@ -136,7 +126,7 @@ fn mistakes_in_fivetrans_configuration_are_named_and_the_token_is_not() {
             "Is function_url the address of the function gitlab-connector?",
         ),
     ] {
-        let folder = Folder::new(&configuration, Runner::StandIn);
+        let folder = Folder::new(&configuration);
         let (ok, output) = folder.sync();
         assert!(!ok && output.contains(told), "{told} is not in:\n{output}");
         assert!(!output.contains(wrong), "the token is in:\n{output}");
@@ -166,7 +156,7 @@ fn the_connector_for_fivetrans_sdk_asks_again_while_that_may_help() {
         answer(200, good(2, false)),
     ];
     let (url, asked) = serve(answers);
-    let folder = Folder::new(&json!({"function_url": url, "auth_token": TOKEN}), Runner::StandIn);
+    let folder = Folder::new(&json!({"function_url": url, "auth_token": TOKEN}));
     let (ok, output) = folder.sync();
     assert!(
         ok && output.contains("sync_running") && output.contains("GitLab is down"),
@@ -185,7 +175,7 @@ fn the_connector_for_fivetrans_sdk_asks_again_while_that_may_help() {
 
     let refused = json!({"code": "gitlab_unauthorized", "message": "GitLab refuses the token"});
     let (url, asked) = serve(vec![answer(502, refused)]);
-    let folder = Folder::new(&json!({"function_url": url, "auth_token": TOKEN}), Runner::StandIn);
+    let folder = Folder::new(&json!({"function_url": url, "auth_token": TOKEN}));
     let (ok, output) = folder.sync();
     assert!(!ok && output.contains("GitLab refuses the token"), "{output}");
     assert_eq!(
