@@ -1,17 +1,14 @@
 //! Projects that come into a scope with a past: their lists are read from the beginning.
 
-use serde_json::Value as Json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use super::context::Context;
-use super::list_pages::{Which, Whose, Window, fetch};
+use super::list_pages::{Which, Whose, Window, fetch, time_of};
 use super::lists::{ISSUES, List, MERGE_REQUESTS, take};
 use super::position::{Backfill, Pass, Pending, Position};
 use super::rows::Rows;
 use super::{Error, Scope};
 use crate::gitlab;
 use crate::streams::Node;
+use serde_json::Value as Json;
 
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
 /// another path: then the address of everything in them is another one. Single projects that were not in the scope
@@ -29,9 +26,8 @@ pub async fn find_new(
         let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
             continue;
         };
-        let created = node["createdAt"].as_str();
-        let created = created.and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok());
-        let old = created.is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
+        let old = time_of(node, "createdAt")
+            .is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
         let whole = match seen.get(&id) {
             None => old,
             Some(before) => before != path || was_away(id),

@@ -6,11 +6,12 @@
 
 use futures::future::join_all;
 use serde_json::{Value as Json, json};
+use time::Duration;
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 
 use super::connection::{next_of, nodes_of};
 use super::context::{Context, lock};
+use super::list_pages::time_of;
 use super::page_size::{LARGEST_PAGE, PageSize};
 use super::passes::Step;
 use super::position::{Pass, Pending, Position};
@@ -258,9 +259,7 @@ async fn list(
         let empty = found.is_empty();
         nodes.extend(found);
         let far_enough = down_to.is_some_and(|(field, at)| {
-            let last = last
-                .as_ref()
-                .and_then(|node| OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok());
+            let last = last.as_ref().and_then(|node| time_of(node, field));
             last.is_some_and(|last| last < at)
         });
         match page.next.filter(|_| !empty && !far_enough) {

@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
         instance: Instance,
         shutdown: Shutdown,
     ) -> Self {
-        let pages = ["merge_requests", "issues", "projects", IDS];
+        let pages = ["merge_requests", "issues", "pipelines", "projects", IDS];
         Self {
             sync_id: uuid::Uuid::new_v4().to_string(),
             options,

@@ -178,7 +178,7 @@ async fn sync(
     )
     .await?;
     let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    for list in ["merge_requests", "issues", "projects", IDS] {
+    for list in ["merge_requests", "issues", "pipelines", "projects", IDS] {
         context.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
     }
     context.notes_inside = 1 + random.below(40) as u32;

@@ -8,9 +8,8 @@
 use futures::future::join_all;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use super::list_pages::{Page, Reading, Which, Whose, Window, fetch};
+use super::list_pages::{Page, Reading, Which, Whose, Window, fetch, time_of};
 use super::lists::take;
 use super::position::{Lane, Pass, Pending};
 use super::rows::Rows;
@@ -107,8 +106,8 @@ async fn read<'a>(
 }
 
 fn left_of(lane: Lane, nodes: &[Json], started_at: OffsetDateTime) -> Left {
-    let time = |node: Option<&Json>| OffsetDateTime::parse(node?["updatedAt"].as_str()?, &Rfc3339).ok();
-    let (first, last) = (time(nodes.first()), time(nodes.last()));
+    let time = |node| time_of(node, "updatedAt");
+    let (first, last) = (nodes.first().and_then(time), nodes.last().and_then(time));
     let at = last.unwrap_or(started_at);
     let pages = match first {
         Some(first) if first < at => (lane.until.unwrap_or(started_at) - at) / (at - first),

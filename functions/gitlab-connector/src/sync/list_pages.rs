@@ -148,6 +148,11 @@ pub fn text_of(at: OffsetDateTime) -> String {
     at.format(&Rfc3339).expect("years after 0 have a form")
 }
 
+/// A time that GitLab gave.
+pub fn time_of(node: &Json, field: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok()
+}
+
 /// How many rows to ask for at once.
 pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
     context.page(page_of(list, which)).get()

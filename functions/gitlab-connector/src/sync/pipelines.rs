@@ -1,19 +1,21 @@
-//! Pipelines of projects in which some changed: of several projects in each request.
+//! Pipelines of projects in which some changed: of several projects, or parts of a long list, in each request.
 
+mod cut;
+
+use cut::{Left, cut};
 use futures::future::join_all;
 use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::connection::nodes_of;
 use super::context::Context;
-use super::page_size::{LARGEST_PAGE, PageSize};
+use super::list_pages::{text_of, time_of};
 use super::position::{Pass, Pending, Position};
 use super::rows::Rows;
 use super::{Error, Scope, by_iids};
 use crate::gitlab;
 
-/// Projects in one request: each costs 48 of GitLab's 250.
+/// Lists in one request: each costs 48 of GitLab's 250.
 const AT_ONCE: usize = 5;
 /// Such requests for one checkpoint.
 const REQUESTS: usize = 4;
@@ -53,23 +55,28 @@ pub async fn next<'a>(
         }
     }
     let stream = context.streams.named("pipelines");
-    let mut pipelines = Vec::new();
+    let (mut pipelines, mut left) = (Vec::new(), Vec::new());
     for (pending, mut project) in found {
+        let floor = since_of(&pending, since, context).or_else(|| time_of(&project, "createdAt"));
         let mut connection = project["pipelines"].take();
         let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
-        for mut pipeline in nodes_of(&mut connection) {
+        let nodes = nodes_of(&mut connection);
+        if let Some(end) = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true) {
+            let pending = Pending {
+                after: Some(end.to_owned()),
+                ..pending.clone()
+            };
+            left.push(Left::of(pending, &nodes, floor));
+        }
+        for mut pipeline in nodes {
             pipeline["_parent"] = json!({"id": project["id"]});
             pipeline["_path"] = json!(pending.path);
             rows.map(stream, &pipeline);
             pipelines.push(pipeline);
         }
-        if let Some(end) = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true) {
-            pass.pending.push(Pending {
-                after: Some(end.to_owned()),
-                ..pending
-            });
-        }
     }
+    let room = (AT_ONCE * REQUESTS).saturating_sub(pass.pending.len());
+    pass.pending.extend(cut(left, AT_ONCE, room));
     // In a first pass the merge requests are all read afterwards.
     if position.updated_after.is_some() {
         by_iids::add_of_pipelines(context, &pipelines, rows).await?;
@@ -86,18 +93,22 @@ async fn ask(
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     let pipeline = context.selection(context.streams.named("pipelines"));
     for (index, pending) in chunk.iter().enumerate() {
-        parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, $s{index}: Time, "));
+        parameters.push_str(&format!(
+            "$p{index}: ID!, $c{index}: String, $s{index}: Time, $u{index}: Time, "
+        ));
         fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(updatedAfter: $s{index}, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
+            "a{index}: project(fullPath: $p{index}) {{ id createdAt pipelines(updatedAfter: $s{index}, updatedBefore: $u{index}, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
-        variables.insert(format!("s{index}"), json!(since_of(pending, since, context)));
+        let bounds = [since_of(pending, since, context), pending.until];
+        let [since, until] = bounds.map(|bound| bound.map(text_of));
+        variables.insert(format!("s{index}"), json!(since));
+        variables.insert(format!("u{index}"), json!(until));
     }
     let query = format!("query Pipelines({parameters}$first: Int!) {{ {fields} }}");
-    let size = PageSize::new(LARGEST_PAGE);
-    let variables = Json::Object(variables);
-    let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
+    let (variables, size) = (Json::Object(variables), context.page("pipelines"));
+    let mut reply = context.ask_page("pipelines", &query, variables, size).await?;
     let projects = chunk
         .iter()
         .enumerate()
@@ -106,11 +117,9 @@ async fn ask(
 }
 
 /// Since when changes in a project count.
-fn since_of(pending: &Pending, since: Option<OffsetDateTime>, context: &Context<'_>) -> Option<String> {
+fn since_of(pending: &Pending, since: Option<OffsetDateTime>, context: &Context<'_>) -> Option<OffsetDateTime> {
     let since = pending.since.or(since).filter(|_| !pending.all);
-    since
-        .or(context.options.start_date)
-        .and_then(|at| at.format(&Rfc3339).ok())
+    since.or(context.options.start_date)
 }
 
 /// Adds all pipelines of a project.

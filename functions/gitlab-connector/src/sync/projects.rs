@@ -6,11 +6,10 @@
 //! projects than last time may hold one that came into the scope with a past: it is read from its beginning.
 
 use serde_json::Value as Json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::context::{Context, lock};
+use super::list_pages::time_of;
 use super::passes::Step;
 use super::position::{KnownPage, Pass, Pending, Position};
 use super::project_pages::next_pages;
@@ -69,7 +68,8 @@ async fn next_projects<'a>(
             let moved = project["pipelines"]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
-            if moved && !pass.pending.iter().any(|pending| pending.path == path) {
+            let known = |pending: &Pending| pending.path == path && pending.until.is_none();
+            if moved && !pass.pending.iter().any(known) {
                 pass.pending.push(Pending::of_path(path, false));
             }
         }
@@ -94,7 +94,6 @@ fn is_active(project: &Json, position: &Position) -> bool {
     let Some(since) = position.updated_after else {
         return true;
     };
-    let time = |field: &str| OffsetDateTime::parse(project[field].as_str()?, &Rfc3339).ok();
     let since = since - time::Duration::minutes(70);
     let pipelines = project["pipelines"]["nodes"]
         .as_array()
@@ -102,7 +101,7 @@ fn is_active(project: &Json, position: &Position) -> bool {
     pipelines
         || ["lastActivityAt", "updatedAt"]
             .iter()
-            .any(|field| time(field).is_none_or(|at| at >= since))
+            .any(|field| time_of(project, field).is_none_or(|at| at >= since))
 }
 
 /// Hash of the projects on a page and their paths, whatever else about them changes.

@@ -13,9 +13,7 @@ mod pipelines;
 use std::collections::BTreeMap;
 
 use mergemind_shared::warehouse::{Sweep, Within};
-use serde_json::{Value as Json, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use serde_json::json;
 
 use super::connection::{next_of, nodes_of};
 use super::context::{Context, lock};
@@ -153,8 +151,4 @@ pub async fn reconcile_projects<'a>(
     (sweep.within, sweep.present) = (vec![Within::OneOf("id", gone)], Vec::new());
     rows.sweeps.push(sweep);
     Ok(())
-}
-
-fn time_of(node: &Json, field: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok()
 }

@@ -55,6 +55,13 @@ pub struct Pending {
         default
     )]
     pub since: Option<OffsetDateTime>,
+    /// Of a part of a project's pipelines: only those that were updated before.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    pub until: Option<OffsetDateTime>,
     /// Whether to read it from its beginning.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub all: bool,

@@ -8,14 +8,13 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use super::super::context::Context;
-use super::super::list_pages::{Page, Which, Whose, Window, fetch};
+use super::super::list_pages::{Page, Which, Whose, Window, fetch, time_of};
 use super::super::lists::{List, path_of};
 use super::super::position::Pass;
 use super::super::rows::Rows;
 use super::super::scope::Projects;
 use super::super::sink::mark_of;
 use super::super::{Error, Scope, by_iids, hidden, several};
-use super::time_of;
 use crate::gitlab;
 use crate::streams::Node;
 

@@ -7,14 +7,13 @@ use mergemind_shared::warehouse::{Sweep, Within};
 use serde_json::{Map, Value as Json, json};
 
 use super::super::connection::nodes_of;
-use super::super::context::Context;
-use super::super::page_size::{LARGEST_PAGE, PageSize};
+use super::super::context::{Context, IDS};
+use super::super::list_pages::time_of;
 use super::super::pipelines::add_all_of;
 use super::super::position::{Pass, Pending};
 use super::super::rows::Rows;
 use super::super::sink::mark_of;
 use super::super::{Error, Scope};
-use super::time_of;
 use crate::gitlab;
 use crate::streams::Node;
 
@@ -94,9 +93,8 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
         variables.insert(format!("c{index}"), json!(pending.after));
     }
     let query = format!("query IdsOfPipelines({parameters}$first: Int!) {{ {fields} }}");
-    let size = PageSize::new(LARGEST_PAGE);
-    let variables = Json::Object(variables);
-    let mut reply = context.ask_page("pipelines", &query, variables, &size).await?;
+    let (variables, size) = (Json::Object(variables), context.page(IDS));
+    let mut reply = context.ask_page("pipelines", &query, variables, size).await?;
     Ok((0..chunk.len())
         .map(|index| reply.data[format!("a{index}")].take())
         .collect())
