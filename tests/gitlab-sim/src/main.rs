@@ -25,9 +25,12 @@ struct Arguments {
     seed: u64,
     #[arg(long, default_value_t = 12)]
     projects: u32,
-    /// Merge requests that the token may see; some hidden ones come on top
+    /// Merge requests that the token may see; hidden ones come on top: one in a hundred, and 120 in a row
     #[arg(long, default_value_t = 2000)]
     merge_requests: u32,
+    /// No merge request is hidden from the token
+    #[arg(long)]
+    all_visible: bool,
     /// The version of GitLab to play: 15.0 lacks the newer fields of the GraphQL schema
     #[arg(long, value_enum, default_value_t = Schema::New)]
     schema: Schema,
@@ -85,9 +88,13 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         projects: arguments.projects,
         merge_requests: arguments.merge_requests,
         months: arguments.months,
-        hidden_percent: 1.0,
+        hidden_percent: if arguments.all_visible { 0.0 } else { 1.0 },
         // Longer than a page, so that some page comes out empty with more to come.
-        hidden_run: if arguments.merge_requests >= 200 { 120 } else { 0 },
+        hidden_run: if arguments.merge_requests >= 200 && !arguments.all_visible {
+            120
+        } else {
+            0
+        },
         enterprise: matches!(arguments.edition, Edition::Ee),
         anchor: arguments.anchor.unwrap_or(now - now.rem_euclid(HOUR)),
     };

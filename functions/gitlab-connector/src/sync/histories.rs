@@ -9,6 +9,7 @@ mod compare;
 mod fuzz;
 mod joining;
 mod memory;
+mod requests;
 mod scene;
 mod scenes;
 mod single;

@@ -24,7 +24,7 @@ pub fn behind_data(world: &World, ground: &Ground, tally: &Tally) -> Result<(), 
     // Lists that could not be read are noted in the cursor, to be read from where they were.
     let sql = format!(
         "SELECT stream, 'cursor', UNIX_MICROS(cursor_at) FROM {raw}._cursors \
-         WHERE cursor_at IS NOT NULL AND STRPOS(cursor, '\"later\"') = 0 UNION ALL {}",
+         WHERE cursor_at IS NOT NULL AND STRPOS(cursor, 'later\"') = 0 UNION ALL {}",
         known.join(" UNION ALL ")
     );
     // There are no tables before the first sync has made them.

@@ -71,7 +71,9 @@ impl Scene {
     /// The same, and what could not be read.
     pub async fn sync_with_warnings(&self) -> (bool, Vec<Problem>) {
         let (client, mut cursors) = (self.client(), self.memory.cursors());
-        let instance = gitlab::probe(&client, &self.streams.types(), &[])
+        let scope = [self.stand.with_world(|world| scope_of(world, self.single))];
+        let lists = scopes::lists_to_probe(&scope, &cursors, &self.request);
+        let instance = gitlab::probe(&client, &self.streams.types(), &lists)
             .await
             .expect("it answers");
         let context = Context::new(
@@ -82,8 +84,7 @@ impl Scene {
             instance,
             self.shutdown.clone(),
         );
-        let scope = self.stand.with_world(|world| scope_of(world, self.single));
-        let outcome = scopes::run_scopes(&context, &[scope], &mut cursors, &self.request).await;
+        let outcome = scopes::run_scopes(&context, &scope, &mut cursors, &self.request).await;
         let warnings = std::mem::take(&mut *lock(&context.warnings));
         (outcome.expect("it goes well").complete, warnings)
     }

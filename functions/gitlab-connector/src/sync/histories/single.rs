@@ -1,7 +1,5 @@
 //! Scenes of a sync of projects that are named one by one.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use gitlab_sim::changes::{Change, Kind};
 use reqwest::StatusCode;
 
@@ -26,37 +24,6 @@ fn failing(project: String, beginnings: &'static [&str]) -> Arc<Between> {
         (is_meant && body["variables"].to_string().contains(&project))
             .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
     })
-}
-
-/// How many requests a sync takes.
-async fn requests(scene: &mut Scene) -> u64 {
-    let sent = Arc::new(AtomicU64::new(0));
-    let count = sent.clone();
-    scene.between = Some(Arc::new(move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-        None
-    }));
-    assert!(scene.sync().await);
-    scene.between = None;
-    sent.load(Ordering::Relaxed)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sync_without_a_change_takes_as_many_requests_for_forty_projects_as_for_four() {
-    let mut counts = Vec::new();
-    for projects in [4, 40] {
-        let mut scene = scene(projects, 60);
-        assert!(scene.sync().await);
-        scene.assert_equal();
-        // Past the overlap, in which rows are read twice.
-        scene.stand.wait(Duration::from_secs(3600));
-        assert!(scene.sync().await);
-        scene.stand.wait(Duration::from_secs(3600));
-        counts.push(requests(&mut scene).await);
-        scene.assert_equal();
-    }
-    // What GitLab is, the projects, and whether merge requests or issues have changed in any.
-    assert_eq!(counts, [4, 4]);
 }
 
 #[tokio::test(start_paused = true)]
