@@ -1,5 +1,7 @@
 //! Projects that come into a scope with a past: their lists are read from the beginning.
 
+use serde_json::Value as Json;
+
 use super::context::Context;
 use super::list_pages::{Which, Whose, Window, fetch, time_of};
 use super::lists::{ISSUES, List, MERGE_REQUESTS, take};
@@ -8,7 +10,6 @@ use super::rows::Rows;
 use super::{Error, Scope};
 use crate::gitlab;
 use crate::streams::Node;
-use serde_json::Value as Json;
 
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
 /// another path: then the address of everything in them is another one. Single projects that were not in the scope

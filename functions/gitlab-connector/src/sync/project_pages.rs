@@ -15,6 +15,8 @@ use crate::streams::gid;
 
 /// Pages in one request: each costs about 60 of GitLab's 250.
 const PAGES_AT_ONCE: usize = 4;
+/// Projects that may fail alone. Where there are more of them it is the list that fails, and each failure takes long.
+const MOST_FAILING: usize = 5;
 
 /// A page of the list. Of projects that are named one by one, `after` and `end` are the ids before and at its end.
 #[derive(Default)]
@@ -61,8 +63,9 @@ pub async fn next_pages(
                 at_once = starts.len() / 2;
             }
             Err(error) if size.shrink(asked, &error) => {}
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
-            Err(error @ gitlab::Error::ScopeNotFound(_)) => return Err(error.into()),
+            Err(error) if !may_be_of_one(&error) || context.concerns_all_of_gitlab(&error).await => {
+                return Err(error.into());
+            }
             Err(error) => {
                 tracing::warn!(%scope, "{error}; asking for each project by its id");
                 return Ok(vec![around_failing(context, scope, position, pass).await?]);
@@ -93,9 +96,12 @@ async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Positio
         (variables["first"], variables["ids"]) = (json!(part.len()), json!(gids));
         match context.client.ask("projects", &query, variables).await {
             Ok(mut reply) => page.nodes.extend(nodes_of(&mut reply.data["projects"])),
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            Err(error) if !may_be_of_one(&error) || context.concerns_all_of_gitlab(&error).await => {
+                return Err(error.into());
+            }
             // A tenth at a time: GitLab is slow to fail, and to find one project takes three failures.
             Err(_) if part.len() > 1 => parts.split(part, part.len().div_ceil(10)),
+            Err(error) if page.failing.len() == MOST_FAILING => return Err(error.into()),
             Err(error) => {
                 let path = &paths[&part[0]];
                 context.warn(scope, &format!("project {path}"), &error.into());
@@ -104,6 +110,11 @@ async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Positio
         }
     }
     Ok(page)
+}
+
+/// Whether GitLab may fail so because of one project among those that were asked for.
+fn may_be_of_one(error: &gitlab::Error) -> bool {
+    matches!(error, gitlab::Error::TooMuch(_) | gitlab::Error::Unavailable(_))
 }
 
 /// What is asked of each project: its row, and whether it has pipelines that changed. With the declarations after

@@ -7,6 +7,7 @@ use super::scene::{Between, Scene};
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::Scope;
+use crate::sync::context::lock;
 
 fn scene(projects: u32, merge_requests: u32) -> Scene {
     let mut scene = Scene::new(projects, merge_requests);
@@ -134,4 +135,33 @@ async fn a_failing_row(single: bool) {
 async fn a_project_whose_row_cannot_be_read_keeps_no_others_from_their_pipelines() {
     a_failing_row(true).await;
     a_failing_row(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_projects_that_fails_whoever_is_on_it_is_given_up_soon() {
+    for single in [true, false] {
+        let mut scene = scene(40, 80);
+        scene.single = single;
+        assert!(scene.sync().await);
+        let asked = Arc::new(std::sync::Mutex::new(std::collections::BTreeSet::new()));
+        let seen = asked.clone();
+        scene.between = Some(Arc::new(move |call| {
+            let Call::Query(body) = call else { return None };
+            let query = body["query"].as_str().unwrap_or_default();
+            let is_meant = ["query Projects(", "query ProjectsByIds("]
+                .iter()
+                .any(|name| query.starts_with(name));
+            is_meant.then(|| {
+                lock(&seen).insert(body.to_string());
+                (StatusCode::INTERNAL_SERVER_ERROR, "{}")
+            })
+        }));
+        let (complete, warnings) = scene.sync_with_warnings().await;
+        assert!(complete && !warnings.is_empty(), "{warnings:?}");
+        let different = lock(&asked).len();
+        assert!((7..30).contains(&different), "{different} different questions");
+        scene.between = None;
+        assert!(scene.sync().await);
+        scene.assert_equal();
+    }
 }
