@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use gitlab_sim::instant::{self, DAY, HOUR};
 use local_stack::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -25,6 +26,13 @@ pub fn warehouse() -> &'static Warehouse {
         .0
 }
 
+/// The last Wednesday afternoon. What is open at the end of a small GitLab's data depends on how many working hours lie
+/// before it: at another hour of the week a test may find no merge request to merge.
+fn last_wednesday(now: gitlab_sim::instant::Instant) -> String {
+    let afternoon = 6 * DAY + 15 * HOUR;
+    instant::print(now - (now - afternoon).rem_euclid(7 * DAY))
+}
+
 /// A GitLab, and datasets that nobody else uses.
 pub struct World {
     /// The test's name.
@@ -42,7 +50,17 @@ impl World {
     /// A small GitLab for the test `name`; `arguments` change it.
     pub fn new(name: &'static str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut all = vec!["--projects", "5", "--merge-requests", "90", "--months", "6"];
+        let anchor = last_wednesday(instant::now());
+        let mut all = vec![
+            "--projects",
+            "5",
+            "--merge-requests",
+            "90",
+            "--months",
+            "6",
+            "--anchor",
+            &anchor,
+        ];
         // An argument given twice is an error, so the defaults give way.
         for pair in arguments.chunks(2) {
             if let Some(place) = all.iter().position(|known| *known == pair[0]) {
