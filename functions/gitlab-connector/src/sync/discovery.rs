@@ -32,15 +32,20 @@ impl Discovery {
     }
 }
 
-/// Finds them: their full paths, by id. Left out are those that the configured groups hold.
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Ids and full paths.
+    pub projects: Vec<(i64, String)>,
+    /// How many more there are than `most`.
+    pub beyond: usize,
+}
+
+/// Finds them, but for those that the configured groups hold.
 ///
 /// # Errors
 /// If GitLab can't be asked.
-pub async fn find(
-    context: &Context<'_>,
-    discovery: &Discovery,
-    configured: &[Target],
-) -> Result<Vec<(i64, String)>, gitlab::Error> {
+pub async fn find(context: &Context<'_>, discovery: &Discovery, configured: &[Target]) -> Result<Found, gitlab::Error> {
     const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath name visibility archived } } }";
     let size = PageSize::new(LARGEST_PAGE);
     let mut projects: Vec<(i64, String)> = Vec::new();
@@ -62,15 +67,16 @@ pub async fn find(
         }
     }
     projects.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
-    if projects.len() > discovery.most {
+    let beyond = projects.len().saturating_sub(discovery.most);
+    if beyond > 0 {
         tracing::warn!(
-            found = projects.len(),
+            beyond,
             taken = discovery.most,
             "MAX_PROJECTS_TO_SYNC leaves projects out"
         );
         projects.truncate(discovery.most);
     }
-    Ok(projects)
+    Ok(Found { projects, beyond })
 }
 
 /// Whether a project is in one of the configured groups.

@@ -101,7 +101,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
     context.lease = Some(lease);
     let sync_id = context.sync_id.clone();
     let discovery = inner.config.discovery.as_ref();
-    let scopes = targets::scopes(&context, &targets, discovery, !request.scopes.is_empty()).await?;
+    let (scopes, left_out) = targets::scopes(&context, &targets, discovery, !request.scopes.is_empty()).await?;
     for scope in &scopes {
         if let Scope::Projects(projects) = scope {
             lock(&inner.paths).extend(projects.paths.clone());
@@ -133,6 +133,7 @@ async fn run(inner: &Inner, request: &Request, lease: Lease, shutdown: Shutdown)
         missing_fields,
         token_ends,
         absent: std::mem::take(&mut *lock(&context.absent)),
+        left_out,
     })
 }
 

@@ -193,5 +193,6 @@ fn summary(inner: &super::Inner, context: Context<'_>, begun: Instant, owed: Opt
         missing_fields: Vec::new(),
         token_ends: None,
         absent: std::collections::BTreeMap::new(),
+        left_out: 0,
     }
 }

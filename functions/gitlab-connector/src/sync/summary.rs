@@ -109,6 +109,8 @@ pub struct Summary {
     pub token_ends: Option<String>,
     /// Lists that are not offered, by stream.
     pub absent: BTreeMap<&'static str, u64>,
+    /// Discovered projects that `MAX_PROJECTS_TO_SYNC` leaves out.
+    pub left_out: usize,
 }
 
 impl Summary {
@@ -169,6 +171,7 @@ impl Summary {
             "missing_fields": self.missing_fields,
             "token_warning": self.token_ends,
             "absent_lists": self.absent,
+            "projects_left_out": self.left_out,
         })
     }
 }

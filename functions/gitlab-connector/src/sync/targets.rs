@@ -17,7 +17,7 @@ const PATHS_AT_ONCE: usize = 75;
 const ALL: &str = "projects";
 
 /// The groups, and the projects in one scope; each in its own if only some are asked for. A project that GitLab does
-/// not show is a warning.
+/// not show is a warning. Beside them, how many discovered projects are left out for their number.
 ///
 /// # Errors
 /// If GitLab can't be asked, or there is nothing at all to sync.
@@ -26,8 +26,9 @@ pub async fn scopes(
     targets: &[Target],
     discovery: Option<&Discovery>,
     only_some: bool,
-) -> Result<Vec<Scope>, Error> {
+) -> Result<(Vec<Scope>, usize), Error> {
     let mut scopes: Vec<Scope> = groups(targets);
+    let mut left_out = 0;
     let mut missing = None;
     let mut projects = BTreeMap::new();
     for (target, found) in configured(context, targets).await? {
@@ -47,7 +48,9 @@ pub async fn scopes(
         }
     }
     if let Some(discovery) = discovery.filter(|_| !only_some) {
-        projects.extend(discovery::find(context, discovery, targets).await?);
+        let found = discovery::find(context, discovery, targets).await?;
+        projects.extend(found.projects);
+        left_out = found.beyond;
     }
     if !projects.is_empty() {
         scopes.push(Scope::Projects(Projects {
@@ -61,7 +64,7 @@ pub async fn scopes(
             gitlab::Error::ScopeNotFound(what.into()).into()
         }));
     }
-    Ok(scopes)
+    Ok((scopes, left_out))
 }
 
 /// The groups among them.

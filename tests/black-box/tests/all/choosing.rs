@@ -33,6 +33,41 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
         warehouse_rows(warehouse(), &world.raw, "merge_requests").len(),
         expected
     );
+
+    // Fewer: by number, and without archived and private ones.
+    let projects = world.gitlab.rows("projects").expect("projects");
+    let paths = |taken: &dyn Fn(&Value) -> bool| {
+        let taken = projects.iter().filter(|row| taken(row));
+        let mut paths: Vec<String> = taken.map(|row| row["full_path"].to_string()).collect();
+        paths.sort();
+        paths
+    };
+    let all = paths(&|_| true);
+    let open = |row: &Value| row["archived"] == false && row["visibility"] != "private";
+    let fewer = [
+        (json!({"max_projects_to_sync": "2"}), all[..2].to_vec(), all.len() - 2),
+        (
+            json!({"include_archived": "false", "include_private_projects": "false"}),
+            paths(&open),
+            0,
+        ),
+    ];
+    for (number, (mut body, expected, left_out)) in fewer.into_iter().enumerate() {
+        assert!(!expected.is_empty() && expected.len() < all.len(), "it proves nothing");
+        let other = format!("{}_{number}", world.raw);
+        body["bq_dataset_raw"] = json!(other);
+        body["streams"] = json!(["projects"]);
+        let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+        assert_eq!(
+            (status, &answer["projects_left_out"]),
+            (200, &json!(left_out)),
+            "{answer:#}"
+        );
+        let rows = warehouse_rows(warehouse(), &other, "projects");
+        let mut found: Vec<String> = rows.iter().map(|row| row["full_path"].to_string()).collect();
+        found.sort();
+        assert_eq!(found, expected, "{body}");
+    }
 }
 
 #[test]
@@ -108,7 +143,7 @@ fn a_sync_stops_at_its_number_of_rows_and_the_next_goes_on() {
 fn settings_come_from_a_json_file_or_a_body_as_well() {
     let world = World::new("json", &["--seed", "63", "--merge-requests", "60"]);
     let mut file = tempfile::NamedTempFile::new().expect("a file");
-    let settings = json!({"gitlab_groups": ["acme"], "gitlab_token": "${MY_TOKEN}", "sync_interval_hours": "0.5"});
+    let settings = json!({"gitlab_groups": ["acme"], "gitlab_token": "${MY_TOKEN}", "sync_interval_hours": "0.25"});
     write!(file, "{settings}").expect("written");
     let path = file.path().to_str().expect("a path").to_owned();
     let connector = world.connector(&[
@@ -150,7 +185,7 @@ fn settings_come_from_a_json_file_or_a_body_as_well() {
             json!({"gitlab_base_url": "http://127.0.0.1:9", "gitlab_token": "${MY_TOKEN}"}),
             "plain text",
         ),
-        (json!({"sync_interval_hours": "0.1"}), "SYNC_INTERVAL_HOURS"),
+        (json!({"sync_interval_hours": "0.24"}), "SYNC_INTERVAL_HOURS"),
         (json!({"gitlab_base_url": "http://127.0.0.1:9"}), "gitlab_token"),
         (json!({"streams": ["merge_request"]}), "merge_request"),
         (json!({"streams": ["jobs"]}), "STREAMS"),

@@ -6,6 +6,7 @@ mod deletions;
 mod errors;
 mod fivetran;
 mod fivetran_sdk;
+mod overlapping;
 mod owed;
 mod renewed;
 mod report;

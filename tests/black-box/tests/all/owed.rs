@@ -2,25 +2,25 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 
-use black_box::World;
-use serde_json::json;
+use black_box::{TABLES, World, written};
+use serde_json::{Value, json};
 
-/// A dbt-trigger that answers as it is told and counts its callers.
+/// A dbt-trigger that answers as it is told and keeps what it was asked.
 struct Stand {
     url: String,
     status: Arc<AtomicU16>,
-    calls: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stand {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (status, calls) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicUsize::new(0)));
-        let (told, counted) = (status.clone(), calls.clone());
+        let (status, requests) = (Arc::new(AtomicU16::new(200)), Arc::new(Mutex::new(Vec::new())));
+        let (told, kept) = (status.clone(), requests.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
@@ -32,7 +32,8 @@ impl Stand {
                         Ok(read) => seen.extend_from_slice(&buffer[..read]),
                     }
                 }
-                counted.fetch_add(1, Ordering::SeqCst);
+                let seen = String::from_utf8(seen).expect("text");
+                kept.lock().expect("no panic").push(seen);
                 let body = r#"{"status":"success","message":"as told"}"#;
                 let status = told.load(Ordering::SeqCst);
                 let _ = write!(
@@ -42,11 +43,21 @@ impl Stand {
                 );
             }
         });
-        Self { url, status, calls }
+        Self { url, status, requests }
     }
 
     fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
+        self.requests.lock().expect("no panic").len()
+    }
+
+    /// Head and body of the last request.
+    fn last(&self) -> (String, Value) {
+        let requests = self.requests.lock().expect("no panic");
+        let (head, body) = requests
+            .last()
+            .and_then(|text| text.split_once("\r\n\r\n"))
+            .expect("a request");
+        (head.to_lowercase(), serde_json::from_str(body).expect("JSON"))
     }
 }
 
@@ -75,6 +86,24 @@ fn dbt_is_called_when_rows_moved_and_again_after_it_failed() {
     let (status, answer) = connector.sync().expect("an answer");
     assert_eq!((status, &answer["code"]), (502, &json!("dbt_failed")), "{answer:#}");
     assert_eq!(stand.calls(), 1);
+    let (head, body) = stand.last();
+    assert!(head.contains("\r\nauthorization: bearer trigger-77aa\r\n"), "{head}");
+    assert_eq!(
+        (&body["source"], &body["action"]),
+        (&json!("gitlab-connector"), &json!("run_dbt"))
+    );
+    let info = &body["sync_info"];
+    assert_eq!(info["sync_id"], answer["details"]["sync_id"], "{info:#}");
+    assert_eq!(info["sync_time"], answer["details"]["started_at"], "{info:#}");
+    assert_eq!(
+        (&info["project_count"], &info["interval_hours"]),
+        (&json!(5), &json!(1.0))
+    );
+    assert!(
+        TABLES.iter().all(|table| written(&answer["details"], table) > 0),
+        "{answer:#}"
+    );
+    assert_eq!(sorted(&info["changed_tables"]), sorted(&json!(TABLES)));
     // Nothing moves now, and another process knows of the debt.
     drop(connector);
     let connector = world.connector(&variables);
@@ -85,6 +114,11 @@ fn dbt_is_called_when_rows_moved_and_again_after_it_failed() {
         (2, &json!("success")),
         "{answer:#}"
     );
+    let changed = stand.last().1["sync_info"]["changed_tables"].take();
+    assert!(
+        changed.is_null(),
+        "what the failed run should have seen is not only {changed}"
+    );
     let answer = world.sync(&connector);
     assert_eq!(
         (stand.calls(), &answer["dbt"]["reason"]),
@@ -94,4 +128,21 @@ fn dbt_is_called_when_rows_moved_and_again_after_it_failed() {
     world.gitlab.change(&json!({"kind": "comment"})).expect("a change");
     world.sync(&connector);
     assert_eq!(stand.calls(), 3);
+    let (_, body) = stand.last();
+    let changed = sorted(&body["sync_info"]["changed_tables"]);
+    assert!(
+        changed.contains(&"mr_notes") && !changed.contains(&"labels"),
+        "{changed:?}"
+    );
+}
+
+fn sorted(names: &Value) -> Vec<&str> {
+    let mut names: Vec<&str> = names
+        .as_array()
+        .expect("names")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    names.sort_unstable();
+    names
 }
