@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gitlab_sim::instant::{self, DAY, HOUR};
 use local_stack::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, root};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The token of every test's dbt-trigger.
@@ -115,6 +116,29 @@ impl World {
         assert_eq!(status, 200, "{answer:#}");
         assert_eq!(answer["status"], "success", "{answer:#}");
         answer
+    }
+
+    /// Begins `sync` and returns when it asks for its first issues: it has them no sooner than after `pause`. Whoever asks
+    /// then is answered at once.
+    pub fn held_at_issues<T: Send + 'static>(
+        &self,
+        pause: Duration,
+        sync: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let asked = || {
+            let stats = self.gitlab.stats().expect("statistics");
+            stats["operations"]["Issues"].as_u64().unwrap_or_default()
+        };
+        let before = asked();
+        let rule = json!({"operation": "Issues", "fault": "hang", "ms": pause.as_millis() as u64});
+        self.gitlab.faults(&json!({"rules": [rule]})).expect("faults");
+        let sync = std::thread::spawn(sync);
+        while asked() == before {
+            assert!(!sync.is_finished(), "it did not ask for issues");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.gitlab.faults(&json!({})).expect("no faults");
+        sync
     }
 
     /// Waits until a raw table equals GitLab.

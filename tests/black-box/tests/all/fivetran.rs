@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use black_box::fivetran::by_key;
-use black_box::{TABLES, World, warehouse};
+use black_box::{TABLES, World};
 use local_stack::{Connector, http};
 use serde_json::{Value, json};
 
@@ -96,17 +96,10 @@ fn what_is_too_much_for_one_answer_comes_in_several() {
 fn rows_of_a_sync_under_way_come_with_a_later_call() {
     let world = World::new("fivetran_running", &["--seed", "76"]);
     let connector = connector(&world);
-    // Slow enough to be met in the middle.
-    world.gitlab.faults(&json!({"latency_ms": 600})).expect("faults");
     let url = connector.url.clone();
-    let running = std::thread::spawn(move || http::post(&url, Some(TOKEN), &json!({})));
-    let notes = format!("SELECT COUNT(*) FROM {}.mr_notes", world.raw);
-    while warehouse().number(&notes).unwrap_or(0) == 0 {
-        assert!(!running.is_finished(), "the sync ended before it was met");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    // Issues are still to be read: the sync waits for them while Fivetran is answered.
-    world.gitlab.faults(&json!({"latency_ms": 8000})).expect("faults");
+    let begin = move || http::post(&url, Some(TOKEN), &json!({}));
+    let running = world.held_at_issues(Duration::from_secs(20), begin);
+    world.wait_for_rows("mr_notes", Duration::from_secs(20));
     let ask = |state: &Value| json!({"state": state, "secrets": {"auth_token": TOKEN}});
     let (status, early) = call(&connector, &ask(&json!({})));
     assert!(!running.is_finished(), "the sync ended before it was met");
@@ -116,7 +109,6 @@ fn rows_of_a_sync_under_way_come_with_a_later_call() {
         json!({}),
         "rows that may still move are not handed over"
     );
-    world.gitlab.faults(&json!({})).expect("no faults");
     let (status, answer) = running.join().expect("the caller").expect("an answer");
     assert_eq!(status, 200, "{answer:#}");
     let (status, late) = call(&connector, &ask(&early["state"]));

@@ -8,7 +8,7 @@ use local_stack::{Connector, http};
 use serde_json::{Value, json};
 
 /// How long a page of issues is held: another sync comes to its end in this time.
-const HELD_MS: u64 = 15_000;
+const HELD: Duration = Duration::from_secs(15);
 
 #[test]
 fn a_sync_whose_lease_was_lost_or_whose_cursor_moved_writes_nothing_more_and_corrupts_nothing() {
@@ -70,24 +70,10 @@ fn two_connectors_at_once_on_a_new_dataset_cannot_corrupt() {
 
 type Call = JoinHandle<Result<(u16, Value), String>>;
 
-/// A sync that stands still for a while, asking for its issues. Whoever asks after it is answered at once.
+/// A sync that stands still for a while, asking for its issues.
 fn held(world: &World, connector: &Connector, body: &Value) -> Call {
-    let rule = json!({"operation": "Issues", "fault": "hang", "ms": HELD_MS});
-    world.gitlab.faults(&json!({"rules": [rule]})).expect("faults");
-    let asked = || {
-        world.gitlab.stats().expect("statistics")["operations"]["Issues"]
-            .as_u64()
-            .unwrap_or(0)
-    };
-    let before = asked();
     let (url, body) = (connector.url.clone(), body.clone());
-    let call = std::thread::spawn(move || http::post(&url, None, &body));
-    while asked() == before {
-        assert!(!call.is_finished(), "it did not ask for issues");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    world.gitlab.faults(&json!({})).expect("no faults");
-    call
+    world.held_at_issues(HELD, move || http::post(&url, None, &body))
 }
 
 fn assert_refused(call: Call, because: &str) {
