@@ -56,7 +56,6 @@ fn fivetrans_calls_need_the_token() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
 fn what_is_too_much_for_one_answer_comes_in_several() {
     let world = World::new("fivetran_paging", &["--seed", "74", "--merge-requests", "1200"]);
     let connector = connector(&world);
