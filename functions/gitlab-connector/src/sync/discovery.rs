@@ -18,7 +18,7 @@ pub struct Discovery {
     pub include_private: bool,
     /// Whether to take archived ones.
     pub include_archived: bool,
-    /// How many at most: of more, the first by path.
+    /// How many at most: of more, the oldest, so that a new project pushes no other out.
     pub most: usize,
 }
 
@@ -66,7 +66,7 @@ pub async fn find(context: &Context<'_>, discovery: &Discovery, configured: &[Ta
             break;
         }
     }
-    projects.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
+    projects.sort_unstable_by_key(|(id, _)| *id);
     let beyond = projects.len().saturating_sub(discovery.most);
     if beyond > 0 {
         tracing::warn!(

@@ -1,5 +1,6 @@
 //! Choosing what to sync, and how the connector is told.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::Command;
 
@@ -34,26 +35,31 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
         expected
     );
 
-    // Fewer: by number, and without archived and private ones.
-    let projects = world.gitlab.rows("projects").expect("projects");
-    let paths = |taken: &dyn Fn(&Value) -> bool| {
-        let taken = projects.iter().filter(|row| taken(row));
-        let mut paths: Vec<String> = taken.map(|row| row["full_path"].to_string()).collect();
-        paths.sort();
-        paths
-    };
-    let all = paths(&|_| true);
-    let open = |row: &Value| row["archived"] == false && row["visibility"] != "private";
+    // Fewer: by number, then the oldest; and without archived and private ones.
+    let mut projects = world.gitlab.rows("projects").expect("projects");
+    projects.sort_by_key(|row| row["id"].as_i64());
+    let all = paths(projects.iter());
+    let open = projects
+        .iter()
+        .filter(|row| row["archived"] == false && row["visibility"] != "private");
     let fewer = [
-        (json!({"max_projects_to_sync": "2"}), all[..2].to_vec(), all.len() - 2),
+        (
+            json!({"max_projects_to_sync": "2"}),
+            paths(projects[..2].iter()),
+            all.len() - 2,
+        ),
         (
             json!({"include_archived": "false", "include_private_projects": "false"}),
-            paths(&open),
+            paths(open),
             0,
         ),
     ];
     for (number, (mut body, expected, left_out)) in fewer.into_iter().enumerate() {
         assert!(!expected.is_empty() && expected.len() < all.len(), "it proves nothing");
+        assert!(
+            !expected.iter().eq(all.iter().take(expected.len())),
+            "the first by path prove nothing"
+        );
         let other = format!("{}_{number}", world.raw);
         body["bq_dataset_raw"] = json!(other);
         body["streams"] = json!(["projects"]);
@@ -64,10 +70,12 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
             "{answer:#}"
         );
         let rows = warehouse_rows(warehouse(), &other, "projects");
-        let mut found: Vec<String> = rows.iter().map(|row| row["full_path"].to_string()).collect();
-        found.sort();
-        assert_eq!(found, expected, "{body}");
+        assert_eq!(paths(rows.iter()), expected, "{body}");
     }
+}
+
+fn paths<'a>(projects: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    projects.map(|row| row["full_path"].to_string()).collect()
 }
 
 #[test]
