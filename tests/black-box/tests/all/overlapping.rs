@@ -52,7 +52,6 @@ fn a_sync_whose_lease_was_lost_or_whose_cursor_moved_writes_nothing_more_and_cor
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow; the test above has two at once in every run, but on tables that are there"]
 fn two_connectors_at_once_on_a_new_dataset_cannot_corrupt() {
     let world = World::new("two_connectors", &["--seed", "17"]);
     let connectors = [(); 2].map(|()| world.connector(&[]));
