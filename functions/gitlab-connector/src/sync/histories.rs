@@ -8,6 +8,7 @@
 mod compare;
 mod fuzz;
 mod joining;
+mod lagging;
 mod memory;
 mod requests;
 mod scene;

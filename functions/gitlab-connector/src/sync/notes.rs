@@ -5,6 +5,10 @@
 //! for the notes of 50 rows of one project, and of several projects at once. A project can have moved
 //! meanwhile, or a replica may not know yet that it has: rows that are not found in it, and those with still
 //! more notes, are asked for by their ids, which never change.
+//!
+//! A deleted note leaves no trace but a lower number of comments. A replica that lags behind the one that gave the row may
+//! still show it, so the row keeps the highest number that came with its notes: the look at what is gone
+//! then finds it different from GitLab's, and reads the row again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +39,9 @@ pub struct Unfinished {
     project: Option<String>,
 }
 
+/// The number of comments by people.
+const COMMENTS: (&str, &str) = ("userNotesCount", "user_notes_count");
+
 /// Rows of one project whose notes are wanted, by number.
 type Wanted = (String, Vec<String>);
 
@@ -49,6 +56,13 @@ struct More {
 pub fn selection(context: &Context<'_>, list: &'static List, arguments: &str) -> String {
     let note = context.selection(context.streams.named(list.notes));
     format!("notes({arguments}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {note} }} }}")
+}
+
+/// What tells the number of comments, where this GitLab does.
+fn comments(context: &Context<'_>, list: &List) -> &'static str {
+    let (field, _) = COMMENTS;
+    let kind = context.streams.named(list.stream).node_type;
+    if context.instance.has(kind, field) { field } else { "" }
 }
 
 /// Maps the notes that came with a node. If there are more, the row is unfinished.
@@ -137,6 +151,10 @@ fn take_page<'a>(
 ) -> Option<More> {
     let stream = context.streams.named(list.notes);
     let id = Node::new(node).number("id")?;
+    let (field, column) = COMMENTS;
+    if let Some(comments) = node[field].as_i64() {
+        rows.raise(context.streams.named(list.stream), id, column, comments);
+    }
     let mut notes = node["notes"].take();
     let parent = json!({"id": node["id"], "projectId": node["projectId"]});
     for mut note in nodes_of(&mut notes) {
@@ -166,7 +184,7 @@ async fn first_pages(
     wanted: Vec<Wanted>,
 ) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let notes = selection(context, list, "first: 100");
+    let notes = format!("{} {}", comments(context, list), selection(context, list, "first: 100"));
     for (index, (path, iids)) in wanted.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $i{index}: [String!], "));
         fields.push_str(&format!(
@@ -232,6 +250,7 @@ async fn pages_after(
     let kind = context.streams.named(list.stream).node_type.unwrap_or_default();
     for (index, More { id, after }) in more.iter().enumerate() {
         let notes = selection(context, list, &format!("first: {first}, after: $c{index}"));
+        let notes = format!("{} {notes}", comments(context, list));
         parameters.push_str(&format!("$i{index}: {kind}ID!, $c{index}: String, "));
         fields.push_str(&format!(
             "a{index}: {}(id: $i{index}) {{ id iid projectId {notes} }} ",

@@ -47,6 +47,20 @@ impl<'a> Rows<'a> {
         self.whole.entry(stream.name()).or_default().insert(parent);
     }
 
+    /// Raises a number in the row of `stream` with this id, if it is there and holds a lower one.
+    pub fn raise(&mut self, stream: &Stream, id: i64, column: &str, to: i64) {
+        let place = |name| stream.table.position(name).expect("a column of the stream");
+        let (key, place) = (place("id"), place(column));
+        for row in self.tables.get_mut(stream.name()).into_iter().flatten() {
+            if let (Value::Int(known), Value::Int(number)) = (&row[key], &row[place])
+                && *known == id
+                && *number < to
+            {
+                row[place] = Value::Int(to);
+            }
+        }
+    }
+
     /// Leaves out the rows of `stream` with these ids, and all that belongs to them by `column`.
     pub fn forget(&mut self, streams: &Streams, stream: &str, column: &'static str, ids: &BTreeSet<i64>) {
         if let Some(rows) = self.tables.get_mut(stream) {
