@@ -148,13 +148,13 @@ def week_label(week: str) -> str:
 
 
 STYLE = """
-:root{--page:#f6f7f9;--card:#fff;--ink:#1d2430;--soft:#5d6778;--grid:#e4e8ee;--wait:#e8a33d;--review:#3f7ee8;--merge:#38a37c;--none:#aab4c3;--bad:#cf4747;--area:#cf474722;--link:#2b62c4}
-@media(prefers-color-scheme:dark){:root{--page:#12161d;--card:#1b212b;--ink:#e8ecf2;--soft:#9aa5b6;--grid:#2b3340;--wait:#d9963a;--review:#5b91ee;--merge:#45b38a;--none:#566173;--bad:#e46a6a;--area:#e46a6a2b;--link:#8db4f7}}
+:root{--page:#f6f7f9;--card:#fff;--ink:#1d2430;--soft:#5d6778;--grid:#e4e8ee;--wait:#e8a33d;--review:#3f7ee8;--merge:#38a37c;--good:#1f7a45;--none:#aab4c3;--bad:#cf4747;--area:#cf474722;--link:#2b62c4}
+@media(prefers-color-scheme:dark){:root{--page:#12161d;--card:#1b212b;--ink:#e8ecf2;--soft:#9aa5b6;--grid:#2b3340;--wait:#d9963a;--review:#5b91ee;--merge:#45b38a;--good:#5fc58a;--none:#566173;--bad:#e46a6a;--area:#e46a6a2b;--link:#8db4f7}}
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Open Sans",sans-serif}
 main{max-width:880px;margin:0 auto;padding:36px 20px}h1{margin:0;font-size:30px;letter-spacing:-.02em}header p,footer,section>p{color:var(--soft)}header p{margin:4px 0 22px}
 section{background:var(--card);border-radius:12px;padding:20px 24px;margin:0 0 18px;box-shadow:0 1px 3px #0001}h2{margin:0;font-size:18px}section>p{margin:2px 0 14px}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:16px}.figures div{display:flex;flex-direction:column}.figures b{font-size:28px;letter-spacing:-.02em}.figures span{color:var(--soft)}.figures i{font-style:normal;font-size:13px}
-.good{color:var(--merge)}.worse{color:var(--bad)}.same{color:var(--soft)}
+.good{color:var(--good)}.worse{color:var(--bad)}.same{color:var(--soft)}
 /* Right to left, so that a frame too narrow shows the newest week first. */
 .chart{overflow-x:auto}.newest{direction:rtl}.newest svg{direction:ltr}svg{width:100%;min-width:740px;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;margin:10px 0 0;font-size:13px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}.legend .stroke{height:2px;background:var(--ink);vertical-align:middle}
