@@ -126,7 +126,10 @@ fn assert_kept(stream: &Stream, row: &Row, node: &Json) -> String {
 #[test]
 fn what_is_of_another_type_is_rejected_and_never_taken_for_nothing() {
     let streams = Streams::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fuzz/corpus/connector_rows");
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../tests/testkit/fuzz/corpus/connector_rows"
+    );
     let mut tried = 0;
     for entry in std::fs::read_dir(folder).expect("a corpus") {
         let text = std::fs::read(entry.expect("a file").path()).expect("a sample");

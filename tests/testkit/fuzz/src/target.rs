@@ -117,7 +117,7 @@ impl Target {
         panic!(
             "{name} failed at case {case} of seed {seed}: {message}\n  {shown}\n\
              run it again: scripts/fuzz --case {path}\n\
-             once it is mended, keep it: cp {path} tests/fuzz/corpus/{name}/",
+             once it is mended, keep it: cp {path} tests/testkit/fuzz/corpus/{name}/",
             name = self.name,
             message = broken.message,
             shown = String::from_utf8_lossy(&smallest).chars().take(400).collect::<String>(),

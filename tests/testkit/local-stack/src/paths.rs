@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The repository.
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    here.ancestors().nth(3).unwrap_or(here).to_owned()
 }
 
 /// One of the workspace's programs, built into the same folder as this one.

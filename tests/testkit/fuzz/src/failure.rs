@@ -69,7 +69,7 @@ pub fn shrink(check: &impl Fn(&[u8]) -> String, input: &[u8], broken: &Broken) -
 /// # Panics
 /// If that is not possible.
 pub fn keep(target: &str, input: &[u8]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/fuzz");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.local/fuzz");
     std::fs::create_dir_all(&folder).expect("a folder for failed inputs");
     // FNV-1a: the same input has the same name.
     let hash = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
