@@ -9,8 +9,8 @@ use crate::measure::{ALL, Measurement};
 /// What `--help` prints.
 pub const HELP: &str = "usage: scripts/bench [--only NAME,…] [--short] [--tap-gitlab FOLDER] | --render
 
-Measures the pipeline and its peers on this machine, and writes docs/bench/results.json, docs/bench.md, its pictures and the
-table of the README. Measurements: first_sync, idle, warehouse, start, trigger, event, growth.
+Measures the pipeline and its peers on this machine, and writes docs/bench/results.json, docs/bench.md and its pictures.
+Measurements: first_sync, idle, warehouse, start, trigger, event, growth.
 
   --only NAME,…        only these; the results of the others stay
   --short              all of it in a tiny form that is only printed, with the programs that scripts/test builds and no peers

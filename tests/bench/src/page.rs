@@ -13,7 +13,7 @@ pub struct Page {
     pub charts: Vec<Chart>,
     /// Sentences that must be read with the figures.
     pub notes: Vec<String>,
-    /// Rows for the short table in the README: what, figure, beside it.
+    /// Rows for the short table at the top of the page: what, figure, beside it.
     pub summary: Vec<[String; 3]>,
 }
 

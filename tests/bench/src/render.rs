@@ -15,19 +15,14 @@ use crate::svg;
 
 /// A machine that is busier than that, in per cent, before a measurement begins is not left alone.
 const DISTURBED: f64 = 20.0;
-const BEGIN: &str = "<!-- scripts/bench writes what follows -->";
-const END: &str = "<!-- scripts/bench wrote what is above -->";
 
-/// Writes `docs/bench.md`, its pictures, and the table of the README.
+/// Writes `docs/bench.md` and its pictures.
 ///
 /// # Errors
-/// If a file can't be written, or the README has lost its place for the table.
+/// If a file can't be written.
 pub fn documents(results: &Results) -> Result<(), Failed> {
     let docs = root().join("docs");
-    write(&docs.join("bench.md"), &whole(results, Some(&docs.join("bench")))?)?;
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).map_err(|e| e.to_string())?;
-    write(&path, &with_table(&readme, &summary(results))?)
+    write(&docs.join("bench.md"), &whole(results, Some(&docs.join("bench")))?)
 }
 
 /// All measurements as Markdown; pictures go into `pictures`.
@@ -36,10 +31,11 @@ pub fn documents(results: &Results) -> Result<(), Failed> {
 /// If a picture can't be written.
 pub fn whole(results: &Results, pictures: Option<&Path>) -> Result<String, Failed> {
     let mut text = String::from(
-        "# Measured\n\n`scripts/bench` writes this page, its pictures and the table of the README from \
-         [`bench/results.json`](bench/results.json), which it fills; `scripts/bench --help` tells how. Figures of one \
-         measurement come from one run on one machine, so their ratios hold where the figures themselves do not.\n",
+        "# Measured\n\n`scripts/bench` writes this page and its pictures from [`bench/results.json`](bench/results.json), which it \
+         fills; `scripts/bench --help` tells how. Figures of one measurement come from one run on one machine, so their ratios \
+         hold where the figures themselves do not.\n",
     );
+    let _ = writeln!(text, "\n## In short\n\n{}", summary(results));
     for (measurement, result) in taken(results) {
         let page = (measurement.page)(&result["figures"]);
         let _ = writeln!(text, "\n## {}\n\n{}\n", measurement.title, page.intro);
@@ -124,28 +120,6 @@ fn summary(results: &Results) -> String {
     format!("{markdown}\n{}.\n", captions.join("; "))
 }
 
-fn with_table(readme: &str, table: &str) -> Result<String, Failed> {
-    let parts = readme
-        .split_once(BEGIN)
-        .and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let (before, after) = parts.ok_or_else(|| format!("README.md lacks the lines {BEGIN} and {END}"))?;
-    Ok(format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))
-}
-
 fn write(path: &Path, text: &str) -> Result<(), Failed> {
     fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_of_the_readme_is_replaced_and_nothing_else() {
-        let readme = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let new = with_table(&readme, "new\n").expect("its place");
-        assert_eq!(new, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
-        assert_eq!(with_table(&new, "new\n").as_deref(), Ok(new.as_str()));
-        assert!(with_table("nothing", "x").is_err());
-    }
 }

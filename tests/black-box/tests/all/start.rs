@@ -52,29 +52,70 @@ fn a_trigger_without_a_token_or_with_a_placeholder_does_not_start() {
     }
 }
 
+/// `UPDATE_DOCS=1 scripts/test page_of_settings` writes it.
 #[test]
-fn help_lists_every_variable() {
-    for (program, names) in [
-        (
-            "gitlab-connector",
-            vec![
-                "GITLAB_TOKEN",
-                "GITLAB_PROJECTS",
-                "SYNC_INTERVAL_HOURS",
-                "BQ_DATASET_RAW",
-                "DBT_TRIGGER_URL",
-            ],
-        ),
-        (
-            "dbt-trigger",
-            vec!["AUTH_TOKEN", "DBT_PROJECT_DIR", "BQ_DATASET_MODELED", "PORT"],
-        ),
-    ] {
+fn the_page_of_settings_holds_what_help_prints() {
+    let mut page = String::from(SETTINGS_INTRO);
+    for (program, about) in [("gitlab-connector", CONFIG_FILE_NOTE), ("dbt-trigger", "")] {
         let output = run(program, &["--help"], &[]);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success());
-        for name in names {
-            assert!(text.contains(name), "{program} --help lacks {name}");
+        assert!(output.status.success(), "{}", errors(&output));
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = settings(&help);
+        assert!(rows.len() > 10, "{program} --help lists only {} settings", rows.len());
+        page += &format!("\n## `{program}`\n\n{about}| variable | default | meaning |\n| --- | --- | --- |\n");
+        for [name, default, meaning] in rows {
+            let default = match default.as_str() {
+                "" | "required" => default,
+                _ => format!("`{default}`"),
+            };
+            page += &format!("| `{name}` | {default} | {} |\n", meaning.replace('|', "\\|"));
         }
     }
+    let file = local_stack::root().join("docs/settings.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &page).expect("docs/ can be written");
+    }
+    assert!(
+        std::fs::read_to_string(&file).unwrap_or_default() == page,
+        "docs/settings.md is not what --help prints: run UPDATE_DOCS=1 scripts/test page_of_settings"
+    );
+}
+
+const SETTINGS_INTRO: &str = "# Settings
+
+Made from the functions' own `--help` by a test; do not edit.
+
+Each function reads environment variables, lists every problem with them at once, and shows them with `--help` and
+`--print-config` (without secrets). Empty counts as unset. Times are written `90s`, `5m`, `2h`, or as plain seconds.
+Any secret may be a reference to Secret Manager, `sm://projects/P/secrets/S` (or `…/versions/V`): it is fetched at the start
+and, unless a version is named, again every five minutes and when it is refused, so that rotating it needs no restart.
+";
+
+const CONFIG_FILE_NOTE: &str = "A JSON file works as well (`CONFIG_FILE`), with the same names in lower case, values as texts if you like, and `${NAME}` for a
+variable of the environment.
+
+";
+
+/// Name, default and meaning of each variable: the columns of the help's table lie below its headings.
+fn settings(help: &str) -> Vec<[String; 3]> {
+    let mut lines = help.lines().skip_while(|line| !line.starts_with("variable "));
+    let heading = lines.next().expect("--help prints a table");
+    let (default, meaning) = (
+        heading.find("default").expect("a column"),
+        heading.find("meaning").expect("a column"),
+    );
+    let rows = lines.take_while(|line| !line.is_empty());
+    rows.map(|line| {
+        let letters: Vec<char> = line.chars().collect();
+        let column = |from: usize, to: usize| -> String {
+            let part = &letters[from.min(letters.len())..to.min(letters.len())];
+            part.iter().collect::<String>().trim().to_owned()
+        };
+        [
+            column(0, default),
+            column(default, meaning),
+            column(meaning, letters.len()),
+        ]
+    })
+    .collect()
 }
