@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from html import escape
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 260, 46, 28, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 760, 260, 62, 28, 12
 
 
 def stacked_bars(labels: list[str], series: list[tuple[str, str, list[float]]], unit: str, line: tuple[str, list[float | None]] | None = None) -> str:
@@ -61,13 +62,23 @@ def bars(rows: list[tuple[str, float, str]]) -> str:
     most = max([value for _, value, _ in rows], default=0) or 1
     lines = []
     for i, (name, value, note) in enumerate(rows):
-        y, width = i * 26, value / most * 240
+        y, width = i * 26, value / most * 180
         # The number stands before its bar, where a phone shows it, too.
-        lines.append(f'<text class="name" x="158" y="{y + 17}" text-anchor="end">{escape(name)}</text>'
-                     f'<text class="name" x="196" y="{y + 17}" text-anchor="end">{number(value)}</text>'
-                     f'<rect x="206" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
-                     f'<text x="{214 + width:.1f}" y="{y + 17}">{escape(note)}</text>')
+        lines.append(f'<text class="name" x="150" y="{y + 17}" text-anchor="end">{escape(cut(name, 142))}<title>{escape(name)}</title></text>'
+                     f'<text class="name" x="204" y="{y + 17}" text-anchor="end">{number(value)}</text>'
+                     f'<rect x="212" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
+                     f'<text x="{220 + width:.1f}" y="{y + 17}">{escape(note)}</text>')
     return svg(lines, max(len(rows), 1) * 26, shown_first="names")
+
+
+def cut(text: str, most: float) -> str:
+    """As much of a name as fits into `most` pixels: its letters are 12 pixels high, and no font's are wider than these."""
+    width = 0.0
+    for place, letter in enumerate(text):
+        width += 12.5 if letter in "WM@" or unicodedata.east_asian_width(letter) in "WF" else 8.5
+        if width > most:
+            return text[:place] + "…"
+    return text
 
 
 def axes(labels: list[str], top: float, step: float, unit: str) -> list[str]:

@@ -1,4 +1,8 @@
-"""Looks at the report in a headless Chromium, over DevTools on a pipe: look.py CHROMIUM PAGE [FOLDER FOR PICTURES]. Standard library only."""
+"""Looks at the report in a headless Chromium, over DevTools on a pipe; standard library only.
+
+look.py CHROMIUM PAGE [FOLDER FOR PICTURES]    looks at a page
+look.py CHROMIUM --states FOLDER               makes a page in each state that there is, and looks at all of them
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from page import page as page_of
+from states import states
 
 TIMEOUT_S = 60
 # Width in pixels, and how it looks at night: a desk and a common phone.
@@ -46,8 +53,13 @@ SEEN = r"""(() => {
     charts: charts.length,
     empty: charts.filter(chart => box(chart).height < 20 || chart.querySelectorAll('rect, polyline').length === 0).length,
     outside: charts.flatMap(chart => [...chart.querySelectorAll('rect, circle, text')].filter(part =>
-      box(part).right > box(chart).right + 2 || box(part).bottom > box(chart).bottom + 2 || box(part).top < box(chart).top - 8)).length,
+      box(part).right > box(chart).right + 2 || box(part).left < box(chart).left - 2 || box(part).bottom > box(chart).bottom + 2 || box(part).top < box(chart).top - 8)).map(part => part.outerHTML.slice(0, 120)).slice(0, 3),
     rows: document.querySelectorAll('tbody tr').length,
+    kinds: [...new Set([...document.querySelectorAll('.figures i')].map(change => change.className))],
+    figures: document.querySelectorAll('.figures b').length,
+    nothing: document.querySelectorAll('.empty').length,
+    // A chart scrolls in a frame of its own.
+    sideways: [...document.querySelectorAll('section')].filter(part => part.scrollWidth > part.clientWidth + 1).length,
     unseen: [...document.querySelectorAll('h1, h2, td a, svg text')].filter(text => box(text).width < 1).length,
     small: worst(size, LEAST_SIZE),
     pale: worst(contrast, LEAST_CONTRAST),
@@ -107,16 +119,23 @@ class Browser:
 
 
 def main() -> int:
-    program, page = sys.argv[1], Path(sys.argv[2]).resolve()
-    folder = Path(sys.argv[3]) if len(sys.argv) > 3 else page.parent
+    program = sys.argv[1]
+    if sys.argv[2] == "--states":
+        folder = Path(sys.argv[3]).resolve()
+        pages = made_states(folder)
+    else:
+        page = Path(sys.argv[2]).resolve()
+        folder = Path(sys.argv[3]) if len(sys.argv) > 3 else page.parent
+        pages = {page: {"charts": 3}}
     problems = []
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         browser = Browser(program, profile)
         try:
-            for screen, width in SCREENS.items():
-                for scheme in ("light", "dark"):
-                    picture = folder / f"{page.stem}-{screen}-{scheme}.png"
-                    problems += [f"on a {screen}, {scheme}: {problem}" for problem in look(browser, page, width, scheme, picture)]
+            for page, expected in pages.items():
+                for screen, width in SCREENS.items():
+                    for scheme in ("light", "dark"):
+                        picture = folder / f"{page.stem}-{screen}-{scheme}.png"
+                        problems += [f"{page.stem} on a {screen}, {scheme}: {problem}" for problem in look(browser, page, expected, width, scheme, picture)]
         except RuntimeError as error:
             problems.append(str(error))
         finally:
@@ -125,11 +144,21 @@ def main() -> int:
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     if not problems:
-        print(f"looks right on a desk and on a phone, by day and by night; {folder / page.stem}-*.png show it")
+        print(f"{len(pages)} looked right on a desk and on a phone, by day and by night; {folder}/*.png show it")
     return 1 if problems else 0
 
 
-def look(browser: Browser, page: Path, width: int, scheme: str, picture: Path) -> list[str]:
+def made_states(folder: Path) -> dict[Path, dict]:
+    """Writes a page for each state; what it must show."""
+    pages = {}
+    for name, (answers, expected) in states().items():
+        page = folder / f"report-{name}.html"
+        page.write_text(page_of(answers, "2027-01-04 12:00 UTC"), encoding="utf-8")
+        pages[page] = expected
+    return pages
+
+
+def look(browser: Browser, page: Path, expected: dict, width: int, scheme: str, picture: Path) -> list[str]:
     """Shows the page on a screen of that width, draws it into `picture`, and returns what is wrong with it."""
     target = browser.call("Target.createTarget", url="about:blank")["targetId"]
     session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -143,14 +172,19 @@ def look(browser: Browser, page: Path, width: int, scheme: str, picture: Path) -
     seen = browser.call("Runtime.evaluate", session, expression=SEEN, returnByValue=True)["result"]["value"]
     shot = browser.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True)
     picture.write_bytes(base64.b64decode(shot["data"]))
+    browser.call("Target.closeTarget", targetId=target)
     said = [event["params"] for event in browser.events if event.get("method") in ("Log.entryAdded", "Runtime.exceptionThrown")]
     problems = [f"the browser complains: {json.dumps(entry)[:300]}" for entry in said]
     return problems + [text for wrong, text in (
         (len(seen["headings"]) != 4, f"four sections expected, seen {seen['headings']}"),
-        (seen["charts"] != 3, f"three charts expected, seen {seen['charts']}"),
+        (seen["charts"] != expected["charts"], f"{expected['charts']} charts expected, seen {seen['charts']}"),
+        (seen["figures"] != 4, f"four figures expected, seen {seen['figures']}"),
+        (seen["kinds"] != expected.get("kinds", seen["kinds"]), f"changes of kind {expected.get('kinds')} expected, seen {seen['kinds']}"),
         (seen["empty"], f"{seen['empty']} charts show nothing"),
-        (seen["outside"], f"{seen['outside']} parts of charts lie outside of them"),
-        (seen["rows"] == 0, "the table of open merge requests is empty"),
+        (seen["outside"], f"parts of charts lie outside of them: {seen['outside']}"),
+        (seen["rows"] != expected.get("rows", seen["rows"] or 1), f"{expected.get('rows', 'some')} open merge requests expected, seen {seen['rows']}"),
+        (seen["nothing"] != 0 and expected["charts"] or not seen["nothing"] and not expected["charts"], f"{seen['nothing']} sections say that there is nothing"),
+        (seen["sideways"], f"{seen['sideways']} sections scroll sideways"),
         (seen["unseen"], f"{seen['unseen']} texts have no width: does the browser find a font?"),
         (seen["small"], f"letters are too small: {seen['small']}"),
         (seen["pale"], f"letters are too pale: {seen['pale']}"),

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from html import escape
 
 import charts
+from questions import WEEKS
 
 PARTS = [("waiting for the first review", "wait", "to_first_review"), ("in review", "review", "in_review"),
          ("approved, not merged", "merge", "to_merge"), ("merged without review", "none", "without_review")]
@@ -30,7 +31,7 @@ def page(answers: dict[str, list[dict]], now: str) -> str:
 <p>{totals['merge_requests']:,} merge requests in {totals['projects']:,} projects, as of {escape(str(totals['synced_at'])[:16])} UTC. Written {escape(now)}.</p></header>
 {headline(answers)}
 {''.join(sections)}
-<footer>Means of the last {len(answers['cycle_time'])} weeks, Monday to Sunday, UTC; this week is not over. Point at a bar for its figures.
+<footer>Means of the last {WEEKS} weeks, Monday to Sunday, UTC; this week is not over. Point at a bar for its figures.
 Queries: models/README.md.</footer>
 </main>
 </body>
@@ -76,7 +77,8 @@ def figure(name: str, value: float | None, before: float | None, unit: str, good
     if before:
         percent = (value / before - 1) * 100
         kind = "same" if abs(percent) < 2 else "good" if percent * good > 0 else "worse"
-        change = f'<i class="{kind}">{"+" if percent > 0 else "−"}{abs(percent):.0f} % on the four weeks before</i>'
+        text = "as in the four weeks before" if kind == "same" else f"{'+' if percent > 0 else '−'}{abs(percent):.0f} % on the four weeks before"
+        change = f'<i class="{kind}">{text}</i>'
     return f"<div><b>{charts.number(value)}{unit}</b><span>{escape(name)}</span>{change}</div>"
 
 
@@ -158,7 +160,7 @@ section{background:var(--card);border-radius:12px;padding:20px 24px;margin:0 0 1
 /* Right to left, so that a frame too narrow shows the newest week first. */
 .chart{overflow-x:auto}.newest{direction:rtl}.newest svg{direction:ltr}svg{width:100%;min-width:740px;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;margin:10px 0 0;font-size:13px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}.legend .stroke{height:2px;background:var(--ink);vertical-align:middle}
-section{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
+section{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td{overflow-wrap:anywhere}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
 .score{width:86px}.score i{display:block;height:4px;border-radius:2px;background:var(--merge)}.score.medium i{background:var(--wait)}.score.high i{background:var(--bad)}
 @media(max-width:600px){.figures{grid-template-columns:1fr 1fr}thead{display:none}tr{display:grid;grid-template-columns:64px 1fr;padding:8px 0;border-bottom:1px solid var(--grid)}td{border:0;padding:1px 0}td+td{grid-column:2}td.score{width:52px}}
 footer{font-size:13px}@media print{body{background:#fff}section{box-shadow:none;break-inside:avoid}}

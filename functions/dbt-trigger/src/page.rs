@@ -61,10 +61,12 @@ fn secured(kind: &'static str, policy: &'static str, content: Vec<u8>) -> Respon
 
 /// A length of time as people say it.
 fn seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
     match seconds {
         s if s < 10.0 => format!("{s:.2} s"),
         s if s < 120.0 => format!("{s:.1} s"),
-        s => format!("{} min {} s", (s / 60.0).floor(), (s % 60.0).round()),
+        _ if whole < 7_200 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3_600, whole % 3_600 / 60),
     }
 }
 
@@ -87,6 +89,19 @@ fn colour(status: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_is_said_in_fitting_units() {
+        for (length, said) in [
+            (0.0, "0.00 s"),
+            (9.5, "9.50 s"),
+            (119.94, "119.9 s"),
+            (179.7, "3 min 0 s"),
+            (86_400.5, "24 h 0 min"),
+        ] {
+            assert_eq!(seconds(length), said);
+        }
+    }
 
     #[test]
     fn only_browsers_get_pages() {

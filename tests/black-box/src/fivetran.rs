@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::JoinHandle;
 
-use local_stack::{http, root, venv_python};
+use local_stack::{http, root, venv_python, with_own_environment};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,9 +41,8 @@ impl Folder {
         one.lock().expect("a lock");
         let bin = environment();
         let path = std::env::var("PATH").unwrap_or_default();
-        let output = Command::new(bin.join("fivetran"))
+        let output = with_own_environment(&mut Command::new(bin.join("fivetran")))
             .args(["debug", "--configuration", "configuration.json"])
-            .env_clear()
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("HOME", self.path())
             .current_dir(self.path())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use local_stack::{Failed, PROJECT, Process, binary, free_port, root, venv_python};
+use local_stack::{Failed, PROJECT, Process, binary, free_port, root, venv_python, with_own_environment};
 
 /// What must never be seen in a log or an answer.
 pub const CANARIES: [&str; 3] = [GITLAB_TOKEN, TRIGGER_TOKEN, HOOK_TOKEN];
@@ -75,17 +75,10 @@ pub fn trigger(raw: &str, marts: &str, state: &Path, warehouse: &Addresses, log:
 /// full disk, and no signal.
 fn command(name: &str, warehouse: &Addresses) -> Command {
     let mut command = Command::new("sh");
-    command
+    with_own_environment(&mut command)
         .arg("-c")
         .arg("trap '' XFSZ; exec \"$0\"")
         .arg(binary(name))
-        .env_clear();
-    for inherited in ["PATH", "HOME", "TMPDIR", "LANG", "LOG_LEVEL"] {
-        if let Some(value) = std::env::var_os(inherited) {
-            command.env(inherited, value);
-        }
-    }
-    command
         .env("PROJECT_ID", PROJECT)
         .env("BIGQUERY_EMULATOR_HOST", &warehouse.rest)
         .env("BIGQUERY_STORAGE_EMULATOR_HOST", &warehouse.storage);

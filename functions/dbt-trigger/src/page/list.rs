@@ -18,7 +18,7 @@ pub fn list(runs: &[Value]) -> Response {
         @if runs.is_empty() {
             p { "There has been none since this function started." }
         } @else {
-            h2 { "How long the last " (runs.len()) " took" }
+            h2 { "How long " @if runs.len() == 1 { "it" } @else { "the last " (runs.len()) } " took" }
             (chart(runs))
             h2 { "Newest first" }
             ul.runs { @for run in runs { li { (line(run)) } } }
@@ -33,8 +33,9 @@ fn chart(runs: &[Value]) -> Markup {
     let step = WIDTH / runs.len().max(12) as f64;
     let failed = runs.iter().filter(|run| colour(text(run, "status")) == "bad").count();
     let label = format!(
-        "{} runs, {failed} failed, the longest took {}",
+        "{} run{}, {failed} failed, the longest took {}",
         runs.len(),
+        if runs.len() == 1 { "" } else { "s" },
         seconds(longest)
     );
     html! {

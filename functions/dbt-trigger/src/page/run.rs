@@ -112,7 +112,7 @@ fn nodes(run: &Value) -> Markup {
         ul.nodes { @for bar in &loud { (row(bar, end, &ends)) } }
         @if !quiet.is_empty() {
             details {
-                summary { (quiet.len()) " tests passed" }
+                summary { (quiet.len()) @if quiet.len() == 1 { " test" } @else { " tests" } " passed" }
                 ul.nodes { @for bar in &quiet { (row(bar, end, &ends)) } }
             }
         }
@@ -145,7 +145,7 @@ fn row(bar: &Bar, end: f64, ends: &HashMap<&str, (f64, &str)>) -> Markup {
             @if !is_well {
                 div.more {
                     @if let Some(message) = node["message"].as_str() { pre { (message) } }
-                    @if let Some(failures) = node["failures"].as_i64().filter(|count| *count > 0) { p.dim { (failures) " rows fail" } }
+                    @if let Some(failures) = node["failures"].as_i64().filter(|count| *count > 0) { p.dim { (failures) @if failures == 1 { " row fails" } @else { " rows fail" } } }
                     @if let Some(path) = node["compiled_path"].as_str() { p.dim { "SQL: " code { (path) } } }
                 }
             }
@@ -184,7 +184,7 @@ mod tests {
             "Syntax error at [3:7]",
             "target/compiled/b.sql",
             "left:50.00%;width:50.00%",
-            "1 tests passed",
+            "1 test passed",
             "dbt docs",
             "/runs/r1/artifacts/manifest.json",
         ] {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use local_stack::with_own_environment;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -70,9 +71,7 @@ impl Project {
         let fake = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_dbt");
         let python = std::env::var("DBT_PYTHON").unwrap_or_else(|_| "python3".into());
         let mut command = Command::new(env!("CARGO_BIN_EXE_dbt-trigger"));
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        with_own_environment(&mut command)
             .env("PORT", "0")
             .env("AUTH_TOKEN", TOKEN)
             .env("DBT_PROJECT_DIR", self.path("project"))

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::Command;
 
 use black_box::{World, warehouse, warehouse_rows};
-use local_stack::{GITLAB_TOKEN, binary, http};
+use local_stack::{GITLAB_TOKEN, binary, http, with_own_environment};
 use serde_json::{Value, json};
 
 #[test]
@@ -213,7 +213,7 @@ fn check_says_what_works_and_what_does_not() {
     let check = |more: &[(&str, &str)]| {
         let emulator = warehouse();
         let mut command = Command::new(binary("gitlab-connector"));
-        command.env_clear().arg("--check").envs([
+        with_own_environment(&mut command).arg("--check").envs([
             ("PROJECT_ID", "mergemind-local"),
             ("BIGQUERY_EMULATOR_HOST", &emulator.rest),
             ("BIGQUERY_STORAGE_EMULATOR_HOST", &emulator.storage),

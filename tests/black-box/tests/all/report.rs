@@ -8,6 +8,19 @@ use local_stack::root;
 const DATASET: &str = "marts_report";
 
 #[test]
+fn the_report_is_readable_in_a_browser_in_every_state_that_there_is() {
+    let folder = root().join(".local/pictures");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let output = Command::new(root().join("scripts/reporting/check"))
+        .arg("--states")
+        .arg(&folder)
+        .output()
+        .expect("scripts/reporting/check");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("10 looked right"), "{said}");
+}
+
+#[test]
 fn the_report_shows_the_marts_in_a_browser_and_needs_nothing_else() {
     for sql in include_str!("report.sql").replace("{d}", DATASET).split(';') {
         warehouse()
@@ -25,7 +38,7 @@ fn the_report_shows_the_marts_in_a_browser_and_needs_nothing_else() {
         .output()
         .expect("scripts/report");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("looks right"), "{said}");
+    assert!(output.status.success() && said.contains("1 looked right"), "{said}");
 
     let html = std::fs::read_to_string(&page).expect("the page");
     let seen = |words: &str| assert!(html.contains(words), "{words} is not in {}", page.display());

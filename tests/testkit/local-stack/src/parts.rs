@@ -186,14 +186,27 @@ impl Trigger {
     }
 }
 
-/// One of the functions on a port, for a warehouse at these addresses, not started yet. It has an environment of its own: what the caller's shell happens to hold must not matter.
-pub fn function(name: &str, port: u16, (rest, storage): (&str, &str)) -> Command {
-    let mut command = Command::new(paths::binary(name));
+/// What a program is given of the caller's environment: where things are, and what time it is (`scripts/test --on`). Nothing
+/// else that the caller's shell happens to hold may matter.
+const INHERITED: [&str; 7] = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "LD_PRELOAD", "CLOCK_OFFSET"];
+
+/// Takes everything from a program's environment that a test must not depend on.
+pub fn with_own_environment(command: &mut Command) -> &mut Command {
     command.env_clear();
-    for inherited in ["PATH", "HOME", "TMPDIR", "LANG", "LOG_LEVEL"] {
+    for inherited in INHERITED {
         if let Some(value) = std::env::var_os(inherited) {
             command.env(inherited, value);
         }
+    }
+    command
+}
+
+/// One of the functions on a port, for a warehouse at these addresses, not started yet, with an environment of its own.
+pub fn function(name: &str, port: u16, (rest, storage): (&str, &str)) -> Command {
+    let mut command = Command::new(paths::binary(name));
+    with_own_environment(&mut command);
+    if let Some(level) = std::env::var_os("LOG_LEVEL") {
+        command.env("LOG_LEVEL", level);
     }
     command
         .env("PORT", port.to_string())

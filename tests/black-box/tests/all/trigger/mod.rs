@@ -5,10 +5,12 @@ mod browser;
 mod instances;
 mod jobs;
 mod kills;
+mod look;
 mod pages;
 mod projects;
 mod quick;
 mod records;
+mod states;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use black_box::{TRIGGER_TOKEN, warehouse};
 pub use local_stack::processes::{below, lives};
-use local_stack::{PROJECT, Process, binary, free_port, http, root, venv_python};
+use local_stack::{PROJECT, Process, free_port, function, http, root, venv_python};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -101,18 +103,9 @@ impl Small {
     /// A function for it; `more` variables come on top. `number` tells instances of one test apart.
     pub fn start(&self, number: u32, more: &[(&str, &str)]) -> Function {
         let port = free_port().expect("a port");
-        let mut command = Command::new(binary("dbt-trigger"));
-        command.env_clear();
-        for inherited in ["PATH", "HOME", "TMPDIR", "LANG"] {
-            if let Some(value) = std::env::var_os(inherited) {
-                command.env(inherited, value);
-            }
-        }
+        let warehouse = warehouse();
+        let mut command = function("dbt-trigger", port, (&warehouse.rest, &warehouse.storage));
         command
-            .env("PORT", port.to_string())
-            .env("PROJECT_ID", PROJECT)
-            .env("BIGQUERY_EMULATOR_HOST", &warehouse().rest)
-            .env("BIGQUERY_STORAGE_EMULATOR_HOST", &warehouse().storage)
             .env("BQ_DATASET_RAW", self.raw())
             .env("BQ_DATASET_MODELED", self.modelled())
             .env("AUTH_TOKEN", TRIGGER_TOKEN)
