@@ -194,7 +194,8 @@ impl Env {
     }
 
     /// Fetches every secret that is a reference, and goes on renewing them in the background. The
-    /// variable `SECRET_MANAGER_EMULATOR_HOST` names a stand-in for Secret Manager.
+    /// variable `SECRET_MANAGER_EMULATOR_HOST` names a stand-in for Secret Manager. On Cloud Run it waits
+    /// up to 45 s for roles and versions that are new.
     ///
     /// # Errors
     /// Every secret that can't be had.
@@ -207,7 +208,7 @@ impl Env {
             message,
         };
         let manager = SecretManager::connect(self.raw("SECRET_MANAGER_EMULATOR_HOST")).await;
-        let manager = manager.map_err(|e| {
+        let mut manager = manager.map_err(|e| {
             let names = self.references.iter().map(|(name, _)| *name);
             Problems(
                 names
@@ -215,6 +216,9 @@ impl Env {
                     .collect(),
             )
         })?;
+        if self.raw("K_SERVICE").is_some() {
+            manager = manager.awaiting_grants();
+        }
         let mut problems = Vec::new();
         for (name, secret) in &self.references {
             if let Err(e) = manager.resolve(name, secret).await {

@@ -19,7 +19,7 @@
 //! Any `tower` service of `http::Request<axum::body::Body>` will do, an `axum` `Router` too. Around
 //! it the shim
 //! - listens on `PORT` (8080), on all interfaces on Cloud Run and on the loopback one elsewhere;
-//! - answers `GET /healthz` by itself;
+//! - answers `GET /health` by itself, and `GET /healthz` for probes;
 //! - refuses bodies above a limit (413) and requests that come too slowly (408);
 //! - gives each request a span with its trace, from `traceparent` or `X-Cloud-Trace-Context`, and
 //!   one access log line;

@@ -51,7 +51,7 @@ struct Wait {
     wait: Option<bool>,
 }
 
-/// All routes. (The shim answers `GET /healthz`.)
+/// All routes. (The shim answers `GET /health`.)
 ///
 /// # Errors
 /// If TLS can't be started.
@@ -176,7 +176,7 @@ async fn describe(State(function): State<Arc<Function>>) -> Json<Value> {
             "GET /runs/{id}/artifacts/{name}": "one of dbt's files, such as manifest.json",
             "POST /runs/{id}/cancel": "ends a run",
             "GET /": "this text",
-            "GET /healthz": "whether the function listens",
+            "GET /health": "whether the function listens",
         },
     }))
 }

@@ -36,7 +36,7 @@ async fn describe() -> Json<Value> {
             "POST /": "sync GitLab into BigQuery, then have dbt run",
             "POST /fivetran": "answer Fivetran with the rows that moved",
             "POST /webhook": "take a webhook of GitLab, and write what it names",
-            "GET /healthz": "whether this process answers",
+            "GET /health": "whether this process answers",
         },
     }))
 }

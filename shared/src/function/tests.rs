@@ -81,11 +81,13 @@ fn code(body: &str) -> Value {
 async fn every_answer_is_ours() {
     let server = start(Settings::default()).await;
     let address = server.address;
-    let (status, body) = get_path(address, "/healthz").await;
-    assert_eq!(
-        (status, serde_json::from_str(&body).ok()),
-        (200, Some(json!({"status": "ok", "service": "test"})))
-    );
+    for path in ["/health", "/healthz"] {
+        let (status, body) = get_path(address, path).await;
+        assert_eq!(
+            (status, serde_json::from_str(&body).ok()),
+            (200, Some(json!({"status": "ok", "service": "test"})))
+        );
+    }
     for (path, status, name) in [
         ("/nowhere", 404, "not_found"),
         ("/echo", 405, "method_not_allowed"),

@@ -17,11 +17,18 @@ const LEAST_PAUSE: Duration = Duration::from_secs(10);
 /// How long one answer may take, and how often it is asked for at the start.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
+/// How long a first start on Cloud Run asks again after "permission denied" and "not found". A role takes "typically 2
+/// minutes, potentially 7 minutes or longer" to reach Secret Manager, and Cloud Run gives a container a minute to start.
+const GRANT_PATIENCE: Duration = Duration::from_secs(45);
+/// The longest pause between two such questions.
+const GRANT_PAUSE: Duration = Duration::from_secs(5);
 
 /// A client of Secret Manager; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SecretManager {
     client: SecretManagerService,
+    /// Until when a refusal may be a role that has not arrived yet.
+    grants_arrive_until: Option<Instant>,
 }
 
 /// Why a setting's secret can't be had. Names the setting and the secret's place, never its value.
@@ -58,7 +65,18 @@ impl SecretManager {
                 .with_credentials(anonymous::Builder::new().build());
         }
         let client = builder.build().await.map_err(|e| e.to_string())?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            grants_arrive_until: None,
+        })
+    }
+
+    /// The same client, which for the next 45 s asks again when it is refused: for a service that starts
+    /// seconds after its roles were granted.
+    #[must_use]
+    pub fn awaiting_grants(mut self) -> Self {
+        self.grants_arrive_until = Some(Instant::now() + GRANT_PATIENCE);
+        self
     }
 
     /// Reads the secret that `setting` refers to, and lets it be renewed from now on.
@@ -76,15 +94,22 @@ impl SecretManager {
         };
         let mut attempt = 1;
         let value = loop {
-            match self.read(reference).await {
+            let problem = match self.read(reference).await {
                 Ok(value) => break value,
-                Err(problem) if attempt == ATTEMPTS || problem.is_final => return Err(failed(problem.to_string())),
-                Err(problem) => {
-                    tracing::warn!(attempt, setting, "Secret Manager: {problem}; trying again");
-                    tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
-                    attempt += 1;
-                }
+                Err(problem) => problem,
+            };
+            let pause = Duration::from_millis(300 << attempt.min(10)).min(GRANT_PAUSE);
+            let again = match problem.kind {
+                Kind::Passing => attempt < ATTEMPTS,
+                Kind::Ungranted => self.grants_arrive_until.is_some_and(|end| Instant::now() + pause < end),
+                Kind::Lasting => false,
+            };
+            if !again {
+                return Err(failed(problem.to_string()));
             }
+            tracing::warn!(attempt, setting, "Secret Manager: {problem}; trying again");
+            tokio::time::sleep(pause).await;
+            attempt += 1;
         };
         secret.replace(&value);
         if secret.is_placeholder() {
@@ -105,13 +130,18 @@ impl SecretManager {
         let answer = match timeout(PATIENCE, request).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => return Err(Problem::of(&error)),
-            Err(_) => return Err(Problem::passing(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => {
+                return Err(Problem::new(
+                    Kind::Passing,
+                    format!("no answer within {} s", PATIENCE.as_secs()),
+                ));
+            }
         };
         let data = answer.payload.unwrap_or_default().data;
-        let text = std::str::from_utf8(&data).map_err(|_| Problem::lasting("its value is not text"))?;
+        let text = std::str::from_utf8(&data).map_err(|_| Problem::new(Kind::Lasting, "its value is not text"))?;
         // `echo … | gcloud secrets versions add` leaves a line break, which no header may hold.
         match text.trim() {
-            "" => Err(Problem::lasting("its value is empty")),
+            "" => Err(Problem::new(Kind::Lasting, "its value is empty")),
             text => Ok(text.to_owned()),
         }
     }
@@ -119,40 +149,44 @@ impl SecretManager {
 
 struct Problem {
     message: String,
-    /// Whether asking again is of no use.
-    is_final: bool,
+    kind: Kind,
+}
+
+/// Whether asking again helps.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// After a moment.
+    Passing,
+    /// Only where a role or a version is so new that Secret Manager does not know it yet.
+    Ungranted,
+    /// Not before somebody does something.
+    Lasting,
 }
 
 impl Problem {
-    fn lasting(message: &str) -> Self {
-        Self {
-            message: message.into(),
-            is_final: true,
-        }
-    }
-
-    fn passing(message: String) -> Self {
-        Self {
-            message,
-            is_final: false,
-        }
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, kind }
     }
 
     fn of(error: &google_cloud_secretmanager_v1::Error) -> Self {
         match error.http_status_code() {
-            Some(403) => Self::lasting(
+            Some(403) => Self::new(
+                Kind::Ungranted,
                 "permission denied; give this function's service account the role Secret Manager Secret Accessor",
             ),
-            Some(404) => Self::lasting("there is no such secret or version; is it enabled?"),
-            Some(status @ 400..=499) if status != 429 => {
-                Self::lasting(&format!("Secret Manager refuses the request with HTTP {status}"))
-            }
-            Some(status) => Self::passing(format!("Secret Manager answers HTTP {status}")),
-            None if error.is_authentication() => Self::lasting(
+            Some(404) => Self::new(Kind::Ungranted, "there is no such secret or version; is it enabled?"),
+            Some(status @ 400..=499) if status != 429 => Self::new(
+                Kind::Lasting,
+                format!("Secret Manager refuses the request with HTTP {status}"),
+            ),
+            Some(status) => Self::new(Kind::Passing, format!("Secret Manager answers HTTP {status}")),
+            None if error.is_authentication() => Self::new(
+                Kind::Lasting,
                 "Google's credentials are missing; on Cloud Run the service account has them, elsewhere \
                  `gcloud auth application-default login` makes them",
             ),
-            None => Self::passing(format!("Secret Manager can't be reached: {error}")),
+            None => Self::new(Kind::Passing, format!("Secret Manager can't be reached: {error}")),
         }
     }
 }
@@ -266,6 +300,33 @@ mod tests {
         assert!(!held_elsewhere.matches(b"first-token"));
         *stored.lock().expect("a lock") = Ok("Zmlyc3QtdG9rZW4K");
         assert!(!secret.renew().await, "anybody could make us ask without end");
+    }
+
+    #[tokio::test]
+    async fn a_role_that_arrives_late_is_waited_for_at_a_first_start() {
+        for status in [403, 404] {
+            let stored: Stored = Arc::new(Mutex::new(Err(status)));
+            let manager = SecretManager::connect(Some(&fake(stored.clone()).await))
+                .await
+                .expect("a client");
+            assert!(
+                manager.resolve("AUTH_TOKEN", &token()).await.is_err(),
+                "elsewhere at once"
+            );
+            let asked = stored.clone();
+            tokio::spawn(async move {
+                // After the first two questions, which come 600 ms apart.
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                *asked.lock().expect("a lock") = Ok("bGF0ZS10b2tlbg==");
+            });
+            let secret = token();
+            manager
+                .awaiting_grants()
+                .resolve("AUTH_TOKEN", &secret)
+                .await
+                .expect("read after two refusals");
+            assert!(secret.matches(b"late-token"));
+        }
     }
 
     #[tokio::test]
