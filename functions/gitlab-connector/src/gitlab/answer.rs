@@ -1,11 +1,13 @@
 //! What an HTTP answer of GitLab's GraphQL endpoint means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use super::error::{Fault, Partial};
 use super::{Error, shape};
 
 /// What to do with an answer.
@@ -16,6 +18,8 @@ pub enum Verdict {
     Again(String, Option<Duration>),
     /// GitLab ran out of time: try the same once or twice, then ask for less.
     Slow(String),
+    /// A part of what was asked is missing: try the same once or twice, then go without that part.
+    Partial(Arc<Partial>),
     /// Trying again would not help.
     Failed(Error),
 }
@@ -82,15 +86,36 @@ fn judge_graphql(mut answer: Value) -> Verdict {
     if said.contains("complexity") {
         return Verdict::Failed(Error::TooComplex(said));
     }
-    if said.contains("Timeout on") {
-        return Verdict::Slow(said);
-    }
     if data.is_null() {
         // Without data the query itself was refused: the same query will be refused again.
-        return Verdict::Failed(Error::Unexpected(said));
+        return match is_timeout(&said) {
+            true => Verdict::Slow(said),
+            false => Verdict::Failed(Error::Unexpected(said)),
+        };
     }
     // A page with holes: never take it for whole.
-    Verdict::Again(said, None)
+    let faults: Vec<Fault> = answer["errors"].as_array().into_iter().flatten().map(fault).collect();
+    let without_place = faults.is_empty() || faults.iter().any(|fault| fault.path.is_empty());
+    if without_place || shape::check(&mut data).is_err() {
+        return match is_timeout(&said) {
+            true => Verdict::Slow(said),
+            false => Verdict::Again(said, None),
+        };
+    }
+    Verdict::Partial(Arc::new(Partial { data, faults }))
+}
+
+fn fault(error: &Value) -> Fault {
+    let message = error["message"].as_str().unwrap_or("an error without a message");
+    Fault {
+        path: error["path"].as_array().cloned().unwrap_or_default(),
+        message: message.chars().take(300).collect(),
+    }
+}
+
+/// Whether an error says that GitLab ran out of time at a field.
+pub fn is_timeout(message: &str) -> bool {
+    message.contains("Timeout on")
 }
 
 /// The error's text in any of the shapes that GitLab uses.
@@ -128,6 +153,9 @@ mod tests {
         let without_message = r#"{"data":{"group":null},"errors":[{"extensions":{}}]}"#;
         assert!(matches!(verdict(200, without_message), Verdict::Again(..)));
         assert!(matches!(verdict(200, r#"{"data":{},"errors":[]}"#), Verdict::Data(_)));
+        let with_place =
+            r#"{"data":{"o0":{"l0":null}},"errors":[{"message":"Internal server error","path":["o0","l0"]}]}"#;
+        assert!(matches!(verdict(200, with_place), Verdict::Partial(partial) if partial.faults[0].path.len() == 2));
     }
 
     #[test]

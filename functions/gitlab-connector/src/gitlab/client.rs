@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mergemind_shared::Secret;
@@ -12,14 +13,18 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::Error;
+use super::PageSizes;
 use super::answer::{Verdict, judge, judge_rest};
 use super::backoff::Backoff;
+use super::cost::USUAL_LIMIT;
 use super::limiter::Limiter;
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
 /// Tries of a request that GitLab found too slow, before a smaller one is worth more.
 const SLOW_ATTEMPTS: u32 = 3;
+/// Tries of a request that has failed already as a part of a larger one.
+const FEW_ATTEMPTS: u32 = 2;
 /// GitLab gives up on a query after 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
@@ -38,6 +43,19 @@ pub struct Client {
     backoff: Backoff,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
+    /// How many rows of a list GitLab can give at once.
+    pub(super) sizes: PageSizes,
+    /// The highest score of a query that GitLab takes from this token.
+    limit: AtomicU32,
+}
+
+/// How long to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// As long as it may help.
+    Full,
+    /// Once more: less may be asked for instead.
+    Short,
 }
 
 /// An answer, and GitLab's clock when it gave it.
@@ -83,6 +101,8 @@ impl Client {
             limiter: Limiter::new(),
             backoff: Backoff::by_chance(),
             sent: Mutex::default(),
+            sizes: PageSizes::default(),
+            limit: AtomicU32::new(USUAL_LIMIT),
         })
     }
 
@@ -97,6 +117,8 @@ impl Client {
             limiter: Limiter::new(),
             backoff: Backoff::seeded(seed),
             sent: Mutex::default(),
+            sizes: PageSizes::default(),
+            limit: AtomicU32::new(USUAL_LIMIT),
         }
     }
 
@@ -110,12 +132,55 @@ impl Client {
     /// # Errors
     /// What remains after trying again.
     pub async fn ask(&self, stream: &'static str, query: &str, variables: Value) -> Result<Reply, Error> {
+        self.ask_patiently(stream, query, variables, Patience::Full).await
+    }
+
+    /// The same, with less patience.
+    ///
+    /// # Errors
+    /// What remains after trying again.
+    pub async fn ask_patiently(
+        &self,
+        stream: &'static str,
+        query: &str,
+        variables: Value,
+        patience: Patience,
+    ) -> Result<Reply, Error> {
         let body = json!({"query": query, "variables": variables});
-        let (data, headers) = self.persist(stream, &Call::Query(&body)).await?;
+        let (data, headers) = self.persist(stream, &Call::Query(&body), patience).await?;
         Ok(Reply {
             data,
             at: clock(&headers),
         })
+    }
+
+    /// The highest score of a query that GitLab takes from this token.
+    pub fn limit(&self) -> u32 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// Notes the limit that GitLab tells.
+    pub fn set_limit(&self, limit: u32) {
+        self.limit.store(limit.max(1), Ordering::Relaxed);
+    }
+
+    /// After GitLab refused a query that scores `ours` by our count, in these words: such as "Query has complexity of
+    /// 252, which exceeds max complexity of 250".
+    pub fn lower_limit(&self, ours: u32, said: &str) {
+        let numbers: Vec<u32> = said
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|text| text.parse().ok())
+            .collect();
+        let limit = match numbers[..] {
+            // It may count what we don't, so its limit is taken in proportion.
+            [theirs, most] if most < theirs => u64::from(ours) * u64::from(most) / u64::from(theirs),
+            _ => u64::from(ours) * 4 / 5,
+        };
+        let limit = u32::try_from(limit)
+            .unwrap_or(ours)
+            .clamp(1, ours.saturating_sub(1).max(1));
+        self.limit.fetch_min(limit, Ordering::Relaxed);
+        tracing::warn!(ours, limit, "{said}; asking for less at once");
     }
 
     /// Whether GitLab answers at all: if so, a question that keeps failing is that question's trouble.
@@ -130,7 +195,7 @@ impl Client {
     /// # Errors
     /// What remains after trying again.
     pub async fn page(&self, stream: &'static str, path: &str) -> Result<RestPage, Error> {
-        let (data, headers) = self.persist(stream, &Call::Page(path)).await?;
+        let (data, headers) = self.persist(stream, &Call::Page(path), Patience::Full).await?;
         Ok(RestPage {
             next: next_page(path, &headers),
             data,
@@ -138,7 +203,16 @@ impl Client {
     }
 
     /// Sends until there is an answer, or no use in trying again.
-    async fn persist(&self, stream: &'static str, call: &Call<'_>) -> Result<(Value, HeaderMap), Error> {
+    async fn persist(
+        &self,
+        stream: &'static str,
+        call: &Call<'_>,
+        patience: Patience,
+    ) -> Result<(Value, HeaderMap), Error> {
+        let (attempts, slow_attempts) = match patience {
+            Patience::Full => (ATTEMPTS, SLOW_ATTEMPTS),
+            Patience::Short => (FEW_ATTEMPTS, 1),
+        };
         let mut renewed = false;
         let mut attempt = 0;
         loop {
@@ -169,17 +243,20 @@ impl Client {
                         continue;
                     }
                     Verdict::Failed(error) => return Err(error),
-                    Verdict::Slow(problem) if attempt >= SLOW_ATTEMPTS => {
+                    Verdict::Slow(problem) if attempt >= slow_attempts => {
                         self.limiter.enough();
                         return Err(Error::TooMuch(problem));
                     }
+                    // It fails at a part of what was asked: it is for the caller to leave that out.
+                    Verdict::Partial(partial) if attempt >= slow_attempts => return Err(Error::Partial(partial)),
+                    Verdict::Partial(partial) => (partial.to_string(), None),
                     Verdict::Slow(problem) => (problem, None),
                     Verdict::Again(problem, wait) => (problem, wait),
                 },
                 Err(error) => (transport(error), None),
             };
             self.limiter.enough();
-            if attempt == ATTEMPTS {
+            if attempt >= attempts {
                 return Err(Error::Unavailable(problem));
             }
             if let Some(wait) = wait {

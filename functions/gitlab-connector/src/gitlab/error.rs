@@ -1,7 +1,37 @@
 //! Why GitLab did not give what was asked.
 
+use std::fmt;
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
+use serde_json::Value;
+
+/// An answer of which GitLab could not give a part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Partial {
+    /// The data, with null in the places of errors.
+    pub data: Value,
+    pub faults: Vec<Fault>,
+}
+
+/// One of GitLab's errors beside data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Where it is: keys, and places in lists. Empty if GitLab does not say.
+    pub path: Vec<Value>,
+    pub message: String,
+}
+
+impl fmt::Display for Partial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            self.faults
+                .first()
+                .map_or("an error without a message", |fault| &fault.message),
+        )
+    }
+}
 
 /// An error of GitLab, sorted by what can be done about it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -21,6 +51,9 @@ pub enum Error {
     /// The query took GitLab too long: a smaller page may do.
     #[error("GitLab could not answer so much at once: {0}")]
     TooMuch(String),
+    /// GitLab keeps failing at a part of what was asked, and gave the rest.
+    #[error("GitLab fails at a part of its answer: {0}")]
+    Partial(Arc<Partial>),
     /// GitLab can't be reached, or keeps failing.
     #[error("GitLab is not available: {0}")]
     Unavailable(String),
@@ -37,7 +70,7 @@ impl Error {
             Self::ScopeNotFound(_) => "scope_not_found",
             Self::Absent(_) => "gitlab_absent",
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
-            Self::Unavailable(_) => "gitlab_unavailable",
+            Self::Unavailable(_) | Self::Partial(_) => "gitlab_unavailable",
             Self::Unexpected(_) => "gitlab_unexpected",
         }
     }
@@ -51,7 +84,7 @@ impl Error {
             Self::ScopeNotFound(_) => {
                 "check the full path in GITLAB_GROUPS or GITLAB_PROJECTS, and that the token's user is a member"
             }
-            Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) => {
+            Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) | Self::Partial(_) => {
                 "nothing is lost: the next sync goes on where this one stopped"
             }
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",

@@ -92,6 +92,13 @@ fn assert_sound(verdict: Verdict, is_rest: bool, status: StatusCode, body: &[u8]
             (said, "again")
         }
         Verdict::Slow(said) => (said, "slow"),
+        Verdict::Partial(partial) => {
+            assert!(
+                partial.data.is_object() && !partial.faults.is_empty(),
+                "nothing is missing"
+            );
+            (partial.to_string(), "partial")
+        }
         Verdict::Failed(error) => {
             let kind = match &error {
                 Error::Unauthorized(_) => "unauthorized",

@@ -74,11 +74,16 @@ pub async fn probe(client: &Client, types: &[&str], lists: &[Changed]) -> Result
     } else {
         format!("({})", parameters.join(", "))
     };
-    let query = format!("query Probe{declared} {{ currentUser {{ id }} metadata {{ version enterprise }} {fields} }}");
+    let query = format!(
+        "query Probe{declared} {{ currentUser {{ id }} metadata {{ version enterprise }} queryComplexity {{ limit }} {fields} }}"
+    );
     let reply = client.ask("probe", &query, Value::Object(variables)).await?;
     let data = reply.data;
     if data["currentUser"].is_null() {
         return Err(Error::Unauthorized("it belongs to nobody".into()));
+    }
+    if let Some(limit) = data["queryComplexity"]["limit"].as_u64() {
+        client.set_limit(u32::try_from(limit).unwrap_or(u32::MAX));
     }
     let known: HashMap<String, HashSet<String>> = types
         .iter()

@@ -1,0 +1,296 @@
+//! Asks for many lists in as few requests as GitLab's score allows.
+//!
+//! There is one policy for what fails. Lists that were asked for together are asked for in parts, then alone; a list
+//! alone is asked for in smaller pages, down to the row; a row that still fails is left out and reported. So one list,
+//! row or field at which GitLab fails stops nobody else. Only what everybody would meet ends it all: a token that is
+//! refused, or a GitLab that does not answer at all.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures::future::try_join_all;
+use serde_json::json;
+
+use super::client::Patience;
+use super::list::{Connection, LeftOut, Page, Rows};
+use super::pack::{Ask, Outcome, compose, pack};
+use super::{Client, Error, cost};
+
+/// Parts that a request is split into when GitLab fails at it, which may take it long; two when it only ran out of time.
+const PARTS: usize = 8;
+/// Failures one after the other, without any success between them, after which what is left counts as failing too.
+const MOST_FAILURES: u32 = 10;
+
+/// What lists are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    /// What requests are counted under.
+    pub stream: &'static str,
+    /// Names the query in GitLab's logs.
+    pub operation: &'static str,
+}
+
+/// Fetches a page of each list, or all rows that it names. The pages come in the lists' order; an error within concerns
+/// that list alone.
+///
+/// # Errors
+/// What everybody else would meet, too.
+pub async fn fetch(
+    client: &Client,
+    purpose: Purpose,
+    lists: Vec<Connection>,
+) -> Result<Vec<Result<Page, Error>>, Error> {
+    let count = lists.len();
+    let asks = lists.into_iter().enumerate().map(|(list, mut connection)| {
+        let most = client.sizes.of(&connection.shape()).unwrap_or(u32::MAX);
+        if let Rows::Page { first, .. } = &mut connection.rows {
+            *first = most.min(*first);
+        }
+        Ask { list, connection }
+    });
+    let batch = Batch {
+        client,
+        purpose,
+        failures: AtomicU32::new(0),
+    };
+    let requests = pack(asks.collect(), client.limit());
+    let found = try_join_all(requests.into_iter().map(|asks| batch.ask(asks, Patience::Full))).await?;
+    let mut pages: Vec<Option<Result<Page, Error>>> = (0..count).map(|_| None).collect();
+    for (list, page) in found.into_iter().flatten() {
+        pages[list] = Some(match (pages[list].take(), page) {
+            (None, page) => page,
+            (Some(Ok(mut before)), Ok(page)) => {
+                before.append(page);
+                Ok(before)
+            }
+            (Some(Err(error)), _) | (Some(Ok(_)), Err(error)) => Err(error),
+        });
+    }
+    // What names no row has no page.
+    Ok(pages
+        .into_iter()
+        .map(|page| page.unwrap_or_else(|| Ok(Page::default())))
+        .collect())
+}
+
+/// Fetches a page of one list.
+///
+/// # Errors
+/// Whatever stopped it.
+pub async fn fetch_one(client: &Client, purpose: Purpose, list: Connection) -> Result<Page, Error> {
+    let mut pages = fetch(client, purpose, vec![list]).await?;
+    pages.pop().unwrap_or_else(|| Ok(Page::default()))
+}
+
+type Found = Vec<(usize, Result<Page, Error>)>;
+
+struct Batch<'a> {
+    client: &'a Client,
+    purpose: Purpose,
+    /// Failures since the last success.
+    failures: AtomicU32,
+}
+
+impl Batch<'_> {
+    async fn ask(&self, asks: Vec<Ask>, patience: Patience) -> Result<Found, Error> {
+        let composed = compose(&asks);
+        let (text, variables) = composed.query.write(self.purpose.operation);
+        let asked = self
+            .client
+            .ask_patiently(self.purpose.stream, &text, variables, patience)
+            .await;
+        let (mut data, faults, error) = match asked {
+            Ok(reply) => (reply.data, Vec::new(), None),
+            Err(Error::Partial(partial)) => {
+                let error = Error::Partial(partial.clone());
+                (partial.data.clone(), partial.faults.clone(), Some(error))
+            }
+            Err(error) => return self.after(asks, error).await,
+        };
+        let outcomes = composed.outcomes(&asks, &mut data, &faults);
+        let (mut found, mut failed) = (Found::new(), Vec::new());
+        let alone = asks.len() == 1;
+        for (ask, outcome) in asks.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Missing => {
+                    let name = ask.connection.owner.name();
+                    found.push((ask.list, Err(Error::ScopeNotFound(name))));
+                }
+                // Out of time at a field: less at once may do, and only a row alone has to go without it.
+                Outcome::Page(page) if page.left_out.is_empty() || !is_slow(&page) || is_one(&ask) => {
+                    self.failures.store(0, Ordering::Relaxed);
+                    if let Rows::Page { first, .. } = ask.connection.rows {
+                        self.client.sizes.grow(&ask.connection.shape(), first);
+                    }
+                    found.push((ask.list, Ok(page)));
+                }
+                Outcome::Page(_) | Outcome::Failed(_) => failed.push(ask),
+            }
+        }
+        let Some(error) = error.filter(|_| !failed.is_empty()) else {
+            return Ok(found);
+        };
+        let again = if !alone && failed.len() == 1 {
+            let patience = patience_for(&failed);
+            Box::pin(self.ask(failed, patience)).await?
+        } else {
+            self.after(failed, error).await?
+        };
+        found.extend(again);
+        Ok(found)
+    }
+
+    /// What to do after an error about these lists: the one policy for all of them.
+    async fn after(&self, mut asks: Vec<Ask>, error: Error) -> Result<Found, Error> {
+        match &error {
+            Error::Unauthorized(_) => return Err(error),
+            Error::Unavailable(_) if !self.client.answers().await => return Err(error),
+            Error::TooComplex(said) => {
+                self.client.lower_limit(cost::of(&compose(&asks).query), said);
+                if !matches!(&asks[..], [ask] if is_one(ask)) {
+                    return self.ask_parts(pack(asks, self.client.limit()), &error).await;
+                }
+            }
+            // GitLab refuses the list itself; less of it is refused, too.
+            Error::Unexpected(_) | Error::ScopeNotFound(_) | Error::Absent(_) if asks.len() == 1 => {
+                return Ok(asks.into_iter().map(|ask| (ask.list, Err(error.clone()))).collect());
+            }
+            _ => {}
+        }
+        let parts = match error {
+            Error::TooMuch(_) => 2,
+            _ => PARTS,
+        };
+        if asks.len() > 1 {
+            tracing::warn!(lists = asks.len(), "{error}; asking for fewer lists at once");
+            let at_once = asks.len().div_ceil(parts);
+            return self
+                .ask_parts(asks.chunks(at_once).map(<[Ask]>::to_vec).collect(), &error)
+                .await;
+        }
+        let Some(ask) = asks.pop() else { return Ok(Found::new()) };
+        let with = |rows: Rows| Ask {
+            list: ask.list,
+            connection: Connection {
+                rows,
+                ..ask.connection.clone()
+            },
+        };
+        match &ask.connection.rows {
+            Rows::Named { argument, names } if names.len() > 1 => {
+                tracing::warn!(rows = names.len(), "{error}; asking for fewer rows at once");
+                let chunks = names.chunks(names.len().div_ceil(parts));
+                let part = |names: &[String]| {
+                    vec![with(Rows::Named {
+                        argument,
+                        names: names.to_vec(),
+                    })]
+                };
+                let parts = chunks.map(part).collect();
+                self.ask_parts(parts, &error).await
+            }
+            Rows::Named { argument, names } => {
+                let key = if *argument == "ids" { "id" } else { "iid" };
+                let row = json!({key: names.first()});
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                let left_out = LeftOut {
+                    row,
+                    field: None,
+                    error: error.to_string(),
+                };
+                Ok(vec![(
+                    ask.list,
+                    Ok(Page {
+                        left_out: vec![left_out],
+                        ..Page::default()
+                    }),
+                )])
+            }
+            Rows::Page { first, after } if *first > 1 => {
+                let (from, first) = (*first, *first / 2);
+                tracing::warn!(from, to = first, "{error}; asking for a smaller page");
+                self.client.sizes.set(&ask.connection.shape(), first);
+                let smaller = with(Rows::Page {
+                    first,
+                    after: after.clone(),
+                });
+                let patience = patience_for(std::slice::from_ref(&smaller));
+                Box::pin(self.ask(vec![smaller], patience)).await
+            }
+            Rows::Page { .. } => self.pass_by(ask, error).await,
+        }
+    }
+
+    /// Asks for these parts, one after the other: GitLab may be slow to fail.
+    async fn ask_parts(&self, parts: Vec<Vec<Ask>>, error: &Error) -> Result<Found, Error> {
+        let mut found = Found::new();
+        for asks in parts {
+            if self.failures.load(Ordering::Relaxed) >= MOST_FAILURES {
+                found.extend(asks.into_iter().map(|ask| (ask.list, Err(error.clone()))));
+                continue;
+            }
+            let patience = patience_for(&asks);
+            found.extend(Box::pin(self.ask(asks, patience)).await?);
+        }
+        Ok(found)
+    }
+
+    /// Leaves out the row at which GitLab fails alone: asks only for what tells it apart, and for the cursor after it.
+    async fn pass_by(&self, ask: Ask, error: Error) -> Result<Found, Error> {
+        let (list, identity) = (ask.list, ask.connection.identity());
+        let failed = self.client.sizes.fail(&ask.connection.shape());
+        if identity == ask.connection.nodes || identity.0.is_empty() || failed > MOST_FAILURES {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Ok(vec![(list, Err(error))]);
+        }
+        let asks = vec![Ask {
+            list,
+            connection: ask.connection.nodes(identity),
+        }];
+        let composed = compose(&asks);
+        let (text, variables) = composed.query.write(self.purpose.operation);
+        let asked = self
+            .client
+            .ask_patiently(self.purpose.stream, &text, variables, Patience::Full)
+            .await;
+        let Ok(mut reply) = asked else {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return Ok(vec![(list, Err(error))]);
+        };
+        let Some(Outcome::Page(mut page)) = composed.outcomes(&asks, &mut reply.data, &[]).pop() else {
+            return Ok(vec![(list, Err(error))]);
+        };
+        let left_out = |row| LeftOut {
+            row,
+            field: None,
+            error: error.to_string(),
+        };
+        page.left_out = page.nodes.drain(..).map(left_out).collect();
+        Ok(vec![(list, Ok(page))])
+    }
+}
+
+/// A row alone is left out if it fails once more, so it gets every chance; all else is asked for in parts then.
+fn patience_for(asks: &[Ask]) -> Patience {
+    match asks {
+        [ask] if is_one(ask) => Patience::Full,
+        _ => Patience::Short,
+    }
+}
+
+/// Whether it is one row at most.
+fn is_one(ask: &Ask) -> bool {
+    match &ask.connection.rows {
+        Rows::Named { names, .. } => names.len() < 2,
+        Rows::Page { first, .. } => *first < 2,
+    }
+}
+
+/// Whether something is missing because GitLab ran out of time.
+fn is_slow(page: &Page) -> bool {
+    page.left_out
+        .iter()
+        .any(|left_out| super::answer::is_timeout(&left_out.error))
+}
+
+#[cfg(test)]
+mod tests;
