@@ -10,5 +10,6 @@ mod issuer;
 mod projects;
 mod records;
 mod runs;
+mod snapshots;
 mod starts;
 mod support;
