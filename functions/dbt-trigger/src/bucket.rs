@@ -10,6 +10,8 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use crate::config::GcsUri;
+
 const GOOGLE: &str = "https://storage.googleapis.com";
 const PATIENCE: Duration = Duration::from_secs(60);
 const ATTEMPTS: u32 = 3;
@@ -25,33 +27,12 @@ pub struct Bucket {
     credentials: Option<Credentials>,
 }
 
-/// `gs://bucket/some/path`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    pub bucket: String,
-    /// Without a slash at either end; may be empty.
-    pub path: String,
-}
-
-impl Place {
-    /// Reads a `gs://` address; `None` if it is none.
-    pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("gs://")?;
-        let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let valid = !bucket.is_empty() && bucket.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        valid.then(|| Self {
-            bucket: bucket.into(),
-            path: path.trim_matches('/').into(),
-        })
-    }
-}
-
 impl Bucket {
     /// The bucket at `place`; `emulator` is the address of a stand-in that wants no credentials.
     ///
     /// # Errors
     /// If there are no Google credentials, or TLS can't be started.
-    pub fn new(place: &Place, emulator: Option<&Url>) -> Result<Self, String> {
+    pub fn new(place: &GcsUri, emulator: Option<&Url>) -> Result<Self, String> {
         let credentials = match emulator {
             Some(_) => None,
             None => Some(Builder::default().build().map_err(|e| e.to_string())?),
@@ -260,7 +241,7 @@ pub mod tests {
     async fn what_is_written_is_read_and_has_a_generation() {
         let emulator = fake().await;
         let bucket =
-            |place: &str| Bucket::new(&Place::parse(place).expect("valid"), Some(&emulator)).expect("a client");
+            |place: &str| Bucket::new(&GcsUri::parse(place).expect("valid"), Some(&emulator)).expect("a client");
         let runs = bucket("gs://b/runs");
         runs.put("1/a b.json", "application/json", b"{}".to_vec())
             .await
@@ -280,23 +261,8 @@ pub mod tests {
     }
 
     #[test]
-    fn places_are_read() {
-        let place = |bucket: &str, path: &str| {
-            Some(Place {
-                bucket: bucket.into(),
-                path: path.into(),
-            })
-        };
-        assert_eq!(Place::parse("gs://b"), place("b", ""));
-        assert_eq!(Place::parse("gs://b.c-1/x/y.tar.gz"), place("b.c-1", "x/y.tar.gz"));
-        for other in ["", "gs://", "gs:///x", "gs://b?x", "/tmp/x", "s3://b"] {
-            assert_eq!(Place::parse(other), None, "{other}");
-        }
-    }
-
-    #[test]
     fn an_objects_name_is_one_segment() {
-        let place = Place::parse("gs://b/runs").expect("valid");
+        let place = GcsUri::parse("gs://b/runs").expect("valid");
         let emulator = Url::parse("http://127.0.0.1:1").expect("valid");
         let bucket = Bucket::new(&place, Some(&emulator)).expect("a client");
         assert_eq!(

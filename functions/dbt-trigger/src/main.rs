@@ -1,55 +1,41 @@
 //! `dbt-trigger`: `POST /` runs a dbt project and answers with what became of every node.
 //!
-//! The way of a request: [`http`] → [`door`] → [`order`] → [`queue`] → [`runner`] → [`report`].
+//! The way of a request: [`http`] → [`auth`] → [`order`] → [`queue`] → [`runner`] → [`report`].
 
-mod artifacts;
+mod api;
+mod auth;
 mod bucket;
 mod config;
-mod door;
-mod event;
+mod dbt;
 #[cfg(test)]
 mod fuzz;
-mod history;
-mod http;
-mod keeper;
-mod lease;
-mod order;
 mod orphans;
-mod packages;
-mod page;
 mod project;
 mod queue;
-mod report;
-mod runner;
-mod runs;
-mod state;
+mod records;
+mod request;
+mod run;
 #[cfg(test)]
 mod testing;
+mod work_dirs;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mergemind_shared::config::{Program, load};
-use mergemind_shared::warehouse::Warehouse;
 use mergemind_shared::{function, telemetry};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use artifacts::Artifacts;
-use bucket::Bucket;
-use config::Config;
-use history::History;
-use keeper::Keeper;
-use lease::Leases;
+use config::{Config, NAME};
 use project::Project;
-use queue::{Executor, Queue};
-use state::State;
+use queue::Queue;
+use queue::dispatcher::Dispatcher;
+use records::{Recorder, Records};
+use work_dirs::WorkDirs;
 
 /// When all must be put away after the signal to stop: Cloud Run kills after 10 s.
 const LAST: Duration = Duration::from_millis(9_500);
-
-const NAME: &str = "dbt-trigger";
 
 const PROGRAM: Program = Program {
     name: NAME,
@@ -59,7 +45,7 @@ const PROGRAM: Program = Program {
 };
 
 fn main() -> ExitCode {
-    telemetry::init("dbt-trigger");
+    telemetry::init(NAME);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(e) => return failed(&format!("can't start threads: {e}")),
@@ -81,7 +67,7 @@ fn failed(message: &str) -> ExitCode {
 
 async fn serve(config: Config) -> Result<(), String> {
     let told = |e: std::io::Error| e.to_string();
-    let state = State::open(&config.dbt).map_err(told)?;
+    let dirs = WorkDirs::open(&config.dbt).map_err(told)?;
     let listener = function::bind(&config.settings).await.map_err(told)?;
     let stop = CancellationToken::new();
     let instance = uuid::Uuid::now_v7().to_string();
@@ -89,26 +75,26 @@ async fn serve(config: Config) -> Result<(), String> {
         artifacts,
         history,
         leases,
-    } = Records::open(&config, &state, &instance).await?;
-    let (keeper, keeping) = Keeper::start(artifacts.clone(), history.clone(), config.dbt.timeout);
+    } = Records::open(&config, &dirs, &instance).await?;
+    let (recorder, recorder_task) = Recorder::start(artifacts.clone(), history.clone(), config.dbt.timeout);
     let watched = project::Source::new(&config.project)?
-        .map(|source| project::Watcher::start(source, &config.project, &config.dbt, &state, &stop));
-    let executor = Executor {
+        .map(|source| project::Watcher::start(source, &config.project, &config.dbt, &dirs, &stop));
+    let dispatcher = Dispatcher {
         project: match &watched {
             Some(_) => None,
-            None => Some(Project::new(config.dbt.clone(), state.clone(), None)),
+            None => Some(Project::new(config.dbt.clone(), dirs.clone(), None)),
         },
         watched,
         config: config.dbt.clone(),
         artifacts: artifacts.clone(),
-        keeper,
+        recorder,
         leases: leases.map(|leases| (leases, history.clone())),
         stop: stop.clone(),
     };
     let queue = Queue::new(stop.clone());
     let settings = config.settings.clone();
-    let router = http::router(config, queue.clone(), artifacts, history)?;
-    let running = executor.start(queue);
+    let router = api::router(config, queue.clone(), artifacts, history)?;
+    let running = dispatcher.start(queue);
     let mut stopped_at = Instant::now();
     function::run_until(NAME, listener, settings, router, async {
         function::signal().await;
@@ -117,49 +103,8 @@ async fn serve(config: Config) -> Result<(), String> {
         stop.cancel();
     })
     .await;
-    // The executor closes its runner, so that no Python process outlives this one.
+    // The dispatcher closes its runner, so that no Python process outlives this one.
     let _ = running.await;
-    keeping.finish(stopped_at + LAST).await;
+    recorder_task.finish(stopped_at + LAST).await;
     Ok(())
-}
-
-/// What keeps records.
-struct Records {
-    artifacts: Artifacts,
-    history: Option<History>,
-    leases: Option<Leases>,
-}
-
-impl Records {
-    async fn open(config: &Config, state: &State, instance: &str) -> Result<Self, String> {
-        let target = config.dbt.target.as_deref();
-        let config = &config.records;
-        let bucket = config.bucket.as_ref();
-        let bucket = bucket.map(|place| Bucket::new(place, config.storage_emulator.as_ref()));
-        let artifacts = Artifacts::new(config.folder.clone(), state.runs(), bucket.transpose()?);
-        let warehouse = match config
-            .warehouse
-            .clone()
-            .filter(|_| config.history || config.lease.is_some())
-        {
-            // Without credentials there is no history, and a run says so, too.
-            Some(settings) => match Warehouse::connect(settings).await {
-                Ok(warehouse) => Some(Arc::new(warehouse)),
-                Err(e) if config.lease.is_some() => return Err(format!("RUN_LEASE needs BigQuery: {e}")),
-                Err(e) => {
-                    tracing::error!("there is no history of runs: {e}");
-                    None
-                }
-            },
-            None => None,
-        };
-        let history = warehouse.clone().filter(|_| config.history);
-        Ok(Self {
-            artifacts,
-            history: history.map(|warehouse| History::new(warehouse, instance, target)),
-            leases: warehouse
-                .zip(config.lease)
-                .map(|(warehouse, duration)| Leases::new(warehouse, duration)),
-        })
-    }
 }

@@ -39,8 +39,8 @@ fn zombies() -> impl Iterator<Item = i32> {
         let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
         // `1234 (name, which may hold anything) Z 1 …`
         let mut fields = stat.rsplit(')').next()?.split_whitespace();
-        let (state, parent) = (fields.next()?, fields.next()?.parse::<i32>().ok()?);
-        (state == "Z" && parent == me).then_some(pid)
+        let (dirs, parent) = (fields.next()?, fields.next()?.parse::<i32>().ok()?);
+        (dirs == "Z" && parent == me).then_some(pid)
     })
 }
 

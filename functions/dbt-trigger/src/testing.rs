@@ -6,7 +6,7 @@ use mergemind_shared::config::Env;
 use tempfile::TempDir;
 
 use crate::config::{Config, DbtConfig};
-use crate::state::State;
+use crate::work_dirs::WorkDirs;
 
 /// A directory that passes for a dbt project.
 pub fn empty_project() -> TempDir {
@@ -16,10 +16,10 @@ pub fn empty_project() -> TempDir {
 }
 
 /// The configuration and state of a project at `directory`, all else by default.
-pub fn dbt_config(directory: &Path) -> (DbtConfig, State) {
+pub fn dbt_config(directory: &Path) -> (DbtConfig, WorkDirs) {
     let directory = directory.to_str().expect("unicode");
     let mut env = Env::from_map([("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", directory)]);
     let config = Config::read(&mut env).dbt;
-    let state = State::open(&config).expect("a state directory");
-    (config, state)
+    let dirs = WorkDirs::open(&config).expect("a state directory");
+    (config, dirs)
 }

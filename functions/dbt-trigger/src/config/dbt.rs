@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mergemind_shared::config::Env;
 
-use super::directory;
+use super::places::directory;
 
 /// How to run dbt.
 #[derive(Debug, Clone)]

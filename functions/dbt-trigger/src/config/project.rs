@@ -7,14 +7,14 @@ use mergemind_shared::Secret;
 use mergemind_shared::config::Env;
 use url::Url;
 
-use crate::bucket::Place;
+use super::places::{GcsUri, storage_emulator};
 
 /// Where to fetch the project from; all empty, it is `DBT_PROJECT_DIR`.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectConfig {
     pub git: Option<GitConfig>,
     /// A `.tar.gz` in Cloud Storage.
-    pub archive: Option<Place>,
+    pub archive: Option<GcsUri>,
     /// The project's folder within what is fetched.
     pub subfolder: PathBuf,
     /// How often a new version is looked for.
@@ -66,7 +66,7 @@ impl ProjectConfig {
                 "DBT_PROJECT_ARCHIVE",
                 "archive in Cloud Storage to fetch the project from, such as gs://bucket/project.tar.gz",
             )
-            .check(|text| match Place::parse(text) {
+            .check(|text| match GcsUri::parse(text) {
                 Some(place) if !place.path.is_empty() => Ok(()),
                 _ => Err("must have the form gs://bucket/path/project.tar.gz".into()),
             })
@@ -101,10 +101,10 @@ impl ProjectConfig {
         }
         Self {
             git: url.map(|url| GitConfig { url, reference, token }),
-            archive: archive.as_deref().and_then(Place::parse),
+            archive: archive.as_deref().and_then(GcsUri::parse),
             subfolder: subfolder.map(PathBuf::from).unwrap_or_default(),
             refresh,
-            storage_emulator: super::storage_emulator(env),
+            storage_emulator: storage_emulator(env),
         }
     }
 }

@@ -7,7 +7,7 @@ use mergemind_shared::config::Env;
 use mergemind_shared::warehouse::{Emulator, Settings};
 use url::Url;
 
-use crate::bucket::Place;
+use super::places::{GcsUri, directory, storage_emulator};
 
 /// Artifacts, history, lease.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,7 @@ pub struct RecordsConfig {
     /// A local folder for artifacts.
     pub folder: Option<PathBuf>,
     /// A place in Cloud Storage for artifacts.
-    pub bucket: Option<Place>,
+    pub bucket: Option<GcsUri>,
     /// An address that stands for Cloud Storage.
     pub storage_emulator: Option<Url>,
     /// The dataset of the history and the lease; `None`: there is neither.
@@ -33,10 +33,12 @@ impl RecordsConfig {
                 "DBT_ARTIFACTS",
                 "folder, or gs://bucket/path, that keeps each run's artifacts; unset, the last 20 runs' are kept",
             )
-            .check(|text| match text.starts_with("gs://") && Place::parse(text).is_none() {
-                true => Err("must be a folder or have the form gs://bucket/path".into()),
-                false => Ok(()),
-            })
+            .check(
+                |text| match text.starts_with("gs://") && GcsUri::parse(text).is_none() {
+                    true => Err("must be a folder or have the form gs://bucket/path".into()),
+                    false => Ok(()),
+                },
+            )
             .optional();
         let storage = env
             .url(
@@ -77,11 +79,11 @@ impl RecordsConfig {
             }
         }
         Self {
-            bucket: artifacts.as_deref().and_then(Place::parse),
+            bucket: artifacts.as_deref().and_then(GcsUri::parse),
             folder: artifacts
                 .filter(|text| !text.starts_with("gs://"))
-                .map(|path| super::directory(&path)),
-            storage_emulator: super::storage_emulator(env),
+                .map(|path| directory(&path)),
+            storage_emulator: storage_emulator(env),
             warehouse,
             history,
             lease: lease.then_some(duration),

@@ -7,9 +7,9 @@ use mergemind_shared::Secret;
 use serde_json::{Value, json};
 
 use super::{FIVETRAN, gist};
-use crate::door::fivetran::{Event, SIGNATURE, Signature, tests::sign};
-use crate::event;
-use crate::order::{Action, Order, Selection};
+use crate::auth::fivetran::{SIGNATURE, Signature, SyncEvent, tests::sign};
+use crate::request::event;
+use crate::request::{Action, RunRequest, Selection};
 
 const FIELDS: &[&str] = &[
     "select",
@@ -41,18 +41,18 @@ const FIELDS: &[&str] = &[
 ];
 
 #[test]
-fn trigger_order() {
+fn trigger_run_request() {
     let targets = ["prod".to_owned(), "dev".to_owned()];
-    Target::new("trigger_order", Shape::Json)
+    Target::new("trigger_run_request", Shape::Json)
         .words(FIELDS)
         .reaches(&["run_dbt", "test", "invalid_json", "invalid_selection", "unknown_action"])
-        .run(|body| match Order::parse(body, &targets) {
-            Ok(order) => {
-                assert_sound(&order, &targets);
+        .run(|body| match RunRequest::parse(body, &targets) {
+            Ok(request) => {
+                assert_sound(&request, &targets);
                 format!(
                     "{} with {} arguments",
-                    order.action.name(),
-                    order.selection.args().len().min(9)
+                    request.action.name(),
+                    request.selection.args().len().min(9)
                 )
             }
             Err(refusal) => {
@@ -97,13 +97,13 @@ fn trigger_event() {
                         pushed.id.len()
                     );
                     assert!(pushed.origin.chars().count() <= 150 && !pushed.origin.contains(char::is_control));
-                    assert!(pushed.order.is_empty() || pushed.order.contains_key("action"));
+                    assert!(pushed.request.is_empty() || pushed.request.contains_key("action"));
                     // The same event has the same id, however often it comes.
                     let again = event::read(request.headers(), request.body());
                     assert!(matches!(again, Ok(Some(again)) if again == pushed), "another id");
-                    let kind = if pushed.order.is_empty() { "news" } else { "an order" };
-                    match Order::from_fields(pushed.order, &[]) {
-                        Ok(order) => format!("{kind} {}", order.action.name()),
+                    let kind = if pushed.request.is_empty() { "news" } else { "an order" };
+                    match RunRequest::from_fields(pushed.request, &[]) {
+                        Ok(request) => format!("{kind} {}", request.action.name()),
                         Err(refusal) => format!("{kind} {}", refusal.code()),
                     }
                 }
@@ -157,8 +157,8 @@ fn trigger_fivetran() {
             let is_right = signature.is_of(body, &secret);
             assert_eq!(is_right, shown.len() == 1 && shown[0].eq_ignore_ascii_case(&right));
             assert!(!signature.is_of(body, &Secret::new("")), "an empty secret signs");
-            match Event::read(body) {
-                Event::Synced { sync_id, connector } => {
+            match SyncEvent::read(body) {
+                SyncEvent::Synced { sync_id, connector } => {
                     assert!(!sync_id.is_empty() && sync_id.len() <= 200);
                     assert!(connector.chars().count() <= 100 && !connector.contains(char::is_control));
                     // Fields that nobody reads may hold what is no text; then there is nothing to compare.
@@ -168,7 +168,7 @@ fn trigger_fivetran() {
                     }
                     format!("{is_right} synced")
                 }
-                Event::Ignored(reason) => {
+                SyncEvent::Ignored(reason) => {
                     assert!(reason.len() < 500, "the answer repeats the request");
                     format!("{is_right} ignored {}", reason.chars().take(40).collect::<String>())
                 }
@@ -184,8 +184,8 @@ fn shown(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// All that was let in is harmless, and reads back as the same.
-fn assert_sound(order: &Order, targets: &[String]) {
-    let Order { action, selection, .. } = order;
+fn assert_sound(request: &RunRequest, targets: &[String]) {
+    let RunRequest { action, selection, .. } = request;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-/*?[]+@:,".contains(c);
     for selector in selection.select.iter().chain(&selection.exclude) {
         assert!(
@@ -210,13 +210,13 @@ fn assert_sound(order: &Order, targets: &[String]) {
     }
     assert_eq!(selection.args(), expected_args(selection));
     assert!(*action != Action::Retry || selection.is_everything());
-    if let Some(tables) = order.changed_tables() {
+    if let Some(tables) = request.changed_tables() {
         assert!(tables.len() <= 500);
         let name = |table: &String| !table.is_empty() && table.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         assert!(tables.iter().all(name), "{tables:?}");
     }
     let again = json!({
-        "source": order.source, "action": action.name(), "sync_info": order.sync_info,
+        "source": request.source, "action": action.name(), "sync_info": request.sync_info,
         "select": selection.select.join(" "), "exclude": selection.exclude, "vars": selection.vars,
         "full_refresh": selection.full_refresh, "target": selection.target,
     });
@@ -225,11 +225,11 @@ fn assert_sound(order: &Order, targets: &[String]) {
     };
     // None at all is written by leaving it out.
     again.retain(|_, value| !matches!(value, Value::String(text) if text.is_empty()) && *value != json!([]));
-    again.insert("source".into(), order.source.clone().into());
+    again.insert("source".into(), request.source.clone().into());
     let text = Value::Object(again).to_string();
     assert_eq!(
-        Order::parse(text.as_bytes(), targets).as_ref().ok(),
-        Some(order),
+        RunRequest::parse(text.as_bytes(), targets).as_ref().ok(),
+        Some(request),
         "{text}"
     );
 }

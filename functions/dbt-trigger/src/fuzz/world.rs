@@ -13,13 +13,13 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{FIVETRAN, PREVIOUS, TOKEN};
-use crate::artifacts::Artifacts;
+use crate::api;
+use crate::auth::fivetran::{SIGNATURE, tests::sign};
 use crate::config::Config;
-use crate::door::fivetran::{SIGNATURE, tests::sign};
-use crate::http;
-use crate::order::Order;
 use crate::queue::Queue;
-use crate::runs::Asked;
+use crate::records::Artifacts;
+use crate::request::RunRequest;
+use crate::run::CalledBy;
 use crate::testing::empty_project;
 
 /// What is written where no caller may look.
@@ -39,11 +39,11 @@ impl World {
         let project = empty_project();
         let folder = tempfile::tempdir().expect("a folder");
         let queue = Queue::new(CancellationToken::new());
-        let asked = Asked {
+        let asked = CalledBy {
             source: "<script>alert(1)</script>".into(),
             caller: "token".into(),
         };
-        let waiting = queue.submit(&Order::default(), asked).expect("room");
+        let waiting = queue.submit(&RunRequest::default(), asked).expect("room");
         let run_ids = [waiting.run_id.clone(), uuid::Uuid::now_v7().to_string()];
         let kept = folder.path().join("kept");
         let write = |path: PathBuf, text: &str| {
@@ -70,7 +70,7 @@ impl World {
         env.finish().expect("a sound configuration");
         let artifacts = Artifacts::new(Some(kept), folder.path().join("cache"), None);
         Self {
-            router: http::router(config, queue.clone(), artifacts, None).expect("routes"),
+            router: api::router(config, queue.clone(), artifacts, None).expect("routes"),
             queue,
             run_ids,
             _project: project,

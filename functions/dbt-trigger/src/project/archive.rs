@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn each_generation_of_an_archive_gets_a_folder_of_its_own() {
         let emulator = crate::bucket::tests::fake().await;
-        let place = crate::bucket::Place::parse("gs://b").expect("valid");
+        let place = crate::config::GcsUri::parse("gs://b").expect("valid");
         let bucket = Bucket::new(&place, Some(&emulator)).expect("a client");
         let cache = tempfile::tempdir().expect("a folder");
         let object = "projects/p.tar.gz";

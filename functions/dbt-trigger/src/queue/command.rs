@@ -2,55 +2,54 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::order::Action;
+use crate::dbt::project_args;
 use crate::project::Project;
-use crate::report::Built;
-use crate::runner::project_args;
-use crate::runs::Entry;
-use crate::state::State;
+use crate::request::Action;
+use crate::run::{BuildSet, Run};
+use crate::work_dirs::WorkDirs;
 
 /// Sees to it that what is in the target directory afterwards is of this run; returns the directory.
-pub fn prepare(entry: &Entry, state: &State) -> Result<PathBuf, String> {
+pub fn prepare(run: &Run, dirs: &WorkDirs) -> Result<PathBuf, String> {
     // Another target or other variables are another project: they must not mix with the parsed one.
-    let target = if entry.selection.is_of_the_parsed_project() {
-        state.target().to_owned()
+    let target = if run.selection.is_of_the_parsed_project() {
+        dirs.target().to_owned()
     } else {
-        state.other_target()
+        dirs.other_target()
     };
     let told = |e: std::io::Error| format!("can't prepare {}: {e}", target.display());
     std::fs::create_dir_all(&target).map_err(told)?;
-    if entry.action == Action::Retry {
-        std::fs::create_dir_all(state.retry()).map_err(told)?;
-        std::fs::copy(state.last_results(), state.retry().join("run_results.json"))
+    if run.action == Action::Retry {
+        std::fs::create_dir_all(dirs.retry()).map_err(told)?;
+        std::fs::copy(dirs.last_results(), dirs.retry().join("run_results.json"))
             .map_err(|_| "there is nothing to retry: this function has run nothing since its start".to_owned())?;
     }
-    match std::fs::remove_file(target.join(entry.action.results_file())) {
+    match std::fs::remove_file(target.join(run.action.results_file())) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(told(e)),
         _ => Ok(target),
     }
 }
 
 /// dbt's command line for a run.
-pub fn args(entry: &Entry, built: &Built, project: &Project, target: &Path) -> Vec<String> {
-    let mut args: Vec<String> = entry.action.command().iter().map(|&word| word.to_owned()).collect();
-    args.extend(project_args(&project.config, entry.selection.target.as_deref()));
+pub fn args(run: &Run, built: &BuildSet, project: &Project, target: &Path) -> Vec<String> {
+    let mut args: Vec<String> = run.action.command().iter().map(|&word| word.to_owned()).collect();
+    args.extend(project_args(&project.config, run.selection.target.as_deref()));
     args.extend(["--target-path".into(), target.display().to_string()]);
     args.extend(["--threads".into(), project.config.threads.to_string()]);
-    match entry.action {
-        Action::Retry => args.extend(["--state".into(), project.state.retry().display().to_string()]),
+    match run.action {
+        Action::Retry => args.extend(["--state".into(), project.dirs.retry().display().to_string()]),
         Action::Freshness => {
-            let file = target.join(entry.action.results_file());
+            let file = target.join(run.action.results_file());
             args.extend(["--output".into(), file.display().to_string()]);
         }
         // The emulator has none of the views that a catalogue is read from.
         Action::Docs if project.config.on_emulator => args.push("--empty-catalog".into()),
         _ => {}
     }
-    if let Built::Changed(tables) = built {
+    if let BuildSet::Changed(tables) = built {
         args.push("--select".into());
         args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
     }
-    args.extend(entry.selection.args());
+    args.extend(run.selection.args());
     args
 }
 

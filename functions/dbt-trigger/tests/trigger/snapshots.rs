@@ -240,7 +240,7 @@ fn other_answers_are_as_written_down() {
     ] {
         snapshots.add(name, &trigger.ask(method, path, body));
     }
-    for (name, path) in [("about", "/"), ("healthz", "/healthz"), ("no token", "/runs")] {
+    for (name, path) in [("about", "/"), ("health", "/health"), ("no token", "/runs")] {
         snapshots.add(name, &trigger.send("GET", path, &[], ""));
     }
     let event =

@@ -1,0 +1,126 @@
+//! Callers that tell about something and do not wait for dbt.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use mergemind_shared::ApiError;
+use mergemind_shared::auth;
+use mergemind_shared::function::read_body;
+use serde_json::json;
+
+use super::function::Function;
+use crate::auth::Caller;
+use crate::auth::fivetran::{Signature, SyncEvent};
+use crate::request::RunRequest;
+use crate::request::event::PushedEvent;
+
+/// `POST /fivetran`: the webhook.
+pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Response, ApiError> {
+    let secret = function.auth.fivetran_secret().await?;
+    let Some(signature) = Signature::from_headers(request.headers()) else {
+        let refusal = auth::refused("there is no X-Fivetran-Signature-256 of 64 hexadecimal digits");
+        return Err(function.auth.refuse(refusal).await);
+    };
+    // The body shows who it is, so it is read before that is known: few at a time, and none too large.
+    let Ok(_permit) = function.unknown_bodies.try_acquire() else {
+        let busy = ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "too many webhook calls at once",
+        );
+        return Err(busy.with_header(RETRY_AFTER, HeaderValue::from_static("5")));
+    };
+    let body = read_body(request.into_body()).await?;
+    let known = signature.is_of(&body, secret) || (secret.renew().await && signature.is_of(&body, secret));
+    if !known {
+        return Err(function
+            .auth
+            .refuse(auth::refused("the signature is not this body's"))
+            .await);
+    }
+    match SyncEvent::read(&body) {
+        SyncEvent::Ignored(reason) => Ok(ignored(&reason)),
+        SyncEvent::Synced { sync_id, connector } => {
+            let id = format!("fivetran#{sync_id}");
+            let request = RunRequest {
+                source: format!("fivetran:{connector}"),
+                ..RunRequest::default()
+            };
+            once(&function, &id, &request, &Caller::Fivetran, false).await
+        }
+    }
+}
+
+/// An event that Google has pushed.
+pub async fn pushed(
+    function: &Arc<Function>,
+    pushed: PushedEvent,
+    caller: &Caller,
+    wait: bool,
+) -> Result<Response, ApiError> {
+    let mut fields = pushed.request;
+    fields.entry("source").or_insert_with(|| pushed.origin.into());
+    match RunRequest::from_fields(fields, &function.targets) {
+        Ok(request) => once(function, &pushed.id, &request, caller, wait).await,
+        Err(problem) => Ok(unusable(&problem.to_string())),
+    }
+}
+
+/// Told as good news, because whoever pushes events repeats what is answered with an error, for days.
+pub fn unusable(problem: &str) -> Response {
+    tracing::error!("an event can't be used and is dropped: {problem}");
+    ignored(problem)
+}
+
+/// Takes an event, unless it was taken already. With `wait`, the answer comes after the run, and is an error
+/// only if the event must be delivered again; whatever dbt itself says is in a good answer.
+async fn once(
+    function: &Arc<Function>,
+    id: &str,
+    request: &RunRequest,
+    caller: &Caller,
+    wait: bool,
+) -> Result<Response, ApiError> {
+    if !function.seen.is_new(id) {
+        return Ok(ignored("this event was taken already"));
+    }
+    let run = match function.submit(request, caller) {
+        Ok(run) => run,
+        Err(error) => {
+            function.seen.forget(id);
+            return Err(error);
+        }
+    };
+    // In the background, since a caller may hang up.
+    let (function, id, of) = (function.clone(), id.to_owned(), run.clone());
+    let ended = tokio::spawn(async move {
+        let result = of.wait().await;
+        if result.was_given_up() {
+            tracing::warn!(
+                run_id = result.run_id,
+                event = id,
+                "an event's run was given up; its next delivery is taken"
+            );
+            function.seen.forget(&id);
+        }
+        result
+    });
+    if !wait {
+        return Ok((StatusCode::ACCEPTED, Json(run.describe())).into_response());
+    }
+    let result = ended.await.map_err(ApiError::internal)?;
+    match result.answer(&request.source, false) {
+        Err(error) if result.was_given_up() => Err(error),
+        _ => Ok(Json(result.body(result.status(), &request.source)).into_response()),
+    }
+}
+
+fn ignored(reason: &str) -> Response {
+    tracing::info!(reason, "an event starts no run");
+    Json(json!({"status": "ignored", "reason": reason})).into_response()
+}

@@ -1,0 +1,111 @@
+//! Everything this function can be told, by environment variables alone.
+
+mod callers;
+mod dbt;
+mod places;
+mod project;
+mod records;
+
+use mergemind_shared::config::Env;
+use mergemind_shared::function::Settings;
+
+pub use callers::{Callers, GoogleCallers};
+pub use dbt::{DbtConfig, RunnerKind};
+pub use places::GcsUri;
+pub use project::{GitConfig, ProjectConfig};
+pub use records::RecordsConfig;
+
+/// The name of this function.
+pub const NAME: &str = "dbt-trigger";
+
+/// The configuration, read once at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen, and limits of the HTTP side.
+    pub settings: Settings,
+    /// Who may call.
+    pub callers: Callers,
+    /// Whether a failed test makes the answer a 500.
+    pub fail_on_test_failure: bool,
+    /// How to run dbt.
+    pub dbt: DbtConfig,
+    /// Where to fetch the project from, if not from this machine.
+    pub project: ProjectConfig,
+    /// Where it is written down what became of runs.
+    pub records: RecordsConfig,
+}
+
+impl Config {
+    /// Declares and reads every variable; problems stay in `env`.
+    pub fn read(env: &mut Env) -> Self {
+        let settings = Settings::read(env);
+        let callers = Callers::read(env);
+        let fail_on_test_failure = env
+            .bool(
+                "FAIL_ON_TEST_FAILURE",
+                "answer 500 instead of 200 with status 'warning' when a test fails",
+            )
+            .default(false);
+        let project = ProjectConfig::read(env);
+        let dbt = DbtConfig::read(env, project.is_fetched());
+        let records = RecordsConfig::read(env, &dbt.environment);
+        Self {
+            settings,
+            callers,
+            fail_on_test_failure,
+            dbt,
+            project,
+            records,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&'static str, &str)]) -> (Config, String) {
+        let mut env = Env::from_map(variables.iter().copied());
+        let config = Config::read(&mut env);
+        let problems = env.finish().err().map(|p| p.to_string()).unwrap_or_default();
+        (config, problems)
+    }
+
+    #[test]
+    fn it_does_not_start_without_a_token_or_a_project() {
+        let (_, problems) = read(&[]);
+        assert!(problems.contains("AUTH_TOKEN is not set"), "{problems}");
+        assert!(problems.contains("DBT_PROJECT_DIR is"), "{problems}");
+        let (_, problems) = read(&[("AUTH_TOKEN", "changeme"), ("AUTH_TOKEN_PREVIOUS", "<token>")]);
+        assert!(problems.contains("AUTH_TOKEN is a placeholder"), "{problems}");
+        assert!(problems.contains("AUTH_TOKEN_PREVIOUS is a placeholder"), "{problems}");
+    }
+
+    #[test]
+    fn a_token_and_a_project_are_enough() {
+        let project = crate::testing::empty_project();
+        let path = project.path().to_str().expect("unicode");
+        let (config, problems) = read(&[("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", path)]);
+        assert_eq!(problems, "");
+        assert_eq!(config.dbt.profiles_dir, config.dbt.project_dir);
+        assert_eq!(config.dbt.kind, RunnerKind::Worker);
+        assert!(
+            config
+                .dbt
+                .environment
+                .contains(&("BQ_DATASET_RAW", "mergemind_raw".into()))
+        );
+        assert!(!config.dbt.environment.iter().any(|(name, _)| *name == "PROJECT_ID"));
+    }
+
+    #[test]
+    fn an_emulator_brings_its_project() {
+        let (config, _) = read(&[("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")]);
+        assert!(
+            config
+                .dbt
+                .environment
+                .contains(&("PROJECT_ID", "mergemind-local".into()))
+        );
+    }
+}

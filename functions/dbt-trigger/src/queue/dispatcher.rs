@@ -1,0 +1,317 @@
+//! Does the runs, one after the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::build_plan::BuildPlan;
+use super::{Queue, command};
+use crate::config::DbtConfig;
+use crate::dbt::{CommandResult, Exit, Invocation, Limits, project_args};
+use crate::orphans::Orphans;
+use crate::project::{self, Project, Watched};
+use crate::records::{Artifacts, History, Lease, Leases, Recorder};
+use crate::request::Action;
+use crate::run::{BuildSet, Outcome, Results, Run, RunResult};
+
+/// Owns the project and its runner, so there can be only one run.
+pub struct Dispatcher {
+    /// `None` until a project is fetched.
+    pub project: Option<Project>,
+    /// Where new versions of it come from, if it is fetched.
+    pub watched: Option<Watched>,
+    pub config: DbtConfig,
+    pub artifacts: Artifacts,
+    pub recorder: Recorder,
+    /// What keeps several instances from running at once, if anything; with the history to mend.
+    pub leases: Option<(Leases, Option<History>)>,
+    pub stop: CancellationToken,
+}
+
+impl Dispatcher {
+    /// Serves `queue` in the background until the function stops; the handle ends when all is put away.
+    pub fn start(self, queue: Queue) -> JoinHandle<()> {
+        tokio::spawn(self.serve(queue))
+    }
+
+    async fn serve(mut self, queue: Queue) {
+        let mut plan = BuildPlan::new(self.config.follow_changes);
+        let mut orphans = Orphans::default();
+        if let Some(project) = &mut self.project {
+            project.runner.warm(&self.stop).await;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                fetched = next_version(&mut self.watched) => self.switch(fetched, &mut plan).await,
+                run = queue.next() => {
+                    let span = run.span.clone();
+                    self.serve_one(&run, &mut plan).instrument(span).await;
+                    orphans.take_in();
+                }
+                () = cooled(&mut self.project) => {
+                    if let Some(project) = &mut self.project {
+                        project.runner.warm(&self.stop).await;
+                    }
+                }
+            }
+        }
+        for run in queue.drain() {
+            self.end(&run, RunResult::never_began(&run, Outcome::Stopped));
+        }
+        if let Some(project) = self.project {
+            project.runner.close().await;
+        }
+    }
+
+    async fn switch(&mut self, fetched: Project, plan: &mut BuildPlan) {
+        // Other models: whatever was built of the old ones says nothing about them.
+        *plan = BuildPlan::new(self.config.follow_changes);
+        if let Some(old) = self.project.replace(fetched) {
+            project::forget(&old);
+            old.runner.close().await;
+        }
+    }
+
+    async fn serve_one(&mut self, run: &Arc<Run>, plan: &mut BuildPlan) {
+        let result = match self.take_lease(run).await {
+            Ok(lease) => {
+                let lost = lease.as_ref().map(|lease| lease.lost.clone()).unwrap_or_default();
+                let result = self.run(run, plan, &lost).await;
+                if let Some(lease) = lease {
+                    lease.give_back().await;
+                }
+                result
+            }
+            Err(outcome) => RunResult::never_began(run, outcome),
+        };
+        self.end(run, result);
+        if let Some(project) = &mut self.project {
+            project.runner.trim(self.config.worker_memory, &self.stop).await;
+        }
+    }
+
+    fn end(&self, run: &Arc<Run>, result: RunResult) {
+        result.log();
+        run.end(Arc::new(result));
+        self.recorder.record(run);
+    }
+
+    /// Waits for the right to run; the error is what the run comes to without.
+    async fn take_lease(&self, run: &Run) -> Result<Option<Lease>, Outcome> {
+        let Some((leases, history)) = &self.leases else {
+            return Ok(None);
+        };
+        let given_up = self.stop.child_token();
+        let cancelled = async {
+            run.cancel.cancelled().await;
+            given_up.cancel();
+            std::future::pending::<()>().await;
+        };
+        // Targets build different datasets, so they don't disturb each other.
+        let target = run.selection.target.as_ref().or(self.config.target.as_ref());
+        let target = target.map(String::as_str);
+        let name = format!("run:{}", target.unwrap_or_default());
+        let taken = tokio::select! {
+            taken = leases.take(&name, &given_up) => taken,
+            () = cancelled => unreachable!("it never ends"),
+        };
+        match taken {
+            Ok(Some(lease)) => {
+                if let (true, Some(history)) = (lease.others_may_have_died, history)
+                    && let Err(problem) = history.mark_lost_of(target).await
+                {
+                    tracing::warn!("the history can't be mended: {problem}");
+                }
+                Ok(Some(lease))
+            }
+            Ok(None) if self.stop.is_cancelled() => Err(Outcome::Stopped),
+            Ok(None) => Err(Outcome::Cancelled),
+            Err(problem) => Err(Outcome::CouldNotRun(format!("the lease can't be taken: {problem}"))),
+        }
+    }
+
+    /// Runs dbt, but not longer than until `lost`: another instance may run it then.
+    async fn run(&mut self, run: &Arc<Run>, plan: &mut BuildPlan, lost: &CancellationToken) -> RunResult {
+        let run_id = run.run_id.as_str();
+        if let Err(outcome) = self.make_ready().await {
+            return RunResult::never_began(run, outcome);
+        }
+        if run.cancel.is_cancelled() {
+            return RunResult::never_began(run, Outcome::Cancelled);
+        }
+        let (begun, started_at) = (Instant::now(), run.begin());
+        let built = plan.choose(run);
+        tracing::info!(
+            run_id,
+            action = run.action.name(),
+            callers = run.callers().1,
+            "dbt run begins: {built}"
+        );
+        self.recorder.record(run);
+        let limits = Limits {
+            deadline: begun + self.config.timeout,
+            stop: self.stop.clone(),
+            cancel: run.cancel.clone(),
+            lost: lost.clone(),
+        };
+        let (ended, results) = match self.deps(run_id, &limits).await {
+            Some(failed) => (failed, Ok(None)),
+            None => self.command(run, &built, &limits).await,
+        };
+        let outcome = match &results {
+            Ok(results) => Outcome::of(&ended, results.as_ref(), self.config.timeout),
+            Err(problem) => Outcome::CouldNotRun(problem.clone()),
+        };
+        plan.ended(&built, matches!(outcome, Outcome::Success | Outcome::Warning));
+        let results = results.ok().flatten().unwrap_or_default();
+        RunResult {
+            run_id: run_id.into(),
+            action: run.action,
+            selection: run.selection.clone(),
+            built,
+            started_at,
+            elapsed: begun.elapsed(),
+            dbt_version: results.dbt_version.clone().or(ended.dbt_version),
+            results,
+            outcome,
+            project_version: self.project.as_ref().and_then(|project| project.version.clone()),
+        }
+    }
+
+    /// Sees to it that there is a project, and that it is warm: the time limit is for dbt's work, not for
+    /// Python's start.
+    async fn make_ready(&mut self) -> Result<(), Outcome> {
+        if self.project.is_none()
+            && let Some(watched) = &mut self.watched
+        {
+            self.project = tokio::select! {
+                () = self.stop.cancelled() => return Err(Outcome::Stopped),
+                project = watched.ready.recv() => project,
+                problem = problem_of(&mut watched.problem) => {
+                    return Err(Outcome::CouldNotRun(format!("the project can't be fetched: {problem}")));
+                }
+            };
+        }
+        match &mut self.project {
+            Some(project) => {
+                project.runner.warm(&self.stop).await;
+                Ok(())
+            }
+            None => Err(Outcome::Stopped),
+        }
+    }
+
+    /// Installs packages if that is needed; how it ended, if not well.
+    async fn deps(&mut self, run_id: &str, limits: &Limits) -> Option<CommandResult> {
+        let project = self.project.as_mut()?;
+        if !self.config.deps || !project.packages.need_deps() {
+            return None;
+        }
+        tracing::info!(run_id, "the project's packages changed: running dbt deps");
+        let mut args = vec!["deps".into()];
+        args.extend(project_args(&project.config, None));
+        let invocation = Invocation {
+            id: format!("{run_id}-deps"),
+            args,
+            reuse_manifest: false,
+        };
+        let ended = project.runner.run(&invocation, limits).await;
+        if ended.exit == Exit::Exited(0) {
+            project.packages.are_installed();
+            return None;
+        }
+        Some(ended)
+    }
+
+    async fn command(
+        &mut self,
+        run: &Run,
+        built: &BuildSet,
+        limits: &Limits,
+    ) -> (CommandResult, Result<Option<Results>, String>) {
+        if let BuildSet::Changed(tables) = built
+            && tables.is_empty()
+        {
+            return (CommandResult::nothing_to_do(), Ok(None));
+        }
+        let Some(project) = &mut self.project else {
+            return (CommandResult::nothing_to_do(), Err("there is no project".into()));
+        };
+        let target = match command::prepare(run, &project.dirs) {
+            Ok(target) => target,
+            Err(problem) => return (CommandResult::nothing_to_do(), Err(problem)),
+        };
+        let invocation = Invocation {
+            id: run.run_id.clone(),
+            args: command::args(run, built, project, &target),
+            reuse_manifest: run.action != Action::Retry && run.selection.is_of_the_parsed_project(),
+        };
+        let ended = project.runner.run(&invocation, limits).await;
+        let (action, last) = (run.action, project.dirs.last_results());
+        let (artifacts, run_id) = (self.artifacts.clone(), run.run_id.clone());
+        let read = move || {
+            if matches!(action, Action::Build | Action::Test | Action::Retry) {
+                command::keep(&target.join(action.results_file()), &last);
+            }
+            artifacts.collect(&run_id, &target, action);
+            Results::read(&target, action)
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        (ended, read.unwrap_or_else(|e| Err(e.to_string())))
+    }
+}
+
+/// Waits for a new version; for ever, if none can come.
+async fn next_version(watched: &mut Option<Watched>) -> Project {
+    if let Some(watched) = watched
+        && let Some(project) = watched.ready.recv().await
+    {
+        return project;
+    }
+    std::future::pending().await
+}
+
+/// Waits for a problem that the watcher has now or meets next.
+async fn problem_of(problem: &mut watch::Receiver<Option<String>>) -> String {
+    loop {
+        if let Some(problem) = problem.borrow_and_update().clone() {
+            return problem;
+        }
+        if problem.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn cooled(project: &mut Option<Project>) {
+    match project {
+        Some(project) => project.runner.cooled().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl RunResult {
+    /// A run that was given up before its turn.
+    pub fn never_began(run: &Run, outcome: Outcome) -> Self {
+        Self {
+            run_id: run.run_id.clone(),
+            action: run.action,
+            selection: run.selection.clone(),
+            built: BuildSet::AsAsked,
+            started_at: OffsetDateTime::now_utc(),
+            elapsed: Duration::ZERO,
+            dbt_version: None,
+            results: Results::default(),
+            outcome,
+            project_version: None,
+        }
+    }
+}

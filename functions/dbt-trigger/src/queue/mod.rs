@@ -1,0 +1,153 @@
+//! One run at a time. Callers that ask for the same during a run share the next one: it starts after
+//! all of them have asked, so it sees whatever each of them has loaded.
+
+mod build_plan;
+mod command;
+pub mod dispatcher;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::request::RunRequest;
+use crate::run::{CalledBy, Run, Runs, stopping};
+
+/// How many callers may share one waiting run, and how many different runs may wait.
+const CALLERS: usize = 10_000;
+const WAITING: usize = 100;
+
+/// Takes requests for runs; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Queue(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Runs that wait for their turn, in order.
+    waiting: Mutex<VecDeque<Arc<Run>>>,
+    wake: Notify,
+    runs: Runs,
+    stop: CancellationToken,
+}
+
+impl Queue {
+    /// An empty one, which takes runs until `stop`.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+            runs: Runs::default(),
+            stop,
+        }))
+    }
+
+    /// Asks for a run; does not wait for it.
+    ///
+    /// # Errors
+    /// 503 if the function stops or too many wait.
+    pub fn submit(&self, request: &RunRequest, asked: CalledBy) -> Result<Arc<Run>, ApiError> {
+        if self.0.stop.is_cancelled() {
+            return Err(stopping());
+        }
+        let mut waiting = self.waiting();
+        if let Some(run) = waiting.iter().find(|run| run.serves(request)) {
+            if run.callers().1 >= CALLERS {
+                return Err(busy(format!("{CALLERS} callers wait for this run already")));
+            }
+            run.join(request, asked);
+            return Ok(run.clone());
+        }
+        if waiting.len() >= WAITING {
+            return Err(busy(format!("{WAITING} different runs wait already")));
+        }
+        let run = Arc::new(Run::new(request, asked));
+        waiting.push_back(run.clone());
+        self.0.runs.add(run.clone());
+        self.0.wake.notify_one();
+        Ok(run)
+    }
+
+    /// The runs of this process.
+    pub fn runs(&self) -> &Runs {
+        &self.0.runs
+    }
+
+    /// Waits for the next run whose turn it is; nobody can join it any more.
+    async fn next(&self) -> Arc<Run> {
+        loop {
+            let next = self.waiting().pop_front();
+            if let Some(run) = next {
+                return run;
+            }
+            self.0.wake.notified().await;
+        }
+    }
+
+    /// Everything that waits, when nothing will be run any more.
+    fn drain(&self) -> VecDeque<Arc<Run>> {
+        std::mem::take(&mut *self.waiting())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn busy(message: String) -> ApiError {
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with_hint("call again later")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked() -> CalledBy {
+        CalledBy {
+            source: "me".into(),
+            caller: "token".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn equal_callers_share_and_others_wait_for_their_own() {
+        let queue = Queue::new(CancellationToken::new());
+        let request = |body: &str| RunRequest::parse(body.as_bytes(), &[]).expect("valid");
+        let first = queue.submit(&request(""), asked()).expect("taken");
+        let second = queue.submit(&request("{}"), asked()).expect("taken");
+        let other = queue.submit(&request(r#"{"select":"a"}"#), asked()).expect("taken");
+        assert_eq!(first.run_id, second.run_id);
+        assert_ne!(first.run_id, other.run_id);
+        assert_eq!(queue.next().await.run_id, first.run_id);
+        let late = queue.submit(&request(""), asked()).expect("taken");
+        assert_ne!(late.run_id, first.run_id, "that one may have begun to read");
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end() {
+        let queue = Queue::new(CancellationToken::new());
+        let request = |i: usize| RunRequest::parse(format!(r#"{{"select":"m{i}"}}"#).as_bytes(), &[]).expect("valid");
+        for i in 0..WAITING {
+            queue.submit(&request(i), asked()).expect("taken");
+        }
+        assert_eq!(
+            queue.submit(&request(WAITING), asked()).expect_err("full").code(),
+            "busy"
+        );
+        for _ in 1..CALLERS {
+            queue.submit(&request(0), asked()).expect("joined");
+        }
+        assert_eq!(queue.submit(&request(0), asked()).expect_err("full").code(), "busy");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_while_the_function_stops() {
+        let stop = CancellationToken::new();
+        let queue = Queue::new(stop.clone());
+        stop.cancel();
+        let error = queue.submit(&RunRequest::default(), asked()).expect_err("stopping");
+        assert_eq!(error.code(), "stopping");
+    }
+}

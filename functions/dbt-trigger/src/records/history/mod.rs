@@ -1,0 +1,120 @@
+//! What became of every run, in BigQuery: `_dbt_runs` and `_dbt_run_nodes` beside the models.
+
+mod read;
+mod tables;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mergemind_shared::warehouse::{Batch, Commit, Table, Warehouse};
+use tokio::sync::OnceCell;
+
+use crate::run::Run;
+
+/// How long a run may go on after its time limit before nobody is running it any more.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The history; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct History(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    warehouse: Arc<Warehouse>,
+    runs: Table,
+    nodes: Table,
+    ready: OnceCell<()>,
+    instance: String,
+    /// dbt's target of runs that name none.
+    target: Option<String>,
+}
+
+impl History {
+    /// In the dataset of `warehouse`; `instance` names this process, and `target` is dbt's for runs that name none.
+    pub fn new(warehouse: Arc<Warehouse>, instance: &str, target: Option<&str>) -> Self {
+        Self(Arc::new(Inner {
+            warehouse,
+            runs: tables::runs(),
+            nodes: tables::nodes(),
+            ready: OnceCell::new(),
+            instance: instance.into(),
+            target: target.map(Into::into),
+        }))
+    }
+
+    /// Writes that a run has begun, or, with its nodes, that it has ended.
+    ///
+    /// # Errors
+    /// Why BigQuery did not take it, for people.
+    pub async fn write(&self, run: &Run) -> Result<(), String> {
+        self.make_ready().await?;
+        let inner = &self.0;
+        let mut batches = vec![Batch {
+            table: &inner.runs,
+            rows: vec![tables::run_row(run, &inner.instance, inner.target.as_deref())],
+            whole: None,
+        }];
+        if let Some(result) = run.ended() {
+            batches.push(Batch {
+                table: &inner.nodes,
+                rows: result
+                    .results
+                    .nodes
+                    .iter()
+                    .map(|node| tables::node_row(&result, node))
+                    .collect(),
+                whole: None,
+            });
+        }
+        let commit = Commit {
+            batches,
+            ..Commit::default()
+        };
+        let written = inner.warehouse.commit(commit).await;
+        written.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    /// Marks runs that say that they are running, and can't be, because they would be the longest ever: their
+    /// process was killed. `limit` is how long a run may take.
+    ///
+    /// # Errors
+    /// Why BigQuery did not do it, for people.
+    pub async fn mark_old_lost(&self, limit: Duration) -> Result<(), String> {
+        let age = (limit + GRACE).as_secs();
+        self.mark_lost(&format!(
+            "started_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {age} SECOND)"
+        ))
+        .await
+    }
+
+    /// The same for runs of dbt's `target`, `None` being the profile's own: to be called by whoever has the
+    /// lease of that target, and is not yet running.
+    ///
+    /// # Errors
+    /// Why BigQuery did not do it, for people.
+    pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), String> {
+        let target = target.unwrap_or_default().replace('\\', r"\\").replace('\'', r"\'");
+        self.mark_lost(&format!("IFNULL(target, '') = '{target}'")).await
+    }
+
+    async fn mark_lost(&self, condition: &str) -> Result<(), String> {
+        self.make_ready().await?;
+        let table = self.0.warehouse.name_of(tables::RUNS);
+        let sql = format!(
+            "UPDATE {table} SET status = 'lost', problem = 'the function was killed during this run' \
+             WHERE status = 'running' AND {condition}"
+        );
+        self.0.warehouse.query(sql).await.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    async fn make_ready(&self) -> Result<(), String> {
+        let inner = &self.0;
+        let ensure = || async { inner.warehouse.ensure(&[&inner.runs, &inner.nodes]).await };
+        inner
+            .ready
+            .get_or_try_init(ensure)
+            .await
+            .map(|_| ())
+            .map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,189 @@
+//! What the history tells about runs, in the form in which this process tells about its own.
+
+use mergemind_shared::warehouse::ResultRow;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+use uuid::Uuid;
+
+use super::{History, tables};
+use crate::run::{Counts, Node, rfc3339};
+
+/// How far apart the clocks of instances and BigQuery may be, in seconds.
+const APART: i64 = 60;
+
+/// A row, read by column names.
+struct Cells<'a>(&'a ResultRow);
+
+impl History {
+    /// The last runs of all instances, the newest first, as `GET /runs` tells them.
+    ///
+    /// # Errors
+    /// Why BigQuery can't be asked, for people.
+    pub async fn last(&self, count: usize) -> Result<Vec<Value>, String> {
+        self.make_ready().await?;
+        let table = self.0.warehouse.name_of(tables::RUNS);
+        let sql = format!(
+            "SELECT run_id, status, action, source, callers, CAST(elapsed_s AS FLOAT64) AS elapsed_s, problem, nodes, failed, \
+             FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', started_at) AS started_at \
+             FROM {table} ORDER BY queued_at DESC LIMIT {count}"
+        );
+        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        rows.iter()
+            .map(|row| {
+                let cells = Cells(row);
+                let run_id = cells.text("run_id")?.unwrap_or_default();
+                Ok(json!({
+                    "url": format!("/runs/{run_id}"), "run_id": run_id,
+                    "status": cells.text("status")?, "action": cells.text("action")?, "source": cells.text("source")?,
+                    "callers": cells.int("callers")?, "started_at": cells.text("started_at")?,
+                    "problem": cells.text("problem")?, "elapsed_s": cells.float("elapsed_s")?,
+                    "counts": {"total": cells.int("nodes")?, "error": cells.int("failed")?},
+                }))
+            })
+            .collect()
+    }
+
+    /// All that is known about a run, as `GET /runs/{id}` tells it; `None` if it is in no history.
+    ///
+    /// # Errors
+    /// Why BigQuery can't be asked, for people.
+    pub async fn one(&self, run_id: &str) -> Result<Option<Value>, String> {
+        // It comes from a caller. Ids hold the time, which spares BigQuery the months before.
+        let Some((run_id, since)) = id_and_time(run_id) else {
+            return Ok(None);
+        };
+        self.make_ready().await?;
+        let table = self.0.warehouse.name_of(tables::RUNS);
+        let time = |column: &str| format!("UNIX_MILLIS({column}) AS {column}");
+        let list = |column: &str| format!("ARRAY_TO_STRING({column}, '\\n') AS {column}");
+        let sql = format!(
+            "SELECT status, action, source, {}, callers, {}, {}, {}, {}, CAST(elapsed_s AS FLOAT64) AS elapsed_s, \
+             problem, dbt_version, project_version, instance \
+             FROM {table} WHERE run_id = '{run_id}' AND queued_at >= TIMESTAMP '{since}'",
+            list("called_by"),
+            list("changed_tables"),
+            list("selectors"),
+            time("queued_at"),
+            time("started_at"),
+        );
+        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let cells = Cells(row);
+        let callers = cells.list("called_by")?;
+        let callers = callers.iter().filter_map(|by| by.split_once(' '));
+        let mut told = json!({
+            "run_id": run_id, "url": format!("/runs/{run_id}"),
+            "status": cells.text("status")?, "action": cells.text("action")?, "source": cells.text("source")?,
+            "callers": cells.int("callers")?,
+            "called_by": callers.map(|(caller, source)| json!({"source": source, "caller": caller})).collect::<Vec<_>>(),
+            "queued_at": cells.time("queued_at")?, "started_at": cells.time("started_at")?,
+            "elapsed_s": cells.float("elapsed_s")?, "problem": cells.text("problem")?,
+            "dbt_version": cells.text("dbt_version")?, "instance": cells.text("instance")?,
+        });
+        if let Some(version) = cells.text("project_version")? {
+            told["project_version"] = json!(version);
+        }
+        for name in ["changed_tables", "selectors"] {
+            let items = cells.list(name)?;
+            if !items.is_empty() {
+                told[name] = json!(items);
+            }
+        }
+        if told["elapsed_s"].is_number() {
+            let nodes = self.nodes_of(&run_id, &since).await?;
+            told["counts"] = json!(Counts::of(&nodes));
+            told["nodes"] = json!(nodes);
+        }
+        Ok(Some(told))
+    }
+
+    async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, String> {
+        let table = self.0.warehouse.name_of(tables::NODES);
+        let sql = format!(
+            "SELECT node, name, type, status, CAST(elapsed_s AS FLOAT64) AS elapsed_s, CAST(started_s AS FLOAT64) AS started_s, \
+             ARRAY_TO_STRING(waited_for, '\\n') AS waited_for, rows_affected, bytes, failures, severity, message, compiled_path \
+             FROM {table} WHERE run_id = '{run_id}' AND run_started_at >= TIMESTAMP '{since}' ORDER BY started_s, node"
+        );
+        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        rows.iter()
+            .map(|row| {
+                let cells = Cells(row);
+                Ok(Node {
+                    node: cells.text("node")?.unwrap_or_default(),
+                    name: cells.text("name")?.unwrap_or_default(),
+                    kind: cells.text("type")?.unwrap_or_default(),
+                    status: cells.text("status")?.unwrap_or_default(),
+                    elapsed_s: cells.float("elapsed_s")?.unwrap_or_default(),
+                    rows: cells.int("rows_affected")?,
+                    message: cells.text("message")?,
+                    bytes: cells.int("bytes")?,
+                    failures: cells.int("failures")?,
+                    severity: cells.text("severity")?,
+                    compiled_path: cells.text("compiled_path")?,
+                    started_s: cells.float("started_s")?,
+                    after: cells.list("waited_for")?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl Cells<'_> {
+    fn text(&self, column: &str) -> Result<Option<String>, String> {
+        self.0.get(column).map_err(|e| e.to_string())
+    }
+
+    fn int(&self, column: &str) -> Result<Option<i64>, String> {
+        self.0.get(column).map_err(|e| e.to_string())
+    }
+
+    fn float(&self, column: &str) -> Result<Option<f64>, String> {
+        self.0.get(column).map_err(|e| e.to_string())
+    }
+
+    /// A time that is told in milliseconds since 1970.
+    fn time(&self, column: &str) -> Result<Option<String>, String> {
+        let at = self
+            .int(column)?
+            .map(|millis| OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000));
+        Ok(at.and_then(Result::ok).map(rfc3339))
+    }
+
+    /// A list whose items stand in lines.
+    fn list(&self, column: &str) -> Result<Vec<String>, String> {
+        let text = self.text(column)?.unwrap_or_default();
+        Ok(text.lines().map(ToOwned::to_owned).collect())
+    }
+}
+
+/// A run's id in its one form, and a time before which nothing can have been written about it; `None` if
+/// it is no id of ours.
+fn id_and_time(run_id: &str) -> Option<(String, String)> {
+    let id = Uuid::try_parse(run_id).ok()?;
+    let (seconds, _) = id.get_timestamp()?.to_unix();
+    let since = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()? - APART).ok()?;
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    Some((id.to_string(), since.format(&form).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_ids_are_asked_for_and_they_tell_the_time() {
+        let (id, since) = id_and_time("01890a5d-ac96-774b-bcce-b302099a8057").expect("an id");
+        assert_eq!(id, "01890a5d-ac96-774b-bcce-b302099a8057");
+        assert_eq!(since, "2023-06-30 03:33:18 UTC");
+        for other in [
+            "",
+            "nope",
+            "' OR TRUE --",
+            "67e55044-10b1-426f-9247-bb680e5fe0c8",
+            "ffffffff-ffff-7fff-bfff-ffffffffffff",
+        ] {
+            assert_eq!(id_and_time(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What is written down of runs, and the lease that keeps instances apart.
+
+mod artifacts;
+mod history;
+mod lease;
+mod recorder;
+
+use std::sync::Arc;
+
+use mergemind_shared::warehouse::Warehouse;
+
+use crate::bucket::Bucket;
+use crate::config::Config;
+use crate::work_dirs::WorkDirs;
+
+pub use artifacts::{Artifacts, RUN};
+pub use history::History;
+pub use lease::{Lease, Leases};
+pub use recorder::Recorder;
+
+/// What keeps records.
+pub struct Records {
+    pub artifacts: Artifacts,
+    pub history: Option<History>,
+    pub leases: Option<Leases>,
+}
+
+impl Records {
+    /// Opens what `config` names; `instance` names this process.
+    ///
+    /// # Errors
+    /// If Cloud Storage, or BigQuery where a lease needs it, can't be used.
+    pub async fn open(config: &Config, dirs: &WorkDirs, instance: &str) -> Result<Self, String> {
+        let target = config.dbt.target.as_deref();
+        let config = &config.records;
+        let bucket = config.bucket.as_ref();
+        let bucket = bucket.map(|place| Bucket::new(place, config.storage_emulator.as_ref()));
+        let artifacts = Artifacts::new(config.folder.clone(), dirs.runs(), bucket.transpose()?);
+        let warehouse = match config
+            .warehouse
+            .clone()
+            .filter(|_| config.history || config.lease.is_some())
+        {
+            // Without credentials there is no history, and a run says so, too.
+            Some(settings) => match Warehouse::connect(settings).await {
+                Ok(warehouse) => Some(Arc::new(warehouse)),
+                Err(e) if config.lease.is_some() => return Err(format!("RUN_LEASE needs BigQuery: {e}")),
+                Err(e) => {
+                    tracing::error!("there is no history of runs: {e}");
+                    None
+                }
+            },
+            None => None,
+        };
+        let history = warehouse.clone().filter(|_| config.history);
+        Ok(Self {
+            artifacts,
+            history: history.map(|warehouse| History::new(warehouse, instance, target)),
+            leases: warehouse
+                .zip(config.lease)
+                .map(|(warehouse, duration)| Leases::new(warehouse, duration)),
+        })
+    }
+}

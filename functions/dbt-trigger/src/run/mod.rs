@@ -1,0 +1,17 @@
+//! A run of dbt, from the moment somebody asks for it to what became of every node.
+
+mod dbt_files;
+mod manifest;
+mod node;
+mod result;
+#[allow(clippy::module_inception, reason = "the run itself")]
+mod run;
+mod view;
+
+pub use dbt_files::Results;
+#[cfg(test)]
+pub use dbt_files::tests::results as results_of;
+pub use node::{Counts, Node};
+pub use result::{BuildSet, Outcome, RunResult};
+pub use run::{CalledBy, Run, Runs, rfc3339};
+pub use view::stopping;
