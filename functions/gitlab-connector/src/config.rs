@@ -14,8 +14,8 @@ use mergemind_shared::function::Settings as FunctionSettings;
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
-use crate::sync::discovery::Discovery;
-use crate::sync::{Options, Target};
+pub use options::Options;
+pub use targets::{Discovery, Target};
 
 /// Everything the connector is told.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 //! Settings come from environment variables; `gitlab-connector --help` lists them, and
 //! `gitlab-connector --check` tries all that a sync needs.
 
+mod api;
 mod check;
 mod config;
 mod dbt;
 mod fivetran;
 mod gitlab;
-mod http;
 mod streams;
 mod sync;
 mod webhook;
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     if check {
         return check::run(&syncer).await;
     }
-    match function::run_with(PROGRAM.name, function, http::routes(syncer)).await {
+    match function::run_with(PROGRAM.name, function, api::routes(syncer)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

@@ -8,13 +8,56 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::streams::{Stream, Streams};
-use crate::sync::Options;
 
 /// Streams that everything else refers to.
 const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
 
 /// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time.
 const LEAST_OVERLAP: Duration = Duration::from_secs(120);
+
+/// What a sync is to do, apart from its scopes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Names of the streams to sync.
+    pub streams: BTreeSet<String>,
+    /// What was last updated before is left out.
+    pub start_date: Option<OffsetDateTime>,
+    /// After this time a sync stops at the next checkpoint; the next one goes on there.
+    pub deadline: Duration,
+    /// How far before the last sync's start the next one begins to look.
+    pub overlap: Duration,
+    /// After so many rows a sync stops at the next checkpoint.
+    pub max_records: Option<u64>,
+    /// How often rows that are gone in GitLab are looked for.
+    pub reconcile_every: Duration,
+    /// How often open merge requests are read whether they changed or not.
+    pub refresh_every: Duration,
+    /// How often groups, labels and milestones are read whole.
+    pub dimensions_every: Duration,
+}
+
+impl Options {
+    /// These streams, with the usual times.
+    #[cfg(test)]
+    pub fn of_streams<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self {
+            streams: names.into_iter().map(ToOwned::to_owned).collect(),
+            start_date: None,
+            deadline: hours(1),
+            overlap: Duration::from_secs(300),
+            max_records: None,
+            reconcile_every: hours(24),
+            refresh_every: hours(24),
+            dimensions_every: hours(24),
+        }
+    }
+
+    /// Whether a stream is synced.
+    pub fn on(&self, stream: &str) -> bool {
+        self.streams.contains(stream)
+    }
+}
 
 /// Declares and reads all of them.
 pub fn read(env: &mut Env) -> Options {
@@ -24,7 +67,6 @@ pub fn read(env: &mut Env) -> Options {
     };
     Options {
         streams: read_streams(env),
-        only: Vec::new(),
         start_date: read_start_date(env),
         deadline: env
             .duration(

@@ -1,9 +1,48 @@
 //! Which groups and projects are synced.
 
+use std::fmt;
+
 use mergemind_shared::config::Env;
 
-use crate::sync::Target;
-use crate::sync::discovery::Discovery;
+/// What is configured to be synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A group with all that is below it, by its full path.
+    Group(String),
+    /// One project, by its full path or its id.
+    Project(String),
+}
+
+impl Target {
+    /// The full path, or a project's id.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Group(path) | Self::Project(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(path) => write!(f, "group:{path}"),
+            Self::Project(path) => write!(f, "project:{path}"),
+        }
+    }
+}
+
+/// Which projects to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// What the full path or the name must match; `*` stands for any text, `?` for one character.
+    pub pattern: Option<String>,
+    /// Whether to take private ones.
+    pub include_private: bool,
+    /// Whether to take archived ones.
+    pub include_archived: bool,
+    /// How many at most: of more, the oldest, so that a new project pushes no other out.
+    pub most: usize,
+}
 
 /// Groups first; a project below a listed group is synced with that group.
 pub fn of(env: &mut Env, groups: Vec<String>, projects: Vec<String>) -> Vec<Target> {

@@ -289,7 +289,7 @@ fn is_one(ask: &Ask) -> bool {
 fn is_slow(page: &Page) -> bool {
     page.left_out
         .iter()
-        .any(|left_out| super::answer::is_timeout(&left_out.error))
+        .any(|left_out| super::response::is_timeout(&left_out.error))
 }
 
 #[cfg(test)]

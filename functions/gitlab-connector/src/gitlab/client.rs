@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::Error;
-use super::PageSizes;
-use super::answer::{Verdict, judge, judge_rest};
-use super::backoff::Backoff;
-use super::cost::USUAL_LIMIT;
-use super::limiter::Limiter;
+use crate::gitlab::backoff::Backoff;
+use crate::gitlab::concurrency::Limiter;
+use crate::gitlab::cost::USUAL_LIMIT;
+use crate::gitlab::response::{Verdict, judge, judge_rest};
+use crate::gitlab::{Error, PageSizes};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;

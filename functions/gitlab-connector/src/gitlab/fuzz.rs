@@ -8,10 +8,10 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::Error;
-use super::answer::{Verdict, judge, judge_rest};
-use super::client::{clock, next_page};
-use super::limiter::Limiter;
+use crate::gitlab::Error;
+use crate::gitlab::client::{clock, next_page};
+use crate::gitlab::concurrency::Limiter;
+use crate::gitlab::response::{Verdict, judge, judge_rest};
 
 const WORDS: &[&str] = &[
     "GET /200\n",

@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::{Client, Error};
+use crate::gitlab::{Client, Error};
 
 /// A token is renewed in good time if one knows two weeks ahead.
 const SOON: i64 = 14;

@@ -42,7 +42,7 @@ mod vulnerabilities;
 
 use mergemind_shared::warehouse::Table;
 
-pub use node::{Malformed, Node, gid, number_of};
+pub use node::{Malformed, Node};
 pub use pipelines::merge_request_iid;
 pub use stream::{Of, Part, Rest, Source, Stream};
 

@@ -8,6 +8,8 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
+use crate::gitlab::number_of;
+
 /// A value of another type than GitLab documents.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{path} of {id} is not {wanted}")]
@@ -229,16 +231,6 @@ const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
 /// would fail the whole commit.
 const TIMES: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
-
-/// The number at the end of a global id.
-pub fn number_of(global_id: &str) -> Option<i64> {
-    global_id.rsplit('/').next()?.parse().ok()
-}
-
-/// A global id, such as `gid://gitlab/User/7`.
-pub fn gid(kind: &str, number: i64) -> String {
-    format!("gid://gitlab/{kind}/{number}")
-}
 
 #[cfg(test)]
 mod tests {

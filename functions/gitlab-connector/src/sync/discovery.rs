@@ -2,34 +2,18 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Target;
-use super::connection::{next_of, nodes_of};
-use super::context::Context;
-use super::page_size::{LARGEST_PAGE, PageSize};
-use crate::gitlab;
+use crate::config::{Discovery, Target};
+use crate::gitlab::{self, LARGEST_PAGE, PageSize, next_of, nodes_of};
 use crate::streams::Node;
+use crate::sync::session::Context;
 
-/// Which projects to take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Discovery {
-    /// What the full path or the name must match; `*` stands for any text, `?` for one character.
-    pub pattern: Option<String>,
-    /// Whether to take private ones.
-    pub include_private: bool,
-    /// Whether to take archived ones.
-    pub include_archived: bool,
-    /// How many at most: of more, the oldest, so that a new project pushes no other out.
-    pub most: usize,
-}
-
-impl Discovery {
-    fn takes(&self, node: &Json) -> bool {
-        let text = |field: &str| node[field].as_str().unwrap_or_default().to_lowercase();
-        let pattern = self.pattern.as_ref().map(|pattern| pattern.to_lowercase());
-        pattern.is_none_or(|pattern| matches(&pattern, &text("fullPath")) || matches(&pattern, &text("name")))
-            && (self.include_private || text("visibility") != "private")
-            && (self.include_archived || node["archived"] != true)
-    }
+/// Whether discovery takes this project.
+fn takes(discovery: &Discovery, node: &Json) -> bool {
+    let text = |field: &str| node[field].as_str().unwrap_or_default().to_lowercase();
+    let pattern = discovery.pattern.as_ref().map(|pattern| pattern.to_lowercase());
+    pattern.is_none_or(|pattern| matches(&pattern, &text("fullPath")) || matches(&pattern, &text("name")))
+        && (discovery.include_private || text("visibility") != "private")
+        && (discovery.include_archived || node["archived"] != true)
 }
 
 /// What was found.
@@ -56,7 +40,7 @@ pub async fn find(context: &Context<'_>, discovery: &Discovery, configured: &[Ta
             .await?;
         let mut connection = reply.data["projects"].take();
         let found = nodes_of(&mut connection);
-        let taken = found.iter().filter(|node| discovery.takes(node));
+        let taken = found.iter().filter(|node| takes(discovery, node));
         projects.extend(taken.filter_map(|node| {
             let path = node["fullPath"].as_str().filter(|path| !is_held(path, configured))?;
             Some((Node::new(node).number("id")?, path.to_owned()))
@@ -151,8 +135,8 @@ mod tests {
             most: 10,
         };
         let node = |visibility: &str, archived: bool| json!({"fullPath": "acme/web", "name": "Web", "visibility": visibility, "archived": archived});
-        assert!(discovery.takes(&node("internal", false)));
-        assert!(!discovery.takes(&node("private", false)));
-        assert!(!discovery.takes(&node("internal", true)));
+        assert!(takes(&discovery, &node("internal", false)));
+        assert!(!takes(&discovery, &node("private", false)));
+        assert!(!takes(&discovery, &node("internal", true)));
     }
 }

@@ -8,10 +8,10 @@ use serde_json::{Map, Value as Json};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::Request;
-use super::position::Position;
-use super::rows::Rows;
 use crate::streams::{Stream, Streams};
+use crate::sync::request::Request;
+use crate::sync::rows::Rows;
+use crate::sync::state::Position;
 
 /// What the simulated GitLab gives CI variables as their values.
 const CANARY: &str = "canary-value-of-a-variable";

@@ -1,51 +1,38 @@
 //! A sync: for each scope some passes over GitLab, page by page, each page committed with its cursor; see
-//! `passes` for what they are.
+//! `pass` for what they are.
 //!
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
-mod above;
-mod backfill;
-mod by_id;
-mod by_iids;
-mod chosen;
-mod connection;
-mod context;
-mod dimensions;
-pub mod discovery;
-mod engine;
+mod commit;
+mod dbt_due;
+mod discovery;
+mod driver;
 mod error;
-mod exclusive;
-mod follow;
 #[cfg(test)]
 mod fuzz;
-mod hidden;
-#[cfg(test)]
-mod histories;
-mod lanes;
-mod list_pages;
-mod lists;
-mod notes;
-mod options;
-mod owed;
-mod page_size;
-mod passes;
-mod pipelines;
-mod position;
-mod project_pages;
-mod projects;
-mod reconcile;
+mod lease;
+mod list;
+mod lock;
+mod pass;
+mod plan;
+mod raw_tables;
+mod read;
+mod refetch;
+mod report;
 mod request;
+mod resolve;
+mod resources;
 mod rows;
+mod run;
 mod scope;
-mod scopes;
-mod several;
-mod sink;
-mod summary;
-mod targets;
-mod users;
+mod session;
+#[cfg(test)]
+mod simulation;
+mod state;
+mod tables;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
@@ -55,46 +42,20 @@ use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::gitlab;
 use crate::streams::{Stream, Streams};
 
-pub use error::Error;
-pub use options::Options;
+use error::Error;
+use lock::lock;
+use resources::{Ready, Resources};
+
+pub use read::lookup::Refetch;
 pub use request::Request;
-use scope::Scope;
-pub use scope::Target;
 
 /// Runs syncs, one at a time. Cheap to clone.
 #[derive(Clone)]
-pub struct Syncer(Arc<Inner>);
-
-struct Inner {
-    config: Config,
-    client: gitlab::Client,
-    warehouse: Arc<Warehouse>,
-    streams: Streams,
-    /// Held while a sync runs in this process. Two processes are kept apart by a lease, and if that should
-    /// be lost, by their cursors' moves.
-    running: Mutex<()>,
-    /// When the last one began.
-    began: std::sync::Mutex<Instant>,
-    /// What was last known of this GitLab, and when.
-    instance: std::sync::Mutex<Option<(Instant, gitlab::Instance)>>,
-    /// Paths of projects that are configured by id, as they were last known.
-    paths: std::sync::Mutex<by_id::Paths>,
-    tables_ready: exclusive::Ready,
-}
-
-impl Inner {
-    fn began(&self) {
-        *context::lock(&self.began) = Instant::now();
-    }
-
-    fn running_for(&self) -> Duration {
-        context::lock(&self.began).elapsed()
-    }
-}
+pub struct Syncer(Arc<Resources>);
 
 impl Syncer {
     /// Prepares clients; nothing is sent yet.
@@ -107,7 +68,7 @@ impl Syncer {
         let warehouse = Warehouse::connect(config.warehouse.clone())
             .await
             .map_err(|e| e.to_string())?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Resources {
             config,
             client,
             warehouse: Arc::new(warehouse),
@@ -116,7 +77,7 @@ impl Syncer {
             began: std::sync::Mutex::new(Instant::now()),
             instance: std::sync::Mutex::default(),
             paths: std::sync::Mutex::default(),
-            tables_ready: exclusive::Ready::default(),
+            tables_ready: Ready::default(),
         })))
     }
 
@@ -134,12 +95,15 @@ impl Syncer {
     pub fn covers(&self, path: &str) -> bool {
         let path = path.to_lowercase();
         let config = &self.0.config;
-        let paths = context::lock(&self.0.paths);
+        let paths = lock(&self.0.paths);
         config.discovery.is_some()
-            || config.targets.iter().any(|target| match by_id::named(target, &paths) {
-                Target::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
-                Target::Project(project) => path == project.to_lowercase(),
-            })
+            || config
+                .targets
+                .iter()
+                .any(|target| match resolve::named(target, &paths) {
+                    Target::Group(group) => path.starts_with(&format!("{}/", group.to_lowercase())),
+                    Target::Project(project) => path == project.to_lowercase(),
+                })
     }
 
     /// Syncs what is asked for; dbt stays owed.
@@ -147,7 +111,7 @@ impl Syncer {
     /// # Errors
     /// As [`Syncer::sync`].
     pub async fn sync_only(&self, request: &Request, shutdown: Shutdown) -> Result<Value, ApiError> {
-        Ok(engine::sync_only(&self.0, request, shutdown).await?.1)
+        Ok(run::sync_only(&self.0, request, shutdown).await?.1)
     }
 
     /// The raw tables of the streams that are synced.
@@ -197,8 +161,8 @@ impl Syncer {
     /// # Errors
     /// Why not.
     pub async fn look_at(&self, target: &Target) -> Result<(), ApiError> {
-        let paths = by_id::paths(&self.0.client, std::slice::from_ref(target)).await?;
-        let target = &by_id::named(target, &paths);
+        let paths = resolve::paths(&self.0.client, std::slice::from_ref(target)).await?;
+        let target = &resolve::named(target, &paths);
         let root = match target {
             Target::Group(_) => "group",
             Target::Project(_) => "project",
@@ -229,10 +193,10 @@ impl Syncer {
     /// # Errors
     /// Why not.
     pub async fn try_warehouse(&self) -> Result<(), ApiError> {
-        exclusive::prepare_tables(&self.0).await?;
+        tables::prepare_tables(&self.0).await?;
         self.0.warehouse.cursors().await.map_err(Error::from)?;
         // Writes one row: the lease.
-        exclusive::under_lease(&self.0, &Shutdown::default(), async |_| Ok(())).await
+        lease::under_lease(&self.0, &Shutdown::default(), async |_| Ok(())).await
     }
 
     /// Whether GitLab and the warehouse answer.
@@ -241,7 +205,7 @@ impl Syncer {
     /// Why one of them does not.
     pub async fn ping(&self) -> Result<(), ApiError> {
         gitlab::probe(&self.0.client, &[], &[]).await?;
-        exclusive::prepare_tables(&self.0).await?;
+        tables::prepare_tables(&self.0).await?;
         Ok(())
     }
 
@@ -250,6 +214,14 @@ impl Syncer {
     /// # Errors
     /// 409 while another sync runs; otherwise what stopped the sync. Pages committed before stay.
     pub async fn sync(&self, request: &Request, shutdown: Shutdown, trace: TraceContext) -> Result<Value, ApiError> {
-        engine::sync(&self.0, request, shutdown, trace).await
+        run::sync(&self.0, request, shutdown, trace).await
+    }
+
+    /// Reads what webhooks name and writes it; dbt runs afterwards, without anybody waiting for it.
+    ///
+    /// # Errors
+    /// What stopped it; the next sync makes up for it.
+    pub async fn refetch(&self, wanted: &[Refetch], shutdown: Shutdown) -> Result<Value, ApiError> {
+        refetch::run(&self.0, wanted, shutdown).await
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use mergemind_shared::ApiError;
 use serde_json::{Map, Value as Json};
 
-use super::passes::Pass;
-use super::{Inner, Options, Target};
+use crate::config::{Options, Target};
 use crate::streams::{Stream, Streams};
+use crate::sync::pass::Pass;
+use crate::sync::resources::Resources;
 
 /// What a caller asks of one sync. The default is all that is configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Request {
     }
 
     /// The groups and projects to sync.
-    pub(super) fn targets(&self, inner: &Inner) -> Vec<Target> {
+    pub fn targets(&self, inner: &Resources) -> Vec<Target> {
         let wanted = |target: &&Target| {
             self.scopes.is_empty()
                 || self
@@ -65,7 +66,7 @@ impl Request {
     ///
     /// # Errors
     /// 400 with the name of what is not.
-    pub(super) fn check(&self, inner: &Inner) -> Result<(), ApiError> {
+    pub fn check(&self, inner: &Resources) -> Result<(), ApiError> {
         if let Some(name) = self.streams.iter().find(|name| !inner.config.options.on(name)) {
             return Err(
                 ApiError::bad_request("unknown_stream", format!("the stream {name} is switched off"))
@@ -87,19 +88,19 @@ impl Request {
     }
 
     /// What the sync is to do: the passes that read the streams that are asked for.
-    pub(super) fn narrow(&self, mut options: Options, streams: &Streams) -> Options {
+    pub fn narrow(&self, mut options: Options, streams: &Streams) -> (Options, Vec<Pass>) {
         options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
         let wanted = self.streams.iter().filter_map(|name| streams.find(name));
-        options.only = wanted
+        let mut only: Vec<Pass> = wanted
             .map(|stream| Pass::of(stream).unwrap_or(Pass::Reconcile))
             .collect();
-        if self.reconcile && options.only.contains(&Pass::MergeRequests) {
-            options.only.push(Pass::OpenMergeRequests);
+        if self.reconcile && only.contains(&Pass::MergeRequests) {
+            only.push(Pass::OpenMergeRequests);
         }
-        if self.reconcile && !options.only.is_empty() {
-            options.only.push(Pass::Reconcile);
+        if self.reconcile && !only.is_empty() {
+            only.push(Pass::Reconcile);
         }
-        options
+        (options, only)
     }
 }
 
@@ -158,9 +159,9 @@ mod tests {
     fn streams_that_are_read_together_stay_together() {
         let streams = Streams::new();
         let request = take(json!({"streams": ["mr_notes", "jobs"]})).expect("good");
-        let narrowed = request.narrow(Options::of_streams(["mr_notes", "jobs"]), &streams);
-        assert_eq!(narrowed.only, [Pass::MergeRequests, Pass::Chosen]);
-        assert!(narrowed.on("mr_notes") && narrowed.on("jobs"));
+        let (options, only) = request.narrow(Options::of_streams(["mr_notes", "jobs"]), &streams);
+        assert_eq!(only, [Pass::MergeRequests, Pass::Chosen]);
+        assert!(options.on("mr_notes") && options.on("jobs"));
     }
 
     #[test]

@@ -5,8 +5,20 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use mergemind_shared::warehouse::{Batch, Row, Sweep, Value, Whole};
 use serde_json::Value as Json;
 
-use super::notes::Unfinished;
-use crate::streams::{Stream, Streams, rejected};
+use crate::streams::{Node, Stream, Streams, rejected};
+use crate::sync::list::List;
+
+/// A row of which not all notes are known.
+pub struct Unfinished {
+    /// The list that it is in.
+    pub list: &'static List,
+    pub id: i64,
+    pub iid: String,
+    /// The address that its row holds.
+    pub url: String,
+    /// The project's path when the row was read, if the row tells it.
+    pub project: Option<String>,
+}
 
 /// Rows that will be committed together, and what is to be marked as deleted with them.
 #[derive(Default)]
@@ -35,7 +47,7 @@ impl<'a> Rows<'a> {
                 tracing::warn!(stream = stream.name(), "a row is kept in _rejected: {reason}");
                 self.rejected
                     .push(rejected::row(stream.name(), &reason, &stream.presentable(node)));
-                if let Some(parent) = crate::streams::Node::new(node).number("_parent.id") {
+                if let Some(parent) = Node::new(node).number("_parent.id") {
                     self.spoiled.entry(stream.name()).or_default().insert(parent);
                 }
             }

@@ -1,34 +1,7 @@
-//! What is synced: as it is configured, and as passes run over it.
+//! What passes run over.
 
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// What is configured to be synced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// A group with all that is below it, by its full path.
-    Group(String),
-    /// One project, by its full path or its id.
-    Project(String),
-}
-
-impl Target {
-    /// The full path, or a project's id.
-    pub fn path(&self) -> &str {
-        match self {
-            Self::Group(path) | Self::Project(path) => path,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Group(path) => write!(f, "group:{path}"),
-            Self::Project(path) => write!(f, "project:{path}"),
-        }
-    }
-}
 
 /// What passes run over, and what a cursor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use mergemind_shared::Secret;
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::hint::Hint;
-use super::verify;
 use crate::config::WebhookSecrets;
+use crate::webhook::payload;
+use crate::webhook::verify;
 
 const TOKEN: &str = "canary-hook-41d9";
 const KEY: &[u8] = b"canary-signing-key-of-32-bytes!!";
@@ -96,7 +96,7 @@ fn connector_webhook() {
 
 /// A hint names only what the payload does.
 fn assert_hint(payload: &Value) -> String {
-    match Hint::of(payload) {
+    match payload::read(payload) {
         Ok(hint) => {
             assert_eq!(payload["project"]["path_with_namespace"], hint.project);
             let text = payload.to_string();

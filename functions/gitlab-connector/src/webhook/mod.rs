@@ -1,10 +1,10 @@
 //! GitLab's webhooks: hints that something changed. What changed is asked of GitLab itself, so a payload
 //! can be late, repeated or wrong without harm, and one that is lost is made up for by the next sync.
 
+mod debounce;
 #[cfg(test)]
 mod fuzz;
-mod gather;
-mod hint;
+mod payload;
 mod verify;
 
 use std::collections::{HashSet, VecDeque};
@@ -19,8 +19,7 @@ use mergemind_shared::function::Shutdown;
 use serde_json::{Value, json};
 
 use crate::sync::Syncer;
-use gather::Gatherer;
-pub use hint::Hint;
+use debounce::Gatherer;
 
 /// GitLab waits 10 seconds for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
@@ -91,12 +90,12 @@ impl Webhooks {
         }
         let payload: Value = serde_json::from_slice(body)
             .map_err(|_| ApiError::bad_request("invalid_json", "the body is not a webhook's JSON"))?;
-        let hint = match Hint::of(&payload) {
-            Ok(hint) => hint,
+        let wanted = match payload::read(&payload) {
+            Ok(wanted) => wanted,
             Err(reason) => return Ok(ignored(&reason)),
         };
-        if !self.0.syncer.covers(&hint.project) {
-            return Ok(ignored(&format!("{} is not synced", hint.project)));
+        if !self.0.syncer.covers(&wanted.project) {
+            return Ok(ignored(&format!("{} is not synced", wanted.project)));
         }
         let key = ["idempotency-key", "webhook-id"]
             .iter()
@@ -104,7 +103,7 @@ impl Webhooks {
         if key.is_some_and(|key| !self.delivered().take(key)) {
             return Ok(ignored("this delivery was taken before"));
         }
-        let done = self.0.gatherer.add(hint, shutdown);
+        let done = self.0.gatherer.add(wanted, shutdown);
         match tokio::time::timeout(ANSWER_WITHIN, done).await {
             Ok(Ok(Ok(answer))) => Ok(Json(answer).into_response()),
             Ok(Ok(Err(error))) => {

@@ -1,0 +1,186 @@
+//! What an HTTP answer of GitLab's GraphQL endpoint means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::gitlab::error::{Fault, Partial};
+use crate::gitlab::{Error, shape};
+
+/// What to do with an answer.
+pub enum Verdict {
+    /// The answer's `data`.
+    Data(Value),
+    /// Try the same again, after this time if GitLab named one.
+    Again(String, Option<Duration>),
+    /// GitLab ran out of time: try the same once or twice, then ask for less.
+    Slow(String),
+    /// A part of what was asked is missing: try the same once or twice, then go without that part.
+    Partial(Arc<Partial>),
+    /// Trying again would not help.
+    Failed(Error),
+}
+
+/// Judges an answer. `body` may be cut or not JSON at all.
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let said = parsed
+        .as_ref()
+        .and_then(message)
+        .unwrap_or_else(|| format!("HTTP {status}"));
+    match status.as_u16() {
+        200 => match parsed {
+            Some(answer) => judge_graphql(answer),
+            // A proxy's error page, or a body that was cut.
+            None => Verdict::Again("the answer is not JSON".into(), None),
+        },
+        401 | 403 => Verdict::Failed(Error::Unauthorized(said)),
+        408 | 425 | 429 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
+        503 if said.contains("timed out") => Verdict::Slow(said),
+        500..=599 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
+        404 => Verdict::Failed(Error::Unexpected(
+            "there is no GraphQL API at this address (HTTP 404)".into(),
+        )),
+        _ => Verdict::Failed(Error::Unexpected(said)),
+    }
+}
+
+/// Judges an answer of the REST API.
+pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    match (status.as_u16(), parsed) {
+        (200, Some(mut answer)) => {
+            shape::wrap(&mut answer);
+            Verdict::Data(answer)
+        }
+        (403, Some(answer)) if answer["error"] == "insufficient_scope" => {
+            Verdict::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
+        }
+        (403 | 404, Some(answer)) => {
+            let said = message(&answer).unwrap_or_else(|| format!("HTTP {status}"));
+            Verdict::Failed(Error::Absent(said))
+        }
+        (403 | 404, None) => Verdict::Failed(Error::Absent(format!("HTTP {status}"))),
+        _ => judge(status, headers, body),
+    }
+}
+
+fn judge_graphql(mut answer: Value) -> Verdict {
+    // Not by index: that panics on an answer that is no object.
+    let mut data = answer.get_mut("data").map(Value::take).unwrap_or_default();
+    let holes = match &answer["errors"] {
+        Value::Null => false,
+        Value::Array(errors) => !errors.is_empty(),
+        _ => true,
+    };
+    let said = message(&answer).or_else(|| holes.then(|| "it tells of errors without a message".to_owned()));
+    let Some(said) = said else {
+        return match shape::check(&mut data) {
+            Ok(()) => Verdict::Data(data),
+            Err(problem) => Verdict::Again(problem.into(), None),
+        };
+    };
+    if said.contains("complexity") {
+        return Verdict::Failed(Error::TooComplex(said));
+    }
+    if data.is_null() {
+        // Without data the query itself was refused: the same query will be refused again.
+        return match is_timeout(&said) {
+            true => Verdict::Slow(said),
+            false => Verdict::Failed(Error::Unexpected(said)),
+        };
+    }
+    // A page with holes: never take it for whole.
+    let faults: Vec<Fault> = answer["errors"].as_array().into_iter().flatten().map(fault).collect();
+    let without_place = faults.is_empty() || faults.iter().any(|fault| fault.path.is_empty());
+    if without_place || shape::check(&mut data).is_err() {
+        return match is_timeout(&said) {
+            true => Verdict::Slow(said),
+            false => Verdict::Again(said, None),
+        };
+    }
+    Verdict::Partial(Arc::new(Partial { data, faults }))
+}
+
+fn fault(error: &Value) -> Fault {
+    let message = error["message"].as_str().unwrap_or("an error without a message");
+    Fault {
+        path: error["path"].as_array().cloned().unwrap_or_default(),
+        message: message.chars().take(300).collect(),
+    }
+}
+
+/// Whether an error says that GitLab ran out of time at a field.
+pub fn is_timeout(message: &str) -> bool {
+    message.contains("Timeout on")
+}
+
+/// The error's text in any of the shapes that GitLab uses.
+fn message(body: &Value) -> Option<String> {
+    let text = body["errors"][0]["message"]
+        .as_str()
+        .or_else(|| body["errors"][0].as_str())
+        .or_else(|| body["error_description"].as_str())
+        .or_else(|| body["message"].as_str())
+        .or_else(|| body["error"].as_str())?;
+    Some(text.chars().take(300).collect())
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get("retry-after")?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16, body: &str) -> Verdict {
+        judge(
+            StatusCode::from_u16(status).expect("a status"),
+            &HeaderMap::new(),
+            body.as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_page_with_holes_is_not_taken_for_whole() {
+        let body = r#"{"data":{"group":null},"errors":[{"message":"Internal server error"}]}"#;
+        assert!(matches!(verdict(200, body), Verdict::Again(..)));
+        let without_message = r#"{"data":{"group":null},"errors":[{"extensions":{}}]}"#;
+        assert!(matches!(verdict(200, without_message), Verdict::Again(..)));
+        assert!(matches!(verdict(200, r#"{"data":{},"errors":[]}"#), Verdict::Data(_)));
+        let with_place =
+            r#"{"data":{"o0":{"l0":null}},"errors":[{"message":"Internal server error","path":["o0","l0"]}]}"#;
+        assert!(matches!(verdict(200, with_place), Verdict::Partial(partial) if partial.faults[0].path.len() == 2));
+    }
+
+    #[test]
+    fn too_complex_asks_for_a_smaller_page() {
+        let body = r#"{"errors":[{"message":"Query has complexity of 252, which exceeds max complexity of 250"}]}"#;
+        assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooComplex(_))));
+        let timed_out = r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#;
+        assert!(matches!(verdict(503, timed_out), Verdict::Slow(_)));
+    }
+
+    #[test]
+    fn a_refused_token_is_final_and_a_broken_answer_is_not() {
+        assert!(matches!(
+            verdict(401, r#"{"errors":[{"message":"Invalid token"}]}"#),
+            Verdict::Failed(Error::Unauthorized(said)) if said == "Invalid token"
+        ));
+        for (status, body) in [
+            (502, "<html>"),
+            (200, "<html>"),
+            (200, r#"{"data":{"gr"#),
+            (200, "[]"),
+            (200, "\"ok\""),
+            (429, "Retry later"),
+        ] {
+            assert!(matches!(verdict(status, body), Verdict::Again(..)), "{status} {body}");
+        }
+    }
+}

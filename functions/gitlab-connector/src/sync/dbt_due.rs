@@ -1,0 +1,106 @@
+//! dbt is owed a run from the first row that moved until it has answered well.
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::warehouse::{self, Commit, CursorMove};
+use serde_json::{Value, json};
+
+use crate::dbt;
+use crate::sync::report::Summary;
+use crate::sync::resources::Resources;
+use crate::sync::state::Cursors;
+
+/// Takes the place of a stream in the table of cursors: whether dbt has to run.
+pub const DBT: &str = "dbt";
+/// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
+const DBT_OWED: &str = "owed ";
+
+/// What the table of cursors says while dbt has not run after this sync.
+pub fn owed_by(sync_id: &str) -> String {
+    format!("{DBT_OWED}{sync_id}")
+}
+
+/// What the table of cursors says if dbt has not run after an earlier sync.
+pub fn debt(cursors: &mut Cursors) -> Option<String> {
+    let said = cursors.remove(&(DBT.to_owned(), String::new()));
+    said.filter(|cursor| cursor.starts_with(DBT_OWED))
+}
+
+/// Has dbt run if rows moved, now or in a sync after which it had not run, and adds its answer.
+///
+/// # Errors
+/// 502 `dbt_failed` if dbt failed or could not be called; the details hold the whole answer, since the
+/// sync itself is committed. The next sync then calls dbt again.
+pub async fn run_dbt(
+    inner: &Resources,
+    summary: &Summary,
+    mut answer: Value,
+    trace: &TraceContext,
+    shutdown: &Shutdown,
+) -> Result<Value, ApiError> {
+    let Some(trigger) = &inner.config.dbt else {
+        answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
+        return Ok(answer);
+    };
+    let Some(owed) = &summary.owed else {
+        answer["dbt"] = json!({"status": "skipped", "reason": "nothing changed"});
+        return Ok(answer);
+    };
+    if shutdown.requested() {
+        answer["dbt"] =
+            json!({"status": "skipped", "reason": "this function is being stopped; the next sync has dbt run"});
+        return Ok(answer);
+    }
+    let info = json!({
+        "sync_id": summary.sync_id,
+        "sync_time": answer["started_at"],
+        "project_count": summary.project_count,
+        "interval_hours": inner.config.interval_hours,
+        "changed_tables": summary.changed_tables(&inner.streams),
+    });
+    let called = tokio::select! {
+        called = dbt::run(trigger, &info, trace, shutdown) => Some(called),
+        () = shutdown.wait() => None,
+    };
+    let Some((ok, said)) = called else {
+        answer["dbt"] = json!({"status": "left", "reason": "this function was stopped while dbt ran; the next sync has it run again"});
+        return Ok(answer);
+    };
+    let message = said["message"]
+        .as_str()
+        .unwrap_or("dbt-trigger gave no reason")
+        .to_owned();
+    answer["dbt"] = said;
+    if !ok {
+        let error = ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "dbt_failed",
+            format!("the sync is committed, but dbt failed: {message}"),
+        );
+        return Err(error
+            .with_hint("mend what dbt names and call dbt-trigger, or wait for the next sync, which calls it again: no data is lost")
+            .with_details(answer));
+    }
+    forget_dbt(inner, owed).await;
+    Ok(answer)
+}
+
+/// Notes that dbt has run. If another sync has moved rows meanwhile, its own call is still owed.
+async fn forget_dbt(inner: &Resources, owed: &str) {
+    let cursor = CursorMove {
+        stream: DBT.into(),
+        scope: String::new(),
+        from: Some(owed.to_owned()),
+        to: "done".into(),
+        at: None,
+    };
+    let commit = Commit {
+        cursor: Some(cursor),
+        ..Commit::default()
+    };
+    match inner.warehouse.commit(commit).await {
+        Ok(_) | Err(warehouse::Error::CursorMoved) => {}
+        Err(error) => tracing::warn!("that dbt has run could not be noted, so the next sync has it run again: {error}"),
+    }
+}

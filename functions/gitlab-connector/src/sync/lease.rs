@@ -1,0 +1,89 @@
+//! The right to work on the raw tables, which one process at a time has, and the tables themselves.
+
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use mergemind_shared::ApiError;
+use mergemind_shared::function::Shutdown;
+use mergemind_shared::warehouse::{self, Acquired, Lease};
+use serde_json::json;
+
+use crate::sync::error::Error;
+use crate::sync::resources::Resources;
+use crate::sync::tables::prepare_tables;
+
+/// The lease that keeps syncs apart.
+const LEASE: &str = "sync";
+
+/// How long giving the lease back may hold up the answer of a function that is being stopped. With the time that work
+/// under way has before (`engine`), the answer still comes within the 8 seconds that callers are waited for.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// Runs `work` while no other process of this connector works on the same tables.
+pub async fn under_lease<T>(
+    inner: &Resources,
+    shutdown: &Shutdown,
+    work: impl AsyncFnOnce(Lease) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let Ok(_running) = inner.running.try_lock() else {
+        return Err(held(inner.running_for(), None));
+    };
+    inner.began();
+    let acquired = match acquire(inner).await {
+        Err(error) if error.is_missing_table() => {
+            inner.tables_ready.forget();
+            acquire(inner).await?
+        }
+        acquired => acquired?,
+    };
+    let lease = match acquired {
+        Acquired::Ours(lease) => lease,
+        Acquired::Held { age, left } => return Err(held(age, Some(left))),
+    };
+    let worked = tokio::select! {
+        worked = work(lease.clone()) => worked,
+        error = keep(inner, &lease) => Err(ApiError::from(Error::from(error))),
+    };
+    let warehouse = inner.warehouse.clone();
+    let released = tokio::spawn(async move {
+        if let Err(error) = warehouse.release(&lease).await {
+            tracing::warn!("the lease could not be given back and ends by itself: {error}");
+        }
+    });
+    let too_late = async {
+        shutdown.wait().await;
+        tokio::time::sleep(RELEASE).await;
+    };
+    tokio::select! {
+        _ = released => {}
+        () = too_late => tracing::warn!("the lease is still being given back; if that fails, it ends by itself"),
+    }
+    worked
+}
+
+async fn acquire(inner: &Resources) -> Result<Acquired, Error> {
+    prepare_tables(inner).await?;
+    Ok(inner.warehouse.acquire(LEASE, inner.config.lease).await?)
+}
+
+/// Renews the lease for as long as it is awaited; ends when that failed for a whole lifetime.
+async fn keep(inner: &Resources, lease: &Lease) -> warehouse::Error {
+    let mut renewed = Instant::now();
+    loop {
+        tokio::time::sleep(lease.ttl() / 3).await;
+        match inner.warehouse.renew(lease).await {
+            Ok(()) => renewed = Instant::now(),
+            Err(error) if renewed.elapsed() >= lease.ttl() => return error,
+            Err(error) => tracing::warn!("the lease could not be renewed; trying again: {error}"),
+        }
+    }
+}
+
+fn held(age: Duration, left: Option<Duration>) -> ApiError {
+    let since = format!("a sync has been running for {} s", age.as_secs());
+    let error = ApiError::new(StatusCode::CONFLICT, "sync_running", since);
+    let details = json!({"age_s": age.as_secs(), "lease_left_s": left.map(|left| left.as_secs())});
+    error
+        .with_hint("call again when it has ended; nothing is lost. If its process is dead, its lease ends by itself")
+        .with_details(details)
+}

@@ -1,0 +1,99 @@
+//! What a pass is. The file uses nothing of how passes are planned, read or driven.
+
+use std::time::Duration;
+
+use crate::config::Options;
+use crate::streams::{Source, Stream, Streams};
+use crate::sync::rows::Rows;
+use crate::sync::state::Position;
+
+/// One step: its rows, and the position when they are committed.
+pub struct Step<'a> {
+    pub rows: Rows<'a>,
+    pub next: Position,
+}
+
+/// A pass over a scope. Each is named after the stream whose cursor it moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Projects, and the pipelines that changed in them.
+    Projects,
+    /// Merge requests that changed, with all that belongs to them.
+    MergeRequests,
+    /// Issues that changed.
+    Issues,
+    /// Groups, labels and milestones, now and then.
+    Dimensions,
+    /// Open merge requests, changed or not, now and then.
+    OpenMergeRequests,
+    /// What is gone, and what was missed, now and then.
+    Reconcile,
+    /// Lists of the REST API, which are synced by choice.
+    Chosen,
+}
+
+/// In this order: what rows refer to comes as early as it can.
+pub const ALL: [Pass; 7] = [
+    Pass::Dimensions,
+    Pass::Projects,
+    Pass::MergeRequests,
+    Pass::Issues,
+    Pass::OpenMergeRequests,
+    Pass::Reconcile,
+    Pass::Chosen,
+];
+
+impl Pass {
+    /// The name of its cursor.
+    pub fn stream(self) -> &'static str {
+        match self {
+            Self::Projects => "pipelines",
+            Self::MergeRequests => "merge_requests",
+            Self::Issues => "issues",
+            Self::Dimensions => "dimensions",
+            Self::OpenMergeRequests => "open_merge_requests",
+            Self::Reconcile => "reconcile",
+            Self::Chosen => "chosen",
+        }
+    }
+
+    /// The pass that reads a stream; `None` for users, who come with whatever refers to them.
+    pub fn of(stream: &Stream) -> Option<Self> {
+        if let Source::Rest(_) = stream.source {
+            return Some(Self::Chosen);
+        }
+        match stream.name() {
+            "projects" | "pipelines" => Some(Self::Projects),
+            "groups" | "labels" | "milestones" => Some(Self::Dimensions),
+            "issues" | "issue_notes" => Some(Self::Issues),
+            "users" => None,
+            _ => Some(Self::MergeRequests),
+        }
+    }
+
+    /// Whether it has anything to do.
+    pub fn is_wanted(self, options: &Options, only: &[Self], streams: &Streams) -> bool {
+        let on = |stream: &str| options.on(stream);
+        if !only.is_empty() && !only.contains(&self) {
+            return false;
+        }
+        match self {
+            Self::Projects => on("projects") || on("pipelines"),
+            Self::MergeRequests | Self::OpenMergeRequests => on("merge_requests"),
+            Self::Issues => on("issues"),
+            Self::Dimensions => ["groups", "labels", "milestones"].iter().any(|stream| on(stream)),
+            Self::Reconcile => on("projects"),
+            Self::Chosen => streams.rest().any(|(stream, _)| on(stream.name())),
+        }
+    }
+
+    /// How long after its last run it runs again; `None`: in every sync.
+    pub fn every(self, options: &Options) -> Option<Duration> {
+        match self {
+            Self::Projects | Self::MergeRequests | Self::Issues | Self::Chosen => None,
+            Self::Dimensions => Some(options.dimensions_every),
+            Self::OpenMergeRequests => Some(options.refresh_every),
+            Self::Reconcile => Some(options.reconcile_every),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Which passes run over which scope, and what comes of them.
+
+use mergemind_shared::warehouse::CursorMove;
+
+use crate::gitlab::Changed;
+use crate::streams::Stream;
+use crate::sync::commit::commit;
+use crate::sync::driver;
+use crate::sync::error::Error;
+use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::lock::lock;
+use crate::sync::pass::{ALL, Pass};
+use crate::sync::read::{reconcile, scope_ids};
+use crate::sync::request::Request;
+use crate::sync::rows::Rows;
+use crate::sync::scope::Scope;
+use crate::sync::session::Context;
+use crate::sync::state::{Cursors, Position, STREAMS};
+
+/// Notes which streams are read from now on. One that was switched on since has no past in the tables, so
+/// the pass that reads it begins anew.
+pub async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let key = (STREAMS.to_owned(), scope.to_string());
+    let on = context
+        .options
+        .streams
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(",");
+    let known = cursors.get(&key).cloned();
+    if known.as_ref() == Some(&on) {
+        return Ok(());
+    }
+    if let Some(known) = &known {
+        let known: Vec<&str> = known.split(',').collect();
+        let new = |stream: &&Stream| context.on(stream.name()) && !known.contains(&stream.name());
+        let passes: Vec<Pass> = context.streams.all().filter(new).filter_map(Pass::of).collect();
+        for pass in ALL.into_iter().filter(|pass| passes.contains(pass)) {
+            tracing::info!(%scope, pass = pass.stream(), "a stream was switched on; reading from the beginning");
+            begin_anew(context, pass, scope, cursors).await?;
+        }
+        if !passes.is_empty() {
+            note_who_is_away(context, scope, cursors).await?;
+        }
+    }
+    let noted = CursorMove {
+        stream: key.0.clone(),
+        scope: key.1.clone(),
+        from: known,
+        to: on.clone(),
+        at: None,
+    };
+    commit(context, Rows::default(), Some(noted)).await?;
+    cursors.insert(key, on);
+    Ok(())
+}
+
+/// A project that is away while a stream is switched on has no past of it. Its row says that it is away, and every page
+/// of projects is compared with the rows again: so it is new when it comes back, and read from its beginning.
+async fn note_who_is_away(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let projects = scope_ids::projects_of(context, scope).await?;
+    let mut rows = Rows::default();
+    reconcile::reconcile_projects(context, scope, &projects, &mut rows).await?;
+    commit(context, rows, None).await?;
+    let key = (Pass::Projects.stream().to_owned(), scope.to_string());
+    if let Some(cursor) = cursors.remove(&key) {
+        let mut position = Position::parse(Some(&cursor));
+        position.pages.clear();
+        position.members.retain(|id| projects.contains_key(id));
+        if let Some(pass) = &mut position.pass {
+            pass.pages.clear();
+            pass.members.retain(|id| projects.contains_key(id));
+        }
+        let moved = driver::put(context, Pass::Projects, scope, Some(cursor), &position).await?;
+        cursors.insert(key, moved);
+    }
+    Ok(())
+}
+
+/// Lets a pass begin as if it had never run.
+pub async fn begin_anew(context: &Context<'_>, pass: Pass, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let key = (pass.stream().to_owned(), scope.to_string());
+    if let Some(cursor) = cursors.remove(&key) {
+        let begin = driver::reset(context, pass, scope, cursor).await?;
+        cursors.insert(key, begin);
+    }
+    // What has not changed since the last sync is read all the same.
+    lock(&context.unchanged).remove(&(pass.stream(), scope.to_string()));
+    Ok(())
+}
+
+/// Whether a pass is to run in this sync.
+pub enum Due {
+    Yes,
+    No,
+    /// What it would find was just read by the others.
+    Skip,
+}
+
+/// Whether a pass is to run now. `first`: nothing of the scope has been read to its end before.
+pub fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, request: &Request) -> Due {
+    let Some(every) = pass.every(context.options) else {
+        return Due::Yes;
+    };
+    let position = Position::parse(cursor);
+    let forced = request.reconcile;
+    if forced || position.pass.is_some() {
+        return Due::Yes;
+    }
+    match position.updated_after {
+        None if first && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests) => Due::Skip,
+        None => Due::Yes,
+        Some(last) if context.instance.at - last >= every => Due::Yes,
+        Some(_) => Due::No,
+    }
+}
+
+/// Lists of groups whose last pass has ended: they may have no change since. None if all is to be read, changed or not.
+pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors, request: &Request) -> Vec<Changed> {
+    let mut lists = Vec::new();
+    if request.full_refresh {
+        return lists;
+    }
+    for scope in scopes {
+        // The passes over single projects ask about all of them at once.
+        let Scope::Group(path) = scope else { continue };
+        for list in [&MERGE_REQUESTS, &ISSUES] {
+            let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
+            let position = Position::parse(cursor.map(String::as_str));
+            if let (Some(since), None) = (position.updated_after, &position.pass) {
+                lists.push(Changed {
+                    field: list.field,
+                    path: path.clone(),
+                    since,
+                });
+            }
+        }
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_refresh_reads_also_what_has_not_changed() {
+        let scope = Scope::Group("acme".into());
+        let key = (MERGE_REQUESTS.stream.to_owned(), scope.to_string());
+        let cursors = Cursors::from([(key, r#"{"updated_after":"2026-01-01T09:55:00Z"}"#.to_owned())]);
+        let lists = |full_refresh| {
+            let request = Request {
+                full_refresh,
+                ..Request::default()
+            };
+            lists_to_probe(std::slice::from_ref(&scope), &cursors, &request).len()
+        };
+        assert_eq!((lists(false), lists(true)), (1, 0));
+    }
+}

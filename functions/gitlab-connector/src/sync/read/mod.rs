@@ -1,0 +1,20 @@
+//! What passes read: one file for each shape of fetch.
+
+pub mod ancestors;
+pub mod backfill;
+pub mod changes;
+pub mod changes_by_project;
+pub mod list_request;
+pub mod lookup;
+pub mod nodes;
+pub mod notes;
+pub mod pipelines;
+pub mod project_pages;
+pub mod projects;
+pub mod reconcile;
+pub mod redacted;
+pub mod rest;
+pub mod scope_ids;
+pub mod slices;
+pub mod snapshot;
+pub mod users;

@@ -1,0 +1,84 @@
+//! From nodes of GitLab's answers to rows, with all that stands within them.
+
+use serde_json::{Value as Json, json};
+
+use crate::gitlab::{nodes_of, number_of};
+use crate::streams::Source;
+use crate::sync::list::List;
+use crate::sync::read::notes;
+use crate::sync::rows::Rows;
+use crate::sync::session::Context;
+
+/// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
+const LONGEST_INNER_LIST: usize = 100;
+
+/// Adds rows, what stands within their nodes, and their first notes.
+pub fn take<'a>(context: &Context<'a>, list: &'static List, nodes: Vec<Json>, rows: &mut Rows<'a>) {
+    let stream = context.streams.named(list.stream);
+    let inner: Vec<_> = context
+        .streams
+        .within(list.stream)
+        .filter(|(stream, _)| context.on(stream.name()))
+        .collect();
+    for mut node in nodes {
+        rows.map(stream, &node);
+        let Some(id) = node["id"].as_str().and_then(number_of) else {
+            continue;
+        };
+        let parent = json!({"id": node["id"], "projectId": node["projectId"]});
+        for (stream, at) in &inner {
+            let (mut below, whole) = match node[*at].take() {
+                // A plain list is never cut.
+                Json::Array(below) => (below, true),
+                mut connection => {
+                    let told = connection.is_object();
+                    let below = nodes_of(&mut connection);
+                    let whole = told && below.len() < LONGEST_INNER_LIST;
+                    (below, whole)
+                }
+            };
+            for child in &mut below {
+                child["_parent"] = parent.clone();
+                rows.map(stream, child);
+            }
+            if whole {
+                rows.whole(stream, id);
+            }
+        }
+        if context.on(list.notes) {
+            notes::take(context, list, node, rows);
+        }
+    }
+}
+
+/// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
+pub fn selection(context: &Context<'_>, list: &'static List) -> String {
+    let mut fields = context.selection(context.streams.named(list.stream));
+    for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
+        if let Source::Within { of, ask, .. } = stream.source
+            && of == list.stream
+            && !ask.is_empty()
+        {
+            fields.push_str(&format!(" {ask}"));
+        }
+    }
+    if context.on(list.notes) {
+        fields.push_str(&format!(
+            " {}",
+            notes::selection(context, list, &format!("first: {}", context.notes_inside))
+        ));
+    }
+    fields
+}
+
+/// Milestones tell only the path of their address.
+pub fn complete(host: &str, node: &mut Json) {
+    if let Some(path) = node["webPath"].as_str() {
+        node["_webUrl"] = json!(format!("{host}{path}"));
+    }
+}
+
+/// Scheme and host of an address.
+pub fn host_of(address: &str) -> String {
+    url::Url::parse(address).map_or(String::new(), |url| url.origin().ascii_serialization())
+}

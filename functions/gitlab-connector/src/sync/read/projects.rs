@@ -1,0 +1,120 @@
+//! The pass over projects. Each project's row is read in every sync, with one question whether it has
+//! pipelines that changed; those pipelines are read next.
+//!
+//! The list's pages stay where they are from one sync to the next, so several are asked for in one
+//! request, and what does not fit together is read again from there, page by page. A page with other
+//! projects than last time may hold one that came into the scope with a past: it is read from its beginning.
+
+use serde_json::Value as Json;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::gitlab::time_of;
+use crate::streams::Node;
+use crate::sync::error::Error;
+use crate::sync::lock::lock;
+use crate::sync::pass::Step;
+use crate::sync::read::project_pages::next_pages;
+use crate::sync::read::{backfill, pipelines};
+use crate::sync::rows::Rows;
+use crate::sync::scope::Scope;
+use crate::sync::session::Context;
+use crate::sync::state::{KnownPage, Pass, Pending, Position};
+
+/// Reads the next pages of projects, or of pipelines, or of a project that is new to the scope.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    if !pass.pending.is_empty() {
+        pipelines::next(context, scope, position, &mut pass, &mut rows).await?;
+    } else if !pass.listed {
+        next_projects(context, scope, position, &mut pass, &mut rows).await?;
+    } else {
+        backfill::next(context, scope, &mut pass, &mut rows).await?;
+    }
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, context.options.overlap),
+    })
+}
+
+async fn next_projects<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    position: &Position,
+    pass: &mut Pass,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    for page in next_pages(context, scope, position, pass).await? {
+        let known = KnownPage {
+            hash: hash_of(&page.nodes),
+            after: page.after,
+        };
+        if position.updated_after.is_some() && !position.pages.contains(&known) {
+            backfill::find_new(context, position, &page.nodes, pass).await?;
+        }
+        pass.pages.push(known);
+        // Without a cursor there is no way on, and asking again would never end.
+        pass.listed = !page.has_next || page.end.is_none();
+        pass.after = page.end;
+        for (id, path) in page.failing {
+            pass.failed
+                .push(Pending::of_path(&path, false).again(position.updated_after));
+            seen(context, scope, id, true, pass);
+        }
+        for project in page.nodes {
+            rows.map(context.streams.named("projects"), &project);
+            let (Some(id), Some(path)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) else {
+                continue;
+            };
+            context.learn_path(id, path);
+            seen(context, scope, id, is_active(&project, position), pass);
+            let moved = project["pipelines"]["nodes"]
+                .as_array()
+                .is_some_and(|nodes| !nodes.is_empty());
+            let known = |pending: &Pending| pending.path == path && pending.until.is_none();
+            if moved && !pass.pending.iter().any(known) {
+                pass.pending.push(Pending::of_path(path, false));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Notes that a project is in the scope, and whether something may have happened in it.
+fn seen(context: &Context<'_>, scope: &Scope, id: i64, active: bool, pass: &mut Pass) {
+    if active {
+        let mut active = lock(&context.active);
+        active.entry(scope.to_string()).or_default().insert(id);
+    }
+    if matches!(scope, Scope::Projects(_)) {
+        pass.members.push(id);
+    }
+}
+
+/// Whether something may have happened in a project: GitLab moves the time of its last activity once in
+/// an hour at most.
+fn is_active(project: &Json, position: &Position) -> bool {
+    let Some(since) = position.updated_after else {
+        return true;
+    };
+    let since = since - time::Duration::minutes(70);
+    let pipelines = project["pipelines"]["nodes"]
+        .as_array()
+        .is_some_and(|nodes| !nodes.is_empty());
+    pipelines
+        || ["lastActivityAt", "updatedAt"]
+            .iter()
+            .any(|field| time_of(project, field).is_none_or(|at| at >= since))
+}
+
+/// Hash of the projects on a page and their paths, whatever else about them changes.
+fn hash_of(nodes: &[Json]) -> u32 {
+    let mut hash = Xxh3::new();
+    for node in nodes {
+        for field in ["id", "fullPath"] {
+            hash.update(node[field].as_str().unwrap_or_default().as_bytes());
+            hash.update(b" ");
+        }
+    }
+    (hash.digest() >> 32) as u32
+}

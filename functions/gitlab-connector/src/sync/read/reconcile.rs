@@ -1,0 +1,121 @@
+//! The look at what is gone, and at what was missed, on a schedule of its own.
+//!
+//! GitLab leaves no trace of a deleted row. So the ids of each list are read whole, a stretch at a time,
+//! and compared with what the raw table has of that stretch: what GitLab no longer shows is marked as
+//! deleted, what the table lacks (because the token may see it only now) is read. With the ids come the
+//! time of update and the few things that change without a new one: address, number of comments, labels,
+//! milestone, head pipeline. A row in which they differ is read too. Each stretch is a checkpoint.
+
+mod children;
+mod lists;
+mod pipelines;
+
+use std::collections::BTreeMap;
+
+use mergemind_shared::warehouse::{Sweep, Within};
+use serde_json::json;
+
+use crate::gitlab::{LARGEST_PAGE, Parts, gid, nodes_of};
+use crate::streams::Node;
+use crate::sync::error::Error;
+use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::pass::Step;
+use crate::sync::read::scope_ids::projects_of;
+use crate::sync::read::users;
+use crate::sync::rows::Rows;
+use crate::sync::scope::Scope;
+use crate::sync::session::Context;
+use crate::sync::state::{Pending, Position};
+
+/// Does the next part.
+pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(context.instance.at);
+    let mut rows = Rows::default();
+    let projects = projects_of(context, scope).await?;
+    let part = pass.part.take().unwrap_or_else(|| "projects".to_owned());
+    let next = match part.as_str() {
+        "projects" => {
+            refresh_users(context, &mut rows).await?;
+            reconcile_projects(context, scope, &projects, &mut rows).await?;
+            "merge_requests"
+        }
+        "merge_requests" => {
+            let done = lists::compare(context, &MERGE_REQUESTS, scope, &projects, &mut pass, &mut rows).await?;
+            if done { "issues" } else { "merge_requests" }
+        }
+        "issues" => {
+            let done = lists::compare(context, &ISSUES, scope, &projects, &mut pass, &mut rows).await?;
+            if done {
+                pass.pending = projects.values().map(|path| Pending::of_path(path, true)).collect();
+            }
+            if done { "pipelines" } else { "issues" }
+        }
+        "pipelines" if !pass.pending.is_empty() && context.on("pipelines") => {
+            pipelines::compare(context, scope, &mut pass, &mut rows).await?;
+            "pipelines"
+        }
+        _ => {
+            pass.pending.clear();
+            children::mark(context, &mut rows);
+            pass.listed = true;
+            "done"
+        }
+    };
+    pass.part = Some(next.to_owned());
+    Ok(Step {
+        rows,
+        next: position.advanced(pass, std::time::Duration::ZERO),
+    })
+}
+
+/// Users are read when rows refer to them, so those of old rows would never change.
+async fn refresh_users<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
+    let all = Sweep {
+        table: &context.streams.named("users").table,
+        within: Vec::new(),
+        present: Vec::new(),
+    };
+    let ids = context.sink.would_mark(&all).await?;
+    Ok(users::add_these(context, ids, rows).await?)
+}
+
+/// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
+pub async fn reconcile_projects<'a>(
+    context: &Context<'a>,
+    scope: &Scope,
+    projects: &BTreeMap<i64, String>,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let Scope::Group(path) = scope else { return Ok(()) };
+    let stream = context.streams.named("projects");
+    let mut sweep = Sweep {
+        table: &stream.table,
+        within: vec![Within::Below("full_path", path.clone())],
+        present: projects.keys().copied().collect(),
+    };
+    let mut gone = context.sink.would_mark(&sweep).await?;
+    let query = format!(
+        "query ProjectsByIds($ids: [ID!]) {{ projects(ids: $ids, first: {LARGEST_PAGE}) {{ nodes {{ {} }} }} }}",
+        context.selection(stream)
+    );
+    let mut moved = Vec::new();
+    let mut parts = Parts::of(&gone, LARGEST_PAGE as usize);
+    while let Some(ids) = parts.next() {
+        let gids: Vec<String> = ids.iter().map(|id| gid("Project", *id)).collect();
+        let mut reply = match context.client.ask("projects", &query, json!({"ids": gids})).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                parts.halve(ids, error)?;
+                continue;
+            }
+        };
+        for node in nodes_of(&mut reply.data["projects"]) {
+            moved.extend(Node::new(&node).number("id"));
+            rows.map(stream, &node);
+        }
+    }
+    gone.retain(|id| !moved.contains(id));
+    (sweep.within, sweep.present) = (vec![Within::OneOf("id", gone)], Vec::new());
+    rows.sweeps.push(sweep);
+    Ok(())
+}

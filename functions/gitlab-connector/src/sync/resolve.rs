@@ -1,0 +1,154 @@
+//! From what is configured to what passes run over.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, json};
+
+use crate::config::{Discovery, Target};
+use crate::gitlab::{self, Client, LARGEST_PAGE, gid, nodes_of};
+use crate::streams::Node;
+use crate::sync::discovery;
+use crate::sync::error::Error;
+use crate::sync::scope::{Projects, Scope};
+use crate::sync::session::Context;
+
+/// Paths in one request: each costs 3 of GitLab's 250.
+const PATHS_AT_ONCE: usize = 75;
+/// The cursor of all projects that are configured or discovered.
+const ALL: &str = "projects";
+
+/// The groups, and the projects in one scope; each in its own if only some are asked for. A project that GitLab does
+/// not show is a warning. Beside them, how many discovered projects are left out for their number.
+///
+/// # Errors
+/// If GitLab can't be asked, or there is nothing at all to sync.
+pub async fn scopes(
+    context: &Context<'_>,
+    targets: &[Target],
+    discovery: Option<&Discovery>,
+    only_some: bool,
+) -> Result<(Vec<Scope>, usize), Error> {
+    let mut scopes: Vec<Scope> = groups(targets);
+    let mut left_out = 0;
+    let mut missing = None;
+    let mut projects = BTreeMap::new();
+    for (target, found) in configured(context, targets).await? {
+        let Some((id, path)) = found else {
+            let error = gitlab::Error::ScopeNotFound(target.to_string()).into();
+            context.warn(&target, "the scope", &error);
+            missing = Some(error);
+            continue;
+        };
+        if only_some {
+            scopes.push(Scope::Projects(Projects {
+                name: target.to_string(),
+                paths: BTreeMap::from([(id, path)]),
+            }));
+        } else {
+            projects.insert(id, path);
+        }
+    }
+    if let Some(discovery) = discovery.filter(|_| !only_some) {
+        let found = discovery::find(context, discovery, targets).await?;
+        projects.extend(found.projects);
+        left_out = found.beyond;
+    }
+    if !projects.is_empty() {
+        scopes.push(Scope::Projects(Projects {
+            name: ALL.to_owned(),
+            paths: projects,
+        }));
+    }
+    if scopes.is_empty() {
+        return Err(missing.unwrap_or_else(|| {
+            let what = "project that AUTO_DISCOVER_PROJECTS and its filters let through and";
+            gitlab::Error::ScopeNotFound(what.into()).into()
+        }));
+    }
+    Ok((scopes, left_out))
+}
+
+/// The groups among them.
+pub fn groups(targets: &[Target]) -> Vec<Scope> {
+    let groups = targets.iter().filter_map(|target| match target {
+        Target::Group(path) => Some(Scope::Group(path.clone())),
+        Target::Project(_) => None,
+    });
+    groups.collect()
+}
+
+/// The configured projects; with their ids and paths, if GitLab shows them.
+async fn configured(
+    context: &Context<'_>,
+    targets: &[Target],
+) -> Result<Vec<(Target, Option<(i64, String)>)>, gitlab::Error> {
+    let projects = targets.iter().filter(|target| matches!(target, Target::Project(_)));
+    let by_path: Vec<&str> = projects
+        .clone()
+        .filter(|target| id_of(target).is_none())
+        .map(Target::path)
+        .collect();
+    let mut found: HashMap<&str, (i64, String)> = HashMap::new();
+    for paths in by_path.chunks(PATHS_AT_ONCE) {
+        let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
+        for (index, path) in paths.iter().enumerate() {
+            parameters.push_str(&format!("$p{index}: ID!, "));
+            fields.push_str(&format!("a{index}: project(fullPath: $p{index}) {{ id fullPath }} "));
+            variables.insert(format!("p{index}"), json!(path));
+        }
+        let query = format!("query IdsOfProjects({parameters}) {{ {fields} }}");
+        let reply = context.client.ask("projects", &query, variables.into()).await?;
+        for (index, path) in paths.iter().enumerate() {
+            let node = &reply.data[format!("a{index}")];
+            if let (Some(id), Some(now)) = (Node::new(node).number("id"), node["fullPath"].as_str()) {
+                found.insert(path, (id, now.to_owned()));
+            }
+        }
+    }
+    let known = paths(context.client, targets).await?;
+    let place = |target: &Target| match id_of(target) {
+        Some(id) => known.get(&id).map(|path| (id, path.clone())),
+        None => found.get(target.path()).cloned(),
+    };
+    Ok(projects.map(|target| (target.clone(), place(target))).collect())
+}
+
+/// The paths of projects, by id.
+pub type Paths = BTreeMap<i64, String>;
+
+/// A target's project id, if it is configured by one: a full path always has a group before it.
+pub fn id_of(target: &Target) -> Option<i64> {
+    match target {
+        Target::Project(id) => id.parse().ok(),
+        Target::Group(_) => None,
+    }
+}
+
+/// Asks GitLab for the paths of the projects that are configured by id; those that it does not show are missing.
+///
+/// # Errors
+/// If GitLab can't be asked.
+pub async fn paths(client: &Client, targets: &[Target]) -> Result<Paths, gitlab::Error> {
+    const QUERY: &str = "query PathsOfProjects($ids: [ID!], $first: Int!) { projects(ids: $ids, first: $first) { nodes { id fullPath } } }";
+    let ids: Vec<String> = targets.iter().filter_map(id_of).map(|id| gid("Project", id)).collect();
+    let mut paths = Paths::new();
+    for ids in ids.chunks(LARGEST_PAGE as usize) {
+        let mut reply = client
+            .ask("projects", QUERY, json!({"ids": ids, "first": LARGEST_PAGE}))
+            .await?;
+        for node in nodes_of(&mut reply.data["projects"]) {
+            if let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) {
+                paths.insert(id, path.to_owned());
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// The target by its path; unchanged if it was configured by one, or is not known.
+pub fn named(target: &Target, paths: &Paths) -> Target {
+    match id_of(target).and_then(|id| paths.get(&id)) {
+        Some(path) => Target::Project(path.clone()),
+        None => target.clone(),
+    }
+}

@@ -1,0 +1,319 @@
+//! Runs a sync from its beginning to its answer.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use mergemind_shared::ApiError;
+use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::warehouse::Lease;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::sync::dbt_due::run_dbt;
+use crate::sync::error::Error;
+use crate::sync::lease::under_lease;
+use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::lock::lock;
+use crate::sync::pass::{ALL, Pass};
+use crate::sync::plan::{Due, begin_anew, due, lists_to_probe, note_streams};
+use crate::sync::report::{CursorStep, Summary};
+use crate::sync::request::Request;
+use crate::sync::resources::Resources;
+use crate::sync::scope::Scope;
+use crate::sync::session::Context;
+use crate::sync::state::{Cursors, Position};
+use crate::sync::tables::committed;
+use crate::sync::{dbt_due, driver, resolve};
+use crate::{gitlab, streams};
+
+/// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
+/// Cloud Run kills after 10: the rest is for giving the lease back, see `lease`.
+const GRACE: Duration = Duration::from_secs(5);
+/// The same after the deadline, which leaves more room.
+const DEADLINE_GRACE: Duration = Duration::from_secs(60);
+
+pub async fn sync(
+    inner: &Resources,
+    request: &Request,
+    shutdown: Shutdown,
+    trace: TraceContext,
+) -> Result<Value, ApiError> {
+    let (summary, answer) = sync_only(inner, request, shutdown.clone()).await?;
+    run_dbt(inner, &summary, answer, &trace, &shutdown).await
+}
+
+/// A sync without dbt: what it did, also as JSON.
+pub async fn sync_only(inner: &Resources, request: &Request, shutdown: Shutdown) -> Result<(Summary, Value), ApiError> {
+    request.check(inner)?;
+    let summary = match attempt(inner, request, &shutdown).await? {
+        // Somebody has dropped it since this process looked.
+        Err(error) if error.is_missing_table() => {
+            tracing::warn!("{error}; looking after the raw tables and syncing once more");
+            inner.tables_ready.forget();
+            attempt(inner, request, &shutdown).await??
+        }
+        outcome => outcome?,
+    };
+    if let Some(warning) = &summary.token_ends {
+        tracing::warn!("{warning}");
+    }
+    for problem in &summary.warnings {
+        tracing::error!(problem = %json!(problem), "something could not be synced");
+    }
+    let answer = summary.to_json(&inner.streams);
+    tracing::info!(
+        sync_id = summary.sync_id,
+        elapsed_s = answer["elapsed_s"].as_f64(),
+        requests = answer["gitlab"]["requests"].as_u64(),
+        rows_written = summary.written(),
+        rejected = answer["rejected"].as_u64(),
+        lag_s = summary.lag_s(),
+        complete = summary.complete,
+        "sync {}",
+        answer["status"].as_str().unwrap_or_default()
+    );
+    Ok((summary, answer))
+}
+
+async fn attempt(
+    inner: &Resources,
+    request: &Request,
+    shutdown: &Shutdown,
+) -> Result<Result<Summary, Error>, ApiError> {
+    under_lease(inner, shutdown, async |lease| {
+        Ok(run(inner, request, lease, shutdown.clone()).await)
+    })
+    .await
+}
+
+async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
+    let begun = Instant::now();
+    inner.client.take_sent();
+    let mut cursors = committed(inner).await?;
+    let owed = dbt_due::debt(&mut cursors);
+    let targets = request.targets(inner);
+    let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
+    let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
+    let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
+    let missing_fields = missing_fields(inner, &instance);
+    let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
+    let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
+    let mut context = Context::new(
+        &options,
+        &inner.client,
+        &inner.streams,
+        &*inner.warehouse,
+        instance,
+        shutdown,
+    );
+    (context.lease, context.only) = (Some(lease), only);
+    let sync_id = context.sync_id.clone();
+    let discovery = inner.config.discovery.as_ref();
+    let (scopes, left_out) = resolve::scopes(&context, &targets, discovery, !request.scopes.is_empty()).await?;
+    for scope in &scopes {
+        if let Scope::Projects(projects) = scope {
+            lock(&inner.paths).extend(projects.paths.clone());
+        }
+    }
+    let outcome = tokio::select! {
+        outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
+        () = too_late(&context) => {
+            tracing::warn!("stopped in the middle of a step, which the next sync does again");
+            Outcome::default()
+        }
+    };
+    let warnings = std::mem::take(&mut *lock(&context.warnings));
+    let tally = std::mem::take(&mut *lock(&context.tally));
+    Ok(Summary {
+        sync_id,
+        started_at: OffsetDateTime::now_utc() - begun.elapsed(),
+        elapsed_s: begun.elapsed().as_secs_f64(),
+        base_url: inner.config.gitlab_url.origin().ascii_serialization(),
+        instance: context.instance.clone(),
+        complete: outcome.complete,
+        owed_before: owed.is_some(),
+        owed: (tally.written() > 0)
+            .then(|| dbt_due::owed_by(&context.sync_id))
+            .or(owed),
+        project_count: lock(&context.paths).len(),
+        tally,
+        requests: inner.client.take_sent(),
+        cursors: outcome.steps,
+        warnings,
+        missing_fields,
+        token_ends,
+        absent: std::mem::take(&mut *lock(&context.absent)),
+        left_out,
+    })
+}
+
+fn missing_fields(inner: &Resources, instance: &gitlab::Instance) -> Vec<String> {
+    let missing: Vec<String> = inner
+        .streams
+        .all()
+        .flat_map(|stream: &streams::Stream| {
+            let known = stream.node_type.and_then(|name| instance.fields.get(name));
+            let missing = known.map(|known| stream.missing(known)).unwrap_or_default();
+            missing.into_iter().map(|field| format!("{}.{field}", stream.name()))
+        })
+        .collect();
+    if !missing.is_empty() {
+        tracing::warn!(
+            ?missing,
+            version = instance.version,
+            "this GitLab lacks fields; their columns are NULL"
+        );
+    }
+    missing
+}
+
+/// Ends when a sync must not go on even to its next checkpoint.
+async fn too_late(context: &Context<'_>) {
+    let deadline = tokio::time::Instant::from_std(context.deadline);
+    tokio::select! {
+        () = async {
+            context.shutdown.wait().await;
+            tokio::time::sleep(GRACE).await;
+        } => {}
+        () = tokio::time::sleep_until(deadline + DEADLINE_GRACE) => {}
+    }
+}
+
+/// What came of the scopes.
+#[derive(Default)]
+pub struct Outcome {
+    /// Whether every pass came to its end.
+    pub complete: bool,
+    /// Cursors' steps, by pass.
+    pub steps: BTreeMap<&'static str, Vec<CursorStep>>,
+}
+
+/// Runs the passes that are due over each scope. What concerns only one scope is a warning.
+///
+/// # Errors
+/// What concerns all scopes, or, if not a single one could be read, what stopped the last.
+pub async fn run_scopes(
+    context: &Context<'_>,
+    scopes: &[Scope],
+    cursors: &mut Cursors,
+    request: &Request,
+) -> Result<Outcome, Error> {
+    // Whoever wants everything read again wants it of lists without a change, too.
+    if !request.full_refresh {
+        let lists = [&MERGE_REQUESTS, &ISSUES];
+        let unchanged = context.instance.unchanged.iter().filter_map(|(field, path)| {
+            let list = lists.into_iter().find(|list| list.field == *field)?;
+            Some((list.stream, Scope::Group(path.clone()).to_string()))
+        });
+        lock(&context.unchanged).extend(unchanged);
+    }
+    let mut outcome = Outcome {
+        complete: true,
+        ..Outcome::default()
+    };
+    let (mut failed, mut last_error) = (0, None);
+    for scope in scopes {
+        match run_scope(context, scope, cursors, request, &mut outcome).await {
+            Ok(()) if outcome.complete => {}
+            Ok(()) => break,
+            Err(error) if context.concerns_all(&error).await => return Err(error),
+            Err(error) => {
+                context.warn(scope, "the scope", &error);
+                failed += 1;
+                last_error = Some(error);
+            }
+        }
+    }
+    match last_error {
+        Some(error) if failed == scopes.len() => Err(error),
+        _ => Ok(outcome),
+    }
+}
+
+async fn run_scope(
+    context: &Context<'_>,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    request: &Request,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
+    if request.full_refresh {
+        for pass in ALL {
+            begin_anew(context, pass, scope, cursors).await?;
+        }
+    }
+    note_streams(context, scope, cursors).await?;
+    let first = cursors
+        .get(&key(Pass::MergeRequests))
+        .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
+    let mut dimensions_done = false;
+    let (mut good, mut failed) = (0, None);
+    for pass in ALL {
+        if !pass.is_wanted(context.options, &context.only, context.streams) {
+            continue;
+        }
+        let cursor = cursors.get(&key(pass)).cloned();
+        match due(context, pass, cursor.as_deref(), first, request) {
+            Due::No => continue,
+            Due::Skip => {
+                let at = driver::skip(context, pass, scope, cursor, context.instance.at).await?;
+                cursors.insert(key(pass), at);
+                continue;
+            }
+            Due::Yes => {}
+        }
+        match run_pass(context, pass, scope, cursors, outcome).await {
+            Ok(()) => good += 1,
+            Err(Error::GitLab(gitlab::Error::ScopeNotFound(path))) => {
+                return Err(gitlab::Error::ScopeNotFound(path).into());
+            }
+            Err(error) if context.concerns_all(&error).await => return Err(error),
+            Err(error) => {
+                context.warn(scope, pass.stream(), &error);
+                failed = Some(error);
+                continue;
+            }
+        }
+        dimensions_done |= pass == Pass::Dimensions;
+        if !outcome.complete {
+            return Ok(());
+        }
+        let facts = ["merge_requests", "issues", "mr_labels"];
+        if pass == Pass::Issues
+            && !dimensions_done
+            && ["labels", "milestones"].iter().all(|stream| context.on(stream))
+            && facts.iter().any(|table| lock(&context.tally).written_to(table) > 0)
+            && context.sink.dangles().await?
+        {
+            run_pass(context, Pass::Dimensions, scope, cursors, outcome).await?;
+        }
+    }
+    match failed {
+        Some(error) if good == 0 => Err(error),
+        _ => Ok(()),
+    }
+}
+
+async fn run_pass(
+    context: &Context<'_>,
+    pass: Pass,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let key = (pass.stream().to_owned(), scope.to_string());
+    let cursor = cursors.get(&key).cloned();
+    let from = Position::parse(cursor.as_deref()).updated_after;
+    let progress = driver::run(context, pass, scope, cursor).await?;
+    outcome.steps.entry(pass.stream()).or_default().push(CursorStep {
+        scope: scope.to_string(),
+        from,
+        to: progress.position.updated_after,
+    });
+    outcome.complete &= progress.complete;
+    if let Some(cursor) = progress.cursor {
+        cursors.insert(key, cursor);
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What all parts of one sync share.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use mergemind_shared::function::Shutdown;
+use mergemind_shared::warehouse::Lease;
+use serde_json::{Value as Json, json};
+use time::OffsetDateTime;
+
+use crate::config::Options;
+use crate::gitlab::{self, Client, Instance, LARGEST_PAGE, PageSize, Reply};
+use crate::streams::{Node, Stream, Streams};
+use crate::sync::error::Error;
+use crate::sync::lock::lock;
+use crate::sync::pass::Pass;
+use crate::sync::raw_tables::Sink;
+use crate::sync::report::{Problem, Tally};
+
+/// The list of which only ids are asked, among page sizes.
+pub const IDS: &str = "ids";
+
+/// A list of a scope, and when the pass over it began.
+pub type Asked = (&'static str, String, OffsetDateTime);
+
+/// One sync.
+pub struct Context<'a> {
+    pub sync_id: String,
+    pub options: &'a Options,
+    /// Only these passes; empty: all. What a pass reads does not change, since its cursor stands for all of it.
+    pub only: Vec<Pass>,
+    pub client: &'a Client,
+    pub streams: &'a Streams,
+    pub sink: &'a dyn Sink,
+    pub instance: Instance,
+    pub shutdown: Shutdown,
+    pub deadline: Instant,
+    /// The right to write; none where nobody else can.
+    pub lease: Option<Lease>,
+    /// Users of whom this sync has committed what GitLab shows.
+    pub known_users: Mutex<HashSet<i64>>,
+    /// Full paths of projects, by id, as far as this sync has met them.
+    pub paths: Mutex<BTreeMap<i64, String>>,
+    /// Projects in which something may have happened since the last sync, by scope; `None` before it is known.
+    pub active: Mutex<HashMap<String, HashSet<i64>>>,
+    /// Lists that are not offered, by stream.
+    pub absent: Mutex<BTreeMap<&'static str, u64>>,
+    /// The projects of each group, by id, once they have been asked for.
+    pub projects: Mutex<HashMap<String, BTreeMap<i64, String>>>,
+    /// Of scopes of single projects: those in which a list has changed, once that was asked.
+    pub changed: Mutex<HashMap<Asked, Vec<i64>>>,
+    /// Lists without any change, as a first question showed: by stream and scope.
+    pub unchanged: Mutex<HashSet<(&'static str, String)>>,
+    pub tally: Mutex<Tally>,
+    /// Whether GitLab fails at several projects together, so that lists are compared project by project.
+    pub one_by_one: AtomicBool,
+    /// Whether this sync has noted already that dbt has to run.
+    pub owed: AtomicBool,
+    /// What went wrong without stopping a scope.
+    pub warnings: Mutex<Vec<Problem>>,
+    pub pages: HashMap<&'static str, PageSize>,
+    /// Notes that come with each row; of rows with more, all are asked for by number.
+    pub notes_inside: u32,
+    /// Rows of each project where several are asked about at once; what is beyond is read project by project.
+    pub rows_of_each: u32,
+}
+
+/// GitLab scores a list by how many rows it may hold: with 30 notes in each, 100 merge requests come to 245 of the 250
+/// that it allows a query.
+const NOTES_INSIDE: u32 = 30;
+/// With 30 notes in each, 20 merge requests of each of ten projects come to 165.
+const ROWS_OF_EACH: u32 = 20;
+
+impl<'a> Context<'a> {
+    /// A sync that has not done anything yet.
+    pub fn new(
+        options: &'a Options,
+        client: &'a Client,
+        streams: &'a Streams,
+        sink: &'a dyn Sink,
+        instance: Instance,
+        shutdown: Shutdown,
+    ) -> Self {
+        let pages = ["merge_requests", "issues", "pipelines", "projects", IDS];
+        Self {
+            sync_id: uuid::Uuid::new_v4().to_string(),
+            options,
+            only: Vec::new(),
+            client,
+            streams,
+            sink,
+            instance,
+            shutdown,
+            deadline: Instant::now() + options.deadline,
+            lease: None,
+            known_users: Mutex::default(),
+            paths: Mutex::default(),
+            active: Mutex::default(),
+            absent: Mutex::default(),
+            projects: Mutex::default(),
+            changed: Mutex::default(),
+            unchanged: Mutex::default(),
+            tally: Mutex::default(),
+            one_by_one: AtomicBool::new(false),
+            owed: AtomicBool::new(false),
+            warnings: Mutex::default(),
+            notes_inside: NOTES_INSIDE,
+            rows_of_each: ROWS_OF_EACH,
+            pages: pages.map(|list| (list, PageSize::new(LARGEST_PAGE))).into(),
+        }
+    }
+
+    /// Whether to stop at the next checkpoint.
+    pub fn must_stop(&self) -> bool {
+        self.shutdown.requested()
+            || Instant::now() >= self.deadline
+            || self
+                .options
+                .max_records
+                .is_some_and(|most| lock(&self.tally).read() >= most)
+    }
+
+    /// Whether a stream is synced.
+    pub fn on(&self, stream: &str) -> bool {
+        self.options.on(stream)
+    }
+
+    /// The fields to ask of a stream's nodes: those that this GitLab has.
+    pub fn selection(&self, stream: &Stream) -> String {
+        stream.selection(|field| self.instance.has(stream.node_type, field))
+    }
+
+    /// How many rows of a list to ask for at once.
+    pub fn page(&self, list: &'static str) -> &PageSize {
+        &self.pages[list]
+    }
+
+    /// Asks for one page, whose size the query takes as `$first`; for a smaller one if GitLab finds it too much.
+    ///
+    /// # Errors
+    /// What a smaller page would not help against.
+    pub async fn ask_page(
+        &self,
+        stream: &'static str,
+        query: &str,
+        mut variables: Json,
+        size: &PageSize,
+    ) -> Result<Reply, gitlab::Error> {
+        loop {
+            let asked = size.get();
+            variables["first"] = json!(asked);
+            match self.client.ask(stream, query, variables.clone()).await {
+                Ok(reply) => {
+                    size.grow();
+                    return Ok(reply);
+                }
+                Err(error) if size.shrink(asked, &error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Notes a project's path, for questions about what is in it.
+    pub fn learn_path(&self, id: i64, path: &str) {
+        lock(&self.paths).insert(id, path.to_owned());
+    }
+
+    /// Keeps something that went wrong without stopping the scope.
+    pub fn warn(&self, scope: &dyn fmt::Display, what: &str, error: &Error) {
+        let problem = Problem::new(scope, what, error);
+        tracing::warn!(scope = %scope, what, "{error}");
+        lock(&self.warnings).push(problem);
+    }
+
+    /// Whether everything else would meet the same error. GitLab may fail at one project for ever, and yet
+    /// be there for all others.
+    pub async fn concerns_all(&self, error: &Error) -> bool {
+        match error {
+            Error::GitLab(error) => self.concerns_all_of_gitlab(error).await,
+            Error::Warehouse(_) => true,
+        }
+    }
+
+    /// The same of GitLab's own errors.
+    pub async fn concerns_all_of_gitlab(&self, error: &gitlab::Error) -> bool {
+        match error {
+            gitlab::Error::Unauthorized(_) => true,
+            gitlab::Error::Unavailable(_) => !self.client.answers().await,
+            _ => false,
+        }
+    }
+
+    /// The full path of the project that a node belongs to.
+    pub fn path_of(&self, node: &Json) -> Option<String> {
+        if let Some(path) = node["project"]["fullPath"].as_str() {
+            return Some(path.to_owned());
+        }
+        let id = Node::new(node).number("projectId")?;
+        if let Some(path) = lock(&self.paths).get(&id) {
+            return Some(path.clone());
+        }
+        let (address, _) = node["webUrl"].as_str()?.split_once("/-/")?;
+        let path = url::Url::parse(address).ok()?.path().trim_matches('/').to_owned();
+        Some(path)
+    }
+}

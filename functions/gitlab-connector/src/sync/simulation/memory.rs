@@ -1,0 +1,172 @@
+//! Raw tables in memory: what the warehouse's statements do, said once more and without SQL. Commits can
+//! fail before or after they took effect, as when the process or the connection dies.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+use gitlab_sim::instant;
+use gitlab_sim::random::Random;
+use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Value, Written};
+use serde_json::{Map, Value as Json, json};
+
+use crate::streams::Streams;
+use crate::sync::raw_tables::{Sink, Touched};
+use crate::sync::simulation::state::State;
+use crate::sync::state::Cursors;
+
+pub struct Memory(Mutex<State>);
+
+impl Memory {
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(State {
+            streams: Streams::new(),
+            tables: BTreeMap::new(),
+            cursors: Cursors::new(),
+            random: Random::of(seed, 702, 0),
+            failures: 0,
+            largest: BTreeMap::new(),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn cursors(&self) -> Cursors {
+        self.state().cursors.clone()
+    }
+
+    pub fn largest_batch(&self, table: &str) -> usize {
+        self.state().largest.get(table).copied().unwrap_or_default()
+    }
+
+    pub fn disturb(&self, random: &mut Random) {
+        self.state().failures = [0, 10, 30][random.below(3) as usize];
+    }
+
+    pub fn calm(&self) {
+        self.state().failures = 0;
+    }
+
+    /// A table's rows that are not deleted, as the simulated GitLab prints them.
+    pub fn rows(&self, table: &str) -> Vec<Json> {
+        let state = self.state();
+        let columns = &state.streams.named(table).table.columns;
+        let print = |row: &Row| {
+            let named = columns
+                .iter()
+                .zip(row)
+                .map(|(column, value)| (column.name.to_owned(), json_of(value)));
+            Json::Object(named.collect::<Map<_, _>>())
+        };
+        let rows = state.tables.get(table).into_iter().flat_map(BTreeMap::values);
+        rows.filter(|(_, deleted)| !deleted)
+            .map(|(row, _)| print(row))
+            .collect()
+    }
+}
+
+fn json_of(value: &Value) -> Json {
+    const DAY: i64 = 86_400_000_000;
+    match value {
+        Value::Null => Json::Null,
+        Value::Int(v) => json!(v),
+        Value::Float(v) => json!(v),
+        Value::Bool(v) => json!(v),
+        Value::Text(v) => json!(v),
+        Value::Time(v) => json!(instant::print(*v)),
+        Value::Day(v) => json!(instant::print_date(i64::from(*v) * DAY)),
+        Value::Ints(v) => json!(v),
+        Value::Texts(v) => json!(v),
+    }
+}
+
+impl Sink for Memory {
+    fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>> {
+        let done = self.state().commit(commit);
+        Box::pin(async move { done })
+    }
+
+    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
+        let state = self.state();
+        let found = state
+            .alive(table)
+            .filter_map(|row| match state.column(table, row, "id") {
+                Value::Int(id) if ids.contains(id) => Some((*id, state.mark(table, row))),
+                _ => None,
+            });
+        let found = found.collect();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn would_mark<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
+        let keys = self.state().swept(sweep);
+        let ids = keys
+            .iter()
+            .filter_map(|key| key.trim_end_matches('/').parse().ok())
+            .collect();
+        Box::pin(async move { Ok(ids) })
+    }
+
+    fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>> {
+        let state = self.state();
+        let mut found = Vec::new();
+        for row in state.alive("merge_requests") {
+            if !shas.contains(&state.text("merge_requests", row, "head_sha")) {
+                continue;
+            }
+            let project = state.text("merge_requests", row, "project_id");
+            let path = state
+                .alive("projects")
+                .find(|row| state.text("projects", row, "id") == project)
+                .map(|row| state.text("projects", row, "full_path"));
+            if let (Some(path), Value::Int(iid)) = (path, state.column("merge_requests", row, "iid")) {
+                found.push((path, *iid));
+            }
+        }
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn touched<'a>(
+        &'a self,
+        table: &'static str,
+        _since: i64,
+        above: i64,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>> {
+        // All of them: when a row was written is not kept here.
+        let state = self.state();
+        let number = |row: &Row, column: &str| match state.column(table, row, column) {
+            Value::Int(number) => *number,
+            _ => 0,
+        };
+        let owner = if table == "epics" { "group_id" } else { "project_id" };
+        let touched = state.alive(table).map(|row| Touched {
+            owner: number(row, owner),
+            iid: number(row, "iid"),
+            id: number(row, "id"),
+        });
+        let mut touched: Vec<Touched> = touched.filter(|row| row.id > above).collect();
+        touched.sort_unstable_by_key(|row| row.id);
+        touched.truncate(most);
+        Box::pin(async move { Ok(touched) })
+    }
+
+    fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>> {
+        let state = self.state();
+        let unknown = |table: &str, column: &str, parents: &str| {
+            state.alive(table).any(|row| match state.column(table, row, column) {
+                Value::Int(id) => !state
+                    .tables
+                    .get(parents)
+                    .is_some_and(|rows| rows.contains_key(&format!("{id}/"))),
+                _ => false,
+            })
+        };
+        let dangles = unknown("mr_labels", "label_id", "labels")
+            || unknown("merge_requests", "milestone_id", "milestones")
+            || unknown("issues", "milestone_id", "milestones");
+        Box::pin(async move { Ok(dangles) })
+    }
+}

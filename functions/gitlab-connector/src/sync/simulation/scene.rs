@@ -1,0 +1,111 @@
+//! A sync with the simulated GitLab in this process and raw tables in memory.
+
+use reqwest::StatusCode;
+
+use super::*;
+use crate::gitlab::Call;
+use crate::sync::lock::lock;
+use crate::sync::report::Problem;
+
+/// A GitLab, and raw tables of it.
+pub struct Scene {
+    pub stand: Arc<Stand>,
+    pub memory: Memory,
+    pub streams: Streams,
+    pub options: Options,
+    pub only: Vec<Pass>,
+    pub request: Request,
+    pub shutdown: Shutdown,
+    /// Whether the projects are named one by one.
+    pub single: bool,
+    /// What stands between the two.
+    pub between: Option<Arc<Between>>,
+}
+
+/// Answers instead of GitLab, if it likes.
+pub type Between = dyn Fn(&Call<'_>) -> Option<(StatusCode, &'static str)> + Send + Sync;
+
+impl Scene {
+    pub fn new(projects: u32, merge_requests: u32) -> Self {
+        let sizes = Sizes {
+            seed: 5,
+            projects,
+            merge_requests,
+            months: 2,
+            hidden_percent: 0.0,
+            hidden_run: 0,
+            enterprise: true,
+            anchor: BEGINNING,
+        };
+        let streams = Streams::new();
+        Self {
+            stand: Arc::new(Stand::new(generate::world(&sizes), 5)),
+            memory: Memory::new(5),
+            options: options(&streams),
+            only: Vec::new(),
+            streams,
+            request: Request {
+                reconcile: true,
+                ..Request::default()
+            },
+            shutdown: Shutdown::default(),
+            single: false,
+            between: None,
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        let (answering, between) = (self.stand.clone(), self.between.clone());
+        let stand = move |call: &Call<'_>| match between.as_ref().and_then(|between| between(call)) {
+            Some((status, body)) => (status, reqwest::header::HeaderMap::new(), body.as_bytes().to_vec()),
+            None => answering.answer(call),
+        };
+        Client::of_stand(Box::new(stand), 5)
+    }
+
+    /// One sync; whether it came to its end.
+    pub async fn sync(&self) -> bool {
+        let (complete, warnings) = self.sync_with_warnings().await;
+        assert!(warnings.is_empty(), "{warnings:?}");
+        complete
+    }
+
+    /// The same, and what could not be read.
+    pub async fn sync_with_warnings(&self) -> (bool, Vec<Problem>) {
+        let (client, mut cursors) = (self.client(), self.memory.cursors());
+        let scope = [self.stand.with_world(|world| scope_of(world, self.single))];
+        let lists = plan::lists_to_probe(&scope, &cursors, &self.request);
+        let instance = gitlab::probe(&client, &self.streams.types(), &lists)
+            .await
+            .expect("it answers");
+        let mut context = Context::new(
+            &self.options,
+            &client,
+            &self.streams,
+            &self.memory,
+            instance,
+            self.shutdown.clone(),
+        );
+        context.only.clone_from(&self.only);
+        let outcome = run::run_scopes(&context, &scope, &mut cursors, &self.request).await;
+        let warnings = std::mem::take(&mut *lock(&context.warnings));
+        (outcome.expect("it goes well").complete, warnings)
+    }
+
+    /// Syncs until one comes to its end; how many were cut short before.
+    pub async fn syncs(&self) -> u32 {
+        for cut in 0..500 {
+            if self.sync().await {
+                return cut;
+            }
+        }
+        panic!("it does not come to an end");
+    }
+
+    pub fn assert_equal(&self) {
+        assert_eq!(
+            self.stand.with_world(|world| compare(world, &self.memory, self.single)),
+            Ok(())
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Raw tables in memory: what the warehouse's statements do, said once more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gitlab_sim::random::Random;
+use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Table, Value, Within, Written, last_of_each_key};
+
+use crate::streams::Streams;
+use crate::sync::state::Cursors;
+
+/// What is in it.
+pub struct State {
+    pub streams: Streams,
+    /// By table and key: the row, and whether it is marked as deleted.
+    pub tables: BTreeMap<&'static str, BTreeMap<String, (Row, bool)>>,
+    pub cursors: Cursors,
+    pub random: Random,
+    /// Per cent of commits that fail.
+    pub failures: u64,
+    /// By table: the most rows in one commit.
+    pub largest: BTreeMap<&'static str, usize>,
+}
+
+impl State {
+    pub fn commit(&mut self, commit: Commit<'_>) -> Result<Written, Error> {
+        let fails = self.random.below(100) < self.failures;
+        let before = self.random.below(2) == 0;
+        let died = || Error::Query("the process died".into());
+        if fails && before {
+            return Err(died());
+        }
+        if let Some(cursor) = &commit.cursor {
+            let key = (cursor.stream.clone(), cursor.scope.clone());
+            if self.cursors.get(&key) != cursor.from.as_ref() {
+                return Err(Error::CursorMoved);
+            }
+            self.cursors.insert(key, cursor.to.clone());
+        }
+        let mut written = Written::default();
+        for batch in commit.batches {
+            let whole = batch.whole.clone();
+            let batch = last_of_each_key(batch);
+            let largest = self.largest.entry(batch.table.name).or_default();
+            *largest = batch.rows.len().max(*largest);
+            let mut count = 0;
+            let mut staged = BTreeSet::new();
+            for row in batch.rows {
+                let key = batch.table.key_of(&row).expect("a key");
+                staged.insert(key.clone());
+                count += u64::from(self.upsert(batch.table, key, row));
+            }
+            if let Some(whole) = whole {
+                let place = batch.table.position(whole.column).expect("a column");
+                for (key, (row, deleted)) in self.tables.entry(batch.table.name).or_default() {
+                    let of_parent = matches!(row[place], Value::Int(id) if whole.parents.contains(&id));
+                    if of_parent && !*deleted && !staged.contains(key) {
+                        *deleted = true;
+                        count += 1;
+                    }
+                }
+            }
+            written.batches.push(count);
+        }
+        for sweep in &commit.sweeps {
+            let ids = self.swept(sweep);
+            for key in &ids {
+                let table = self.tables.entry(sweep.table.name).or_default();
+                table.get_mut(key).expect("a row").1 = true;
+            }
+            written.sweeps.push(ids.len() as u64);
+        }
+        if fails { Err(died()) } else { Ok(written) }
+    }
+
+    fn upsert(&mut self, table: &Table, key: String, row: Row) -> bool {
+        let rows = self.tables.entry(table.name).or_default();
+        let Some((known, deleted)) = rows.get_mut(&key) else {
+            rows.insert(key, (row, false));
+            return true;
+        };
+        let older = table.version.and_then(|version| table.position(version)).is_some_and(
+            |place| matches!((&row[place], &known[place]), (Value::Time(new), Value::Time(old)) if new < old),
+        );
+        if older || (*known == row && !*deleted) {
+            return false;
+        }
+        (*known, *deleted) = (row, false);
+        true
+    }
+
+    /// Keys of the rows that a sweep marks.
+    pub fn swept(&self, sweep: &Sweep<'_>) -> Vec<String> {
+        let number = |row: &Row, column: &str| match sweep.table.position(column).map(|place| &row[place]) {
+            Some(Value::Int(id)) => Some(*id),
+            _ => None,
+        };
+        let meets = |row: &Row, within: &Within| match within {
+            Within::OneOf(column, ids) => number(row, column).is_some_and(|id| ids.contains(&id)),
+            Within::Times(column, from, until) => {
+                let place = sweep.table.position(column).expect("a column");
+                matches!(row[place], Value::Time(at) if at >= *from && at < *until)
+            }
+            Within::IdsOf(column, ranges) => {
+                let (of, id) = (number(row, column), number(row, "id").unwrap_or_default());
+                ranges
+                    .iter()
+                    .any(|(wanted, from, until)| of == Some(*wanted) && id >= *from && id <= *until)
+            }
+            Within::Below(column, path) => {
+                let place = sweep.table.position(column).expect("a column");
+                matches!(&row[place], Value::Text(text) if text.starts_with(&format!("{path}/")))
+            }
+            Within::ParentGone(column, parent) => {
+                let rows = self.tables.get(parent);
+                let key = number(row, column).map(|id| format!("{id}/"));
+                key.and_then(|key| rows?.get(&key)).is_some_and(|(_, deleted)| *deleted)
+            }
+        };
+        let rows = self.tables.get(sweep.table.name).into_iter().flatten();
+        rows.filter(|(_, (row, deleted))| {
+            let present = number(row, "id").is_some_and(|id| sweep.present.contains(&id));
+            !deleted && !present && sweep.within.iter().all(|within| meets(row, within))
+        })
+        .map(|(key, _)| key.clone())
+        .collect()
+    }
+
+    pub fn column<'a>(&self, table: &str, row: &'a Row, column: &str) -> &'a Value {
+        &row[self.streams.named(table).table.position(column).expect("a column")]
+    }
+
+    pub fn text(&self, table: &str, row: &Row, column: &str) -> String {
+        match self.column(table, row, column) {
+            Value::Int(v) | Value::Time(v) => v.to_string(),
+            Value::Text(v) => v.clone(),
+            Value::Texts(v) => v.join(","),
+            Value::Ints(v) => v.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
+            _ => String::new(),
+        }
+    }
+
+    pub fn mark(&self, table: &str, row: &Row) -> String {
+        let columns: &[&str] = match table {
+            "projects" => &["full_path"],
+            "pipelines" => &["updated_at", "status"],
+            "merge_requests" => &[
+                "updated_at",
+                "web_url",
+                "user_notes_count",
+                "labels",
+                "label_ids",
+                "milestone_id",
+                "head_pipeline_id",
+                "last_pipeline_status",
+            ],
+            _ => &[
+                "updated_at",
+                "web_url",
+                "user_notes_count",
+                "labels",
+                "label_ids",
+                "milestone_id",
+            ],
+        };
+        columns
+            .iter()
+            .map(|column| self.text(table, row, column))
+            .collect::<Vec<_>>()
+            .join("|")
+    }
+
+    pub fn alive(&self, table: &str) -> impl Iterator<Item = &Row> {
+        let rows = self.tables.get(table).into_iter().flat_map(BTreeMap::values);
+        rows.filter(|(_, deleted)| !deleted).map(|(row, _)| row)
+    }
+}

@@ -1,0 +1,81 @@
+//! The raw tables themselves: made where they are missing, and what the table of cursors holds.
+
+use std::sync::atomic::Ordering;
+
+use mergemind_shared::warehouse::{Commit, CursorMove};
+
+use crate::sync::error::Error;
+use crate::sync::resources::{Ready, Resources};
+use crate::sync::state::{Cursors, STREAMS};
+
+/// The positions that earlier syncs have committed.
+pub async fn committed(inner: &Resources) -> Result<Cursors, Error> {
+    let cursors = inner.warehouse.cursors().await?.into_iter();
+    Ok(cursors
+        .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
+        .collect())
+}
+
+/// Makes the raw tables: once in a process, and again after one was missing.
+pub async fn prepare_tables(inner: &Resources) -> Result<(), Error> {
+    let Ready(ready, forgotten) = &inner.tables_ready;
+    let mut ready = ready.lock().await;
+    if forgotten.swap(false, Ordering::SeqCst) {
+        *ready = false;
+    }
+    if !*ready {
+        ensure_tables(inner).await?;
+        *ready = true;
+    }
+    Ok(())
+}
+
+async fn ensure_tables(inner: &Resources) -> Result<(), Error> {
+    let mut tables: Vec<_> = inner
+        .streams
+        .all()
+        .filter(|stream| stream.usual || inner.config.options.on(stream.name()))
+        .map(|stream| &stream.table)
+        .collect();
+    tables.push(&inner.streams.rejected);
+    let lacking = inner.warehouse.lacks(&tables).await?;
+    let dropped: Vec<&str> = lacking.dropped().collect();
+    if !dropped.is_empty() {
+        forget_past(inner, &dropped).await?;
+    }
+    Ok(inner.warehouse.make(lacking).await?)
+}
+
+/// Lets streams whose tables are missing count as never read, so that the next sync reads their past again. Before
+/// the tables are made: whoever dies in between does it again.
+async fn forget_past(inner: &Resources, dropped: &[&str]) -> Result<(), Error> {
+    // Users come with whatever refers to them.
+    let all = dropped.contains(&"users");
+    for ((stream, scope), known) in committed(inner).await? {
+        if stream != STREAMS {
+            continue;
+        }
+        let left: Vec<&str> = known
+            .split(',')
+            .filter(|name| !all && !dropped.contains(name))
+            .collect();
+        let left = left.join(",");
+        if left == known {
+            continue;
+        }
+        tracing::warn!(scope, tables = ?dropped, "raw tables are missing; the next sync makes them anew, with their past");
+        let cursor = CursorMove {
+            stream,
+            scope,
+            from: Some(known),
+            to: left,
+            at: None,
+        };
+        let commit = Commit {
+            cursor: Some(cursor),
+            ..Commit::default()
+        };
+        inner.warehouse.commit(commit).await?;
+    }
+    Ok(())
+}
