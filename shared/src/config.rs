@@ -30,6 +30,9 @@ pub use variable::Variable;
 
 use crate::secret::{Secret, SecretManager, keep_fresh};
 
+/// 64 bits in hexadecimal: out of reach for guesses over a network.
+const SHORTEST_TOKEN: usize = 16;
+
 /// Reads variables, remembers what was declared, and collects problems instead of stopping at one.
 #[derive(Debug)]
 pub struct Env {
@@ -99,11 +102,16 @@ impl Env {
     /// A secret: never printed, and refused if it is a placeholder such as `changeme`. A reference of the
     /// form `sm://projects/P/secrets/S[/versions/V]` is fetched by [`Env::resolve_secrets`].
     pub fn secret(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
+        self.variable(name, description).check(Secret::check)
+    }
+
+    /// A secret that callers show to us and that we or the user have made up: below 16 characters it is refused,
+    /// because whoever reaches the function may try as many as they like. A token that somebody else issues (GitLab's)
+    /// is a [`secret`](Self::secret).
+    pub fn token(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
         self.variable(name, description).check(|secret: &Secret| {
-            if secret.is_placeholder() {
-                return Err("is a placeholder, not a secret; put the real value in its place".into());
-            }
-            Ok(())
+            secret.require_length(SHORTEST_TOKEN);
+            secret.check()
         })
     }
 

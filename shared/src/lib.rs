@@ -3,11 +3,13 @@
 
 pub mod auth;
 pub mod config;
+pub mod dedup;
 pub mod error;
 pub mod function;
 #[cfg(test)]
 mod fuzz;
 pub mod id_token;
+pub mod retry;
 pub mod secret;
 pub mod telemetry;
 pub mod warehouse;

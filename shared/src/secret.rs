@@ -33,6 +33,8 @@ struct Inner {
     manager: OnceLock<SecretManager>,
     /// When it was last read again.
     renewed_at: Mutex<Option<Instant>>,
+    /// The fewest bytes that a value must have, see [`Secret::require_length`].
+    least_length: OnceLock<usize>,
 }
 
 impl Secret {
@@ -86,12 +88,39 @@ impl Secret {
         looks_like_placeholder(&self.expose())
     }
 
+    /// Demands that the value, now and whenever it is read again, has at least this many bytes.
+    pub(crate) fn require_length(&self, least: usize) {
+        let _ = self.0.least_length.set(least);
+    }
+
+    /// What is wrong with the value, as the end of a sentence that begins with its name, and never with the value.
+    ///
+    /// # Errors
+    /// If it is a placeholder, or too short. An unresolved reference is neither.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.value().map_or(Ok(()), |value| self.judge(&value))
+    }
+
+    /// The same of `value`, which would replace this one's.
+    fn judge(&self, value: &str) -> Result<(), String> {
+        if looks_like_placeholder(value) {
+            return Err("is a placeholder, not a secret; put the real value in its place".into());
+        }
+        match self.0.least_length.get() {
+            Some(least) if value.len() < *least => Err(format!(
+                "has fewer than {least} characters, so it can be guessed; make one with: openssl rand -hex 32"
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn with(value: Option<Arc<str>>, reference: Option<Reference>) -> Self {
         Self(Arc::new(Inner {
             value: RwLock::new(value),
             reference,
             manager: OnceLock::new(),
             renewed_at: Mutex::default(),
+            least_length: OnceLock::new(),
         }))
     }
 

@@ -32,7 +32,7 @@ pub use changes::{Change, Position};
 pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key, newest_mark};
 pub use cursor::Cursor;
 pub use error::Error;
-pub use lease::{Acquired, Lease};
+pub use lease::{Acquired, Guard as LeaseGuard, Lease};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
 pub use sweep::{Sweep, Within, one_of};

@@ -66,3 +66,23 @@ fn problems_never_show_a_secret() {
     env.secret("AUTH_TOKEN", "").required("…");
     assert!(!env.finish().unwrap_err().to_string().contains("your-own-token"));
 }
+
+#[test]
+fn a_short_token_is_refused_and_never_shown() {
+    let mut env = Env::from_map([("AUTH_TOKEN", "fifteen-letters"), ("GITLAB_TOKEN", "short")]);
+    env.token("AUTH_TOKEN", "").required("a token");
+    env.secret("GITLAB_TOKEN", "").required("a token");
+    let problems = env.finish().unwrap_err().to_string();
+    assert!(
+        problems.contains("AUTH_TOKEN has fewer than 16 characters"),
+        "{problems}"
+    );
+    assert!(problems.contains("openssl rand -hex 32"), "{problems}");
+    assert!(
+        !problems.contains("fifteen") && !problems.contains("GITLAB_TOKEN"),
+        "{problems}"
+    );
+    let mut env = Env::from_map([("AUTH_TOKEN", "sixteen-letters!")]);
+    env.token("AUTH_TOKEN", "").required("a token");
+    assert!(env.finish().is_ok());
+}

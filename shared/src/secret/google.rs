@@ -9,6 +9,7 @@ use google_cloud_secretmanager_v1::client::SecretManagerService;
 use tokio::time::{Instant, timeout};
 
 use super::{Reference, Secret};
+use crate::retry::{Retryable, exponential};
 
 /// How often secrets are read again without a reason.
 const REFRESH: Duration = Duration::from_secs(300);
@@ -16,7 +17,8 @@ const REFRESH: Duration = Duration::from_secs(300);
 const LEAST_PAUSE: Duration = Duration::from_secs(10);
 /// How long one answer may take, and how often it is asked for at the start.
 const PATIENCE: Duration = Duration::from_secs(10);
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: usize = 3;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// How long a first start on Cloud Run asks again after "permission denied" and "not found". A role takes "typically 2
 /// minutes, potentially 7 minutes or longer" to reach Secret Manager, and Cloud Run gives a container a minute to start.
 const GRANT_PATIENCE: Duration = Duration::from_secs(45);
@@ -82,7 +84,7 @@ impl SecretManager {
     /// Reads the secret that `setting` refers to, and lets it be renewed from now on.
     ///
     /// # Errors
-    /// If it can't be read after a few tries, or is a placeholder.
+    /// If it can't be read after a few attempts, is a placeholder, or is too short.
     pub async fn resolve(&self, setting: &str, secret: &Secret) -> Result<(), SecretError> {
         let Some(reference) = secret.reference() else {
             return Ok(());
@@ -92,31 +94,27 @@ impl SecretManager {
             place: reference.to_string(),
             problem,
         };
-        let mut attempt = 1;
-        let value = loop {
-            let problem = match self.read(reference).await {
-                Ok(value) => break value,
-                Err(problem) => problem,
-            };
-            let pause = Duration::from_millis(300 << attempt.min(10)).min(GRANT_PAUSE);
-            let again = match problem.kind {
-                Kind::Passing => attempt < ATTEMPTS,
-                Kind::Ungranted => self.grants_arrive_until.is_some_and(|end| Instant::now() + pause < end),
-                Kind::Lasting => false,
-            };
-            if !again {
-                return Err(failed(problem.to_string()));
-            }
-            tracing::warn!(attempt, setting, "Secret Manager: {problem}; trying again");
-            tokio::time::sleep(pause).await;
-            attempt += 1;
-        };
+        let mut attempts = 0;
+        let read = || self.read(reference);
+        let value = read
+            .retry(exponential(FIRST_WAIT, usize::MAX).with_max_delay(GRANT_PAUSE / 2))
+            .when(|problem| {
+                attempts += 1;
+                match problem.kind {
+                    Kind::Passing => attempts < ATTEMPTS,
+                    Kind::Ungranted => self
+                        .grants_arrive_until
+                        .is_some_and(|end| Instant::now() + GRANT_PAUSE < end),
+                    Kind::Lasting => false,
+                }
+            })
+            .notify(|problem, _| tracing::warn!(setting, "Secret Manager: {problem}; trying again"))
+            .await
+            .map_err(|problem| failed(problem.to_string()))?;
+        secret
+            .judge(&value)
+            .map_err(|weakness| failed(format!("its value {weakness}")))?;
         secret.replace(&value);
-        if secret.is_placeholder() {
-            return Err(failed(
-                "it is a placeholder, not a secret; add a version with the real value".into(),
-            ));
-        }
         let _ = secret.0.manager.set(self.clone());
         Ok(())
     }
@@ -215,7 +213,12 @@ impl Secret {
             return false;
         }
         *renewed_at = Some(Instant::now());
-        match manager.read(reference).await {
+        let read = manager.read(reference).await.map_err(|problem| problem.to_string());
+        let sound = read.and_then(|value| match self.judge(&value) {
+            Ok(()) => Ok(value),
+            Err(weakness) => Err(format!("its new value {weakness}")),
+        });
+        match sound {
             Ok(value) => {
                 let changed = self.replace(&value);
                 if changed {
@@ -224,7 +227,7 @@ impl Secret {
                 changed
             }
             Err(problem) => {
-                tracing::warn!("{reference} can't be read again, so the value from before stays: {problem}");
+                tracing::warn!("{reference} can't be renewed, so the value from before stays: {problem}");
                 false
             }
         }
@@ -315,8 +318,8 @@ mod tests {
             );
             let asked = stored.clone();
             tokio::spawn(async move {
-                // After the first two questions, which come 600 ms apart.
-                tokio::time::sleep(Duration::from_millis(900)).await;
+                // After the first question.
+                tokio::time::sleep(Duration::from_millis(300)).await;
                 *asked.lock().expect("a lock") = Ok("bGF0ZS10b2tlbg==");
             });
             let secret = token();
@@ -324,9 +327,36 @@ mod tests {
                 .awaiting_grants()
                 .resolve("AUTH_TOKEN", &secret)
                 .await
-                .expect("read after two refusals");
+                .expect("read after a refusal");
             assert!(secret.matches(b"late-token"));
         }
+    }
+
+    #[tokio::test]
+    async fn a_short_token_is_refused_at_the_start_and_when_it_is_rotated() {
+        // "second-token"
+        let stored: Stored = Arc::new(Mutex::new(Ok("c2Vjb25kLXRva2Vu")));
+        let manager = SecretManager::connect(Some(&fake(stored.clone()).await))
+            .await
+            .expect("a client");
+        let short = token();
+        short.require_length(16);
+        let message = manager
+            .resolve("AUTH_TOKEN", &short)
+            .await
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            message.contains("fewer than 16") && !message.contains("second"),
+            "{message}"
+        );
+        assert!(!short.matches(b"second-token"));
+        // "first-token-is-long"
+        *stored.lock().expect("a lock") = Ok("Zmlyc3QtdG9rZW4taXMtbG9uZw==");
+        manager.resolve("AUTH_TOKEN", &short).await.expect("resolved");
+        *stored.lock().expect("a lock") = Ok("c2Vjb25kLXRva2Vu");
+        assert!(!short.renew().await);
+        assert!(short.matches(b"first-token-is-long"), "the value from before stays");
     }
 
     #[tokio::test]

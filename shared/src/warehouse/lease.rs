@@ -1,7 +1,11 @@
-//! The right to sync, which one process at a time holds. It ends by itself if its holder dies.
+//! The right to do something that only one process at a time may do. It ends by itself if its holder dies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::schema::{Column, Kind};
@@ -28,7 +32,7 @@ pub struct Lease {
     ttl: Duration,
 }
 
-/// What came of the wish for a lease.
+/// Result of trying to acquire a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
     /// It is ours.
@@ -46,6 +50,90 @@ impl Lease {
     /// After this time without renewal others may take it.
     pub fn ttl(&self) -> Duration {
         self.ttl
+    }
+}
+
+/// A lease that is held: renewed in the background until it is released or dropped.
+///
+/// Dropping it without [`Guard::release`] leaves the lease to expire, as the death of the process would.
+#[derive(Debug)]
+pub struct Guard {
+    warehouse: Arc<Warehouse>,
+    lease: Lease,
+    lost: CancellationToken,
+    _renewal: AbortOnDropHandle<()>,
+}
+
+impl Guard {
+    /// Renews `lease` every third of its lifetime from now on. Must be called within a Tokio runtime.
+    #[must_use]
+    pub fn hold(warehouse: Arc<Warehouse>, lease: Lease) -> Self {
+        let lost = CancellationToken::new();
+        let renew = {
+            let (warehouse, lease) = (warehouse.clone(), lease.clone());
+            async move || warehouse.renew_if_ours(&lease).await
+        };
+        let renewal = keep(lease.clone(), renew, lost.clone());
+        Self {
+            _renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
+            warehouse,
+            lease,
+            lost,
+        }
+    }
+
+    /// The lease, for commits that must fail if it is lost ([`super::Commit::lease`]).
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Cancelled when another process has taken the lease.
+    ///
+    /// A lease that can't be renewed because BigQuery does not answer is not lost: nobody else can acquire it then
+    /// either, and when BigQuery answers again, whoever asks first holds it.
+    #[must_use]
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+
+    /// Ends the lease now, so that the next holder need not wait until it expires.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked; the lease then expires by itself.
+    pub async fn release(self) -> Result<(), Error> {
+        self.warehouse.release(&self.lease).await
+    }
+}
+
+/// Calls `renew` every third of the lease's lifetime, until it answers that another process holds the lease.
+async fn keep(lease: Lease, renew: impl AsyncFn() -> Result<bool, Error>, lost: CancellationToken) {
+    let (name, ttl) = (&lease.name, lease.ttl);
+    let mut renewed_at = Instant::now();
+    loop {
+        tokio::time::sleep(ttl / 3).await;
+        let asked_at = Instant::now();
+        let problem = match timeout(ttl, renew()).await {
+            Ok(Ok(true)) => {
+                renewed_at = asked_at;
+                continue;
+            }
+            Ok(Ok(false)) => {
+                tracing::error!(lease = name, "the lease is lost: another instance has taken it");
+                return lost.cancel();
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "BigQuery does not answer".to_owned(),
+        };
+        let seconds = renewed_at.elapsed().as_secs();
+        if renewed_at.elapsed() < ttl {
+            tracing::warn!(lease = name, "the lease could not be renewed; trying again: {problem}");
+        } else {
+            tracing::error!(
+                lease = name,
+                "the lease could not be renewed for {seconds} s, so another instance may take it: {problem}"
+            );
+        }
     }
 }
 
@@ -80,6 +168,12 @@ impl Warehouse {
         })
     }
 
+    /// Prolongs the lease by its lifetime. Returns whether it is still ours.
+    async fn renew_if_ours(&self, lease: &Lease) -> Result<bool, Error> {
+        let script = renew_script(&self.name_of(LEASES), lease);
+        Ok(!self.run_transaction(&script).await?.is_empty())
+    }
+
     /// Begins the lease's time anew. A lease that was lost stays lost.
     ///
     /// # Errors
@@ -95,10 +189,7 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be asked.
     pub async fn is_ours(&self, lease: &Lease) -> Result<bool, Error> {
-        let leases = self.name_of(LEASES);
-        let (name, holder) = (literal(&lease.name), literal(&lease.holder));
-        let sql = format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}");
-        Ok(!self.query(sql).await?.is_empty())
+        Ok(!self.query(ours(&self.name_of(LEASES), lease)).await?.is_empty())
     }
 
     /// Gives the lease back.
@@ -133,4 +224,83 @@ pub(super) fn expire_script(leases: &str, lease: &Lease, ttl: Duration) -> Strin
         literal(&lease.name),
         literal(&lease.holder)
     )
+}
+
+fn renew_script(leases: &str, lease: &Lease) -> String {
+    format!("{};\n{}", expire_script(leases, lease, lease.ttl), ours(leases, lease))
+}
+
+/// Selects one row if the lease is ours, else none.
+fn ours(leases: &str, lease: &Lease) -> String {
+    let (name, holder) = (literal(&lease.name), literal(&lease.holder));
+    format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(60);
+
+    fn lease() -> Lease {
+        Lease {
+            name: "sync".into(),
+            holder: "h".into(),
+            ttl: TTL,
+        }
+    }
+
+    /// Renews with these answers, in this order; without an answer BigQuery is silent. Returns whether the lease was
+    /// lost, and the seconds at which it was renewed.
+    async fn renewed(answers: Vec<Option<Result<bool, Error>>>) -> (bool, Vec<u64>) {
+        let begun = Instant::now();
+        let answers = Mutex::new(answers.into_iter());
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let noted = times.clone();
+        let renew = async move || {
+            noted.lock().expect("a lock").push(begun.elapsed().as_secs());
+            let answer = answers.lock().expect("a lock").next().unwrap_or(Some(Ok(true)));
+            match answer {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
+        };
+        let lost = CancellationToken::new();
+        let renewal = tokio::spawn(keep(lease(), renew, lost.clone()));
+        tokio::time::sleep(TTL * 3).await;
+        renewal.abort();
+        let times = times.lock().expect("a lock").clone();
+        (lost.is_cancelled(), times)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_renewed_every_third_of_its_lifetime_until_another_takes_it() {
+        assert_eq!(renewed(vec![]).await, (false, vec![20, 40, 60, 80, 100, 120, 140, 160]));
+        let taken = vec![Some(Ok(true)), Some(Ok(false))];
+        assert_eq!(renewed(taken).await, (true, vec![20, 40]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bigquery_that_cannot_be_asked_loses_no_lease() {
+        let away = || Some(Err(Error::Query("away".into())));
+        let outage = vec![away(), away(), away(), None, away()];
+        assert_eq!(renewed(outage).await, (false, vec![20, 40, 60, 80, 160]));
+    }
+
+    #[test]
+    fn a_renewal_prolongs_only_our_own_lease_and_tells_whether_it_is() {
+        let script = renew_script("`l`", &lease());
+        let (update, select) = script.split_once(";\n").expect("two statements");
+        let ours = "WHERE name = 'sync' AND holder = 'h'";
+        assert!(
+            update.contains("INTERVAL 60 SECOND") && update.ends_with(ours),
+            "{update}"
+        );
+        assert!(
+            select.starts_with("SELECT holder FROM `l`") && select.ends_with(ours),
+            "{select}"
+        );
+    }
 }
