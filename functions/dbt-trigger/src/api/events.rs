@@ -13,11 +13,13 @@ use mergemind_shared::auth;
 use mergemind_shared::function::read_body;
 use serde_json::json;
 
+use super::answer::answer;
 use super::function::Function;
 use crate::auth::Caller;
 use crate::auth::fivetran::{Signature, SyncEvent};
 use crate::request::RunRequest;
 use crate::request::event::PushedEvent;
+use crate::run::RunView;
 
 /// `POST /fivetran`: the webhook.
 pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Response, ApiError> {
@@ -111,12 +113,12 @@ async fn once(
         result
     });
     if !wait {
-        return Ok((StatusCode::ACCEPTED, Json(run.describe())).into_response());
+        return Ok((StatusCode::ACCEPTED, Json(RunView::brief(&run))).into_response());
     }
     let result = ended.await.map_err(ApiError::internal)?;
-    match result.answer(&request.source, false) {
+    match answer(&result, &request.source, false) {
         Err(error) if result.was_given_up() => Err(error),
-        _ => Ok(Json(result.body(result.status(), &request.source)).into_response()),
+        _ => Ok(Json(RunView::answer(&result, result.status(), &request.source)).into_response()),
     }
 }
 

@@ -9,12 +9,13 @@ use mergemind_shared::ApiError;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use super::answer::answer;
 use crate::auth::{Authenticator, Caller};
 use crate::config::{Config, RunnerKind};
 use crate::queue::Queue;
 use crate::records::{Artifacts, History};
 use crate::request::{RunRequest, Seen};
-use crate::run::{CalledBy, Run};
+use crate::run::{CalledBy, Run, RunView};
 
 /// The longest `sync_info` that is logged, in characters.
 const LOGGED_INFO: usize = 1_000;
@@ -76,11 +77,9 @@ impl Function {
     /// The run's result, or, not waiting for it, where it will be.
     pub(super) async fn answer(&self, run: &Run, source: &str, wait: bool) -> Result<Response, ApiError> {
         if !wait {
-            return Ok((StatusCode::ACCEPTED, Json(run.describe())).into_response());
+            return Ok((StatusCode::ACCEPTED, Json(RunView::brief(run))).into_response());
         }
         let result = run.wait().await;
-        result
-            .answer(source, self.fail_on_test_failure)
-            .map(|answer| Json(answer).into_response())
+        answer(&result, source, self.fail_on_test_failure).map(|answer| Json(answer).into_response())
     }
 }

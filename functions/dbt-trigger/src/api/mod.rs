@@ -1,5 +1,6 @@
 //! The routes.
 
+mod answer;
 mod events;
 mod function;
 mod pages;

@@ -8,11 +8,12 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mergemind_shared::ApiError;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::function::Function;
 use super::pages;
 use crate::records::RUN;
+use crate::run::{RunView, url_of};
 
 /// How many runs are listed.
 const LISTED: usize = 50;
@@ -22,25 +23,16 @@ type Shared = State<Arc<Function>>;
 /// `GET /runs`: the last ones, the newest first; with a history, those of all instances.
 pub async fn list(State(function): Shared, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
     function.auth.authenticate_browser(&method, &headers).await?;
-    let mut runs: Vec<Value> = function
-        .queue
-        .runs()
-        .last(LISTED)
-        .iter()
-        .map(|run| run.brief())
-        .collect();
+    let own = function.queue.runs().last(LISTED);
+    let mut runs: Vec<RunView> = own.iter().map(|run| RunView::brief(run)).collect();
     if let Some(history) = &function.history {
         match history.last(LISTED).await {
-            Ok(older) => {
+            Ok(recorded) => {
                 // What this process knows itself is newer.
-                let known: Vec<String> = runs.iter().map(|run| run["run_id"].to_string()).collect();
-                runs.extend(
-                    older
-                        .into_iter()
-                        .filter(|run| !known.contains(&run["run_id"].to_string())),
-                );
+                let is_new = |run: &RunView| own.iter().all(|known| known.run_id != run.run_id);
+                runs.extend(recorded.into_iter().filter(is_new));
                 // Ids begin with the time.
-                runs.sort_by_key(|run| std::cmp::Reverse(run["run_id"].to_string()));
+                runs.sort_by(|a, b| b.run_id.cmp(&a.run_id));
                 runs.truncate(LISTED);
             }
             Err(problem) => tracing::warn!("the history can't be read: {problem}"),
@@ -60,29 +52,28 @@ pub async fn one(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     function.auth.authenticate_browser(&method, &headers).await?;
-    let told = match function.queue.runs().get(&run_id) {
-        Some(run) => run.whole(),
+    let mut view = match function.queue.runs().get(&run_id) {
+        Some(run) => RunView::whole(&run),
         None => function.recorded(&run_id).await?.ok_or_else(unknown)?,
     };
     let artifacts = function.artifacts.names(&run_id).await;
     if pages::is_wanted(&headers) {
-        return Ok(pages::run(&told, &artifacts));
+        return Ok(pages::run(&view, &artifacts));
     }
-    let mut told = told;
-    told["artifacts"] = json!(artifacts);
-    Ok(Json(told).into_response())
+    view.artifacts = Some(artifacts.into_iter().map(Into::into).collect());
+    Ok(Json(view).into_response())
 }
 
 impl Function {
     /// What is written down about a run before this process's time, or of another instance.
-    async fn recorded(&self, run_id: &str) -> Result<Option<Value>, ApiError> {
+    async fn recorded(&self, run_id: &str) -> Result<Option<RunView>, ApiError> {
         let read = |kept: Option<(Vec<u8>, _)>| serde_json::from_slice(&kept?.0).ok();
         let kept = self.artifacts.read(run_id, RUN).await.map(read);
         let Some(history) = &self.history else {
             return kept.map_err(ApiError::internal);
         };
         match kept {
-            Ok(Some(told)) => return Ok(Some(told)),
+            Ok(Some(view)) => return Ok(Some(view)),
             Ok(None) => {}
             Err(problem) => tracing::warn!(run_id, "the run's summary can't be read: {problem}"),
         }
@@ -121,12 +112,12 @@ pub async fn cancel(
     let run = function.queue.runs().get(&run_id).ok_or_else(|| {
         unknown().with_hint("a run is cancelled by the instance that runs it; GET /runs/{id} tells its state")
     })?;
-    let url = format!("/runs/{}", run.run_id);
+    let url = url_of(&run.run_id);
     if pages::is_wanted(&headers) {
         run.cancel.cancel();
         return Ok((StatusCode::SEE_OTHER, [(LOCATION, url)]).into_response());
     }
-    if run.ended().is_some() {
+    if run.result().is_some() {
         let message = format!("the run has ended already: {}", run.state());
         return Err(ApiError::new(StatusCode::CONFLICT, "run_ended", message));
     }

@@ -14,11 +14,37 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::request::RunRequest;
-use crate::run::{CalledBy, Run, Runs, stopping};
+use crate::run::{CalledBy, Run, RunError, Runs};
 
 /// How many callers may share one waiting run, and how many different runs may wait.
 const CALLERS: usize = 10_000;
 const WAITING: usize = 100;
+
+/// Why a run is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The function stops.
+    #[error("the function is stopping")]
+    Stopping,
+    /// A run like that waits already, with as many callers as may share it.
+    #[error("{CALLERS} callers wait for this run already")]
+    TooManyCallers,
+    /// As many runs wait as may.
+    #[error("{WAITING} different runs wait already")]
+    TooManyRuns,
+}
+
+/// 503 `stopping` or `busy`.
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Stopping => RunError::Stopped.into(),
+            SubmitError::TooManyCallers | SubmitError::TooManyRuns => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", error.to_string()).with_hint("call again later")
+            }
+        }
+    }
+}
 
 /// Takes requests for runs; cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,21 +73,21 @@ impl Queue {
     /// Asks for a run; does not wait for it.
     ///
     /// # Errors
-    /// 503 if the function stops or too many wait.
-    pub fn submit(&self, request: &RunRequest, asked: CalledBy) -> Result<Arc<Run>, ApiError> {
+    /// If the function stops or too many wait.
+    pub fn submit(&self, request: &RunRequest, asked: CalledBy) -> Result<Arc<Run>, SubmitError> {
         if self.0.stop.is_cancelled() {
-            return Err(stopping());
+            return Err(SubmitError::Stopping);
         }
         let mut waiting = self.waiting();
         if let Some(run) = waiting.iter().find(|run| run.serves(request)) {
             if run.callers().1 >= CALLERS {
-                return Err(busy(format!("{CALLERS} callers wait for this run already")));
+                return Err(SubmitError::TooManyCallers);
             }
             run.join(request, asked);
             return Ok(run.clone());
         }
         if waiting.len() >= WAITING {
-            return Err(busy(format!("{WAITING} different runs wait already")));
+            return Err(SubmitError::TooManyRuns);
         }
         let run = Arc::new(Run::new(request, asked));
         waiting.push_back(run.clone());
@@ -94,10 +120,6 @@ impl Queue {
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn busy(message: String) -> ApiError {
-    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).with_hint("call again later")
 }
 
 #[cfg(test)]
@@ -133,13 +155,16 @@ mod tests {
             queue.submit(&request(i), asked()).expect("taken");
         }
         assert_eq!(
-            queue.submit(&request(WAITING), asked()).expect_err("full").code(),
-            "busy"
+            queue.submit(&request(WAITING), asked()).expect_err("full"),
+            SubmitError::TooManyRuns
         );
         for _ in 1..CALLERS {
             queue.submit(&request(0), asked()).expect("joined");
         }
-        assert_eq!(queue.submit(&request(0), asked()).expect_err("full").code(), "busy");
+        assert_eq!(
+            queue.submit(&request(0), asked()).expect_err("full"),
+            SubmitError::TooManyCallers
+        );
     }
 
     #[tokio::test]
@@ -148,6 +173,6 @@ mod tests {
         let queue = Queue::new(stop.clone());
         stop.cancel();
         let error = queue.submit(&RunRequest::default(), asked()).expect_err("stopping");
-        assert_eq!(error.code(), "stopping");
+        assert_eq!(error, SubmitError::Stopping);
     }
 }

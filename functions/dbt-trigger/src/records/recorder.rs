@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -11,7 +10,7 @@ use tracing::Instrument;
 
 use super::artifacts::Artifacts;
 use super::history::History;
-use crate::run::Run;
+use crate::run::{Run, RunView};
 
 /// How long one thing may take to be written.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +38,7 @@ impl Recorder {
             }
             while let Some(run) = runs.recv().await {
                 // Of a short run the end alone is written: its beginning would only delay it.
-                if run.ended().is_none() && timeout(SHORT, run.wait()).await.is_ok() {
+                if run.result().is_none() && timeout(SHORT, run.wait()).await.is_ok() {
                     continue;
                 }
                 let span = run.span.clone();
@@ -76,7 +75,12 @@ async fn keep(artifacts: &Artifacts, history: Option<&History>, run: &Run) {
             Err(_) => tracing::error!(run_id, "the run is not in the history: BigQuery took too long"),
         }
     }
-    if run.ended().is_some() {
-        artifacts.finish(&run.run_id, json!(run.whole()).to_string()).await;
+    if run.result().is_some() {
+        artifacts
+            .finish(
+                &run.run_id,
+                serde_json::to_string(&RunView::whole(run)).unwrap_or_default(),
+            )
+            .await;
     }
 }

@@ -1,6 +1,7 @@
 //! A run of dbt, from the moment somebody asks for it to what became of every node.
 
 mod dbt_files;
+mod error;
 mod manifest;
 mod node;
 mod result;
@@ -11,7 +12,8 @@ mod view;
 pub use dbt_files::Results;
 #[cfg(test)]
 pub use dbt_files::tests::results as results_of;
+pub use error::RunError;
 pub use node::{Counts, Node};
 pub use result::{BuildSet, Outcome, RunResult};
-pub use run::{CalledBy, Run, Runs, rfc3339};
-pub use view::stopping;
+pub use run::{CalledBy, Run, Runs};
+pub use view::{CountsView, RunView, rfc3339, url_of};

@@ -1,9 +1,10 @@
 //! One node of a run: a model, a test, a source.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What became of one node.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Node {
     /// dbt's unique id.
     pub node: String,
@@ -39,7 +40,7 @@ pub struct Node {
 }
 
 /// How many nodes came to which end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub total: usize,
     /// Models, seeds and snapshots that were built.

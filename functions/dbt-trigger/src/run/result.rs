@@ -7,8 +7,13 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::dbt_files::Results;
+use super::error::RunError;
+use super::node::Node;
 use crate::dbt::{CommandResult, Exit};
 use crate::request::{Action, Selection};
+
+/// How many failed nodes a message names; the answer's details have all.
+const NAMED: usize = 5;
 
 /// A run that has ended; shared by all its callers.
 #[derive(Debug)]
@@ -141,6 +146,11 @@ impl RunResult {
         )
     }
 
+    /// How long it took, in seconds with three places.
+    pub fn elapsed_s(&self) -> f64 {
+        (self.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0
+    }
+
     /// One word for how it ended.
     pub fn status(&self) -> &'static str {
         match &self.outcome {
@@ -149,6 +159,45 @@ impl RunResult {
             Outcome::Stopped => "stopped",
             Outcome::Cancelled => "cancelled",
             Outcome::NodesFailed | Outcome::CouldNotRun(_) | Outcome::TimedOut(_) | Outcome::LeaseLost => "error",
+        }
+    }
+
+    /// What went wrong, if something did. Failed tests are an error if `fail_on_test_failure`.
+    pub fn error(&self, fail_on_test_failure: bool) -> Option<RunError> {
+        match &self.outcome {
+            Outcome::Warning if fail_on_test_failure && self.results.has_failed_tests() => {
+                Some(RunError::TestsFailed(self.name_causes("tests failed")))
+            }
+            Outcome::Success | Outcome::Warning => None,
+            Outcome::NodesFailed => Some(RunError::NodesFailed(self.name_causes("dbt failed"))),
+            Outcome::CouldNotRun(why) => Some(RunError::CouldNotRun(why.clone())),
+            Outcome::TimedOut(limit) => Some(RunError::TimedOut(*limit)),
+            Outcome::Stopped => Some(RunError::Stopped),
+            Outcome::Cancelled => Some(RunError::Cancelled),
+            Outcome::LeaseLost => Some(RunError::LeaseLost),
+        }
+    }
+
+    /// The same for people, failed tests included.
+    pub fn problem(&self) -> Option<String> {
+        self.error(true).map(|error| error.to_string())
+    }
+
+    fn name_causes(&self, what: &str) -> String {
+        let causes: Vec<&Node> = self.results.causes().collect();
+        let mut message = what.to_owned();
+        for (i, node) in causes.iter().take(NAMED).enumerate() {
+            let told = node.message.as_deref().unwrap_or(&node.status);
+            let separator = if i == 0 { ": " } else { "; " };
+            message += &format!("{separator}{} {}: {told}", node.kind, node.name);
+        }
+        if causes.len() > NAMED {
+            message += &format!("; and {} more", causes.len() - NAMED);
+        }
+        match self.results.counts.skipped {
+            0 => message,
+            1 => message + " (1 node was skipped because of that)",
+            n => message + &format!(" ({n} nodes were skipped because of that)"),
         }
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -47,7 +46,7 @@ struct Inner {
 }
 
 /// Who asked for a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CalledBy {
     /// In the caller's own words.
     pub source: String,
@@ -121,7 +120,8 @@ impl Run {
         self.done.send_replace(Some(result));
     }
 
-    pub fn ended(&self) -> Option<Arc<RunResult>> {
+    /// What became of it, once it has ended.
+    pub fn result(&self) -> Option<Arc<RunResult>> {
         self.done.borrow().clone()
     }
 
@@ -139,54 +139,11 @@ impl Run {
 
     /// `queued`, `running`, or how it ended.
     pub fn state(&self) -> &'static str {
-        match (self.ended(), self.started_at()) {
+        match (self.result(), self.started_at()) {
             (Some(result), _) => result.status(),
             (None, Some(_)) => "running",
             (None, None) => "queued",
         }
-    }
-
-    /// What is known about it before it has ended.
-    pub fn describe(&self) -> Value {
-        let (callers, count) = self.callers();
-        json!({
-            "run_id": self.run_id,
-            "status": self.state(),
-            "action": self.action.name(),
-            "source": callers.first().map(|asked| &asked.source),
-            "callers": count,
-            "queued_at": rfc3339(self.queued_at),
-            "started_at": self.started_at().map(rfc3339),
-            "url": format!("/runs/{}", self.run_id),
-        })
-    }
-
-    /// What a list tells about it.
-    pub fn brief(&self) -> Value {
-        let mut told = self.describe();
-        if let Some(result) = self.ended() {
-            told["elapsed_s"] = json!(result.elapsed.as_secs_f64());
-            told["counts"] = json!(result.results.counts);
-            told["problem"] = json!(result.problem());
-        }
-        told
-    }
-
-    /// All that is known about it.
-    pub fn whole(&self) -> Value {
-        let mut told = self.brief();
-        if let Some(result) = self.ended() {
-            let source = told["source"].as_str().unwrap_or_default().to_owned();
-            if let (Value::Object(told), Value::Object(body)) = (&mut told, result.body(result.status(), &source)) {
-                told.extend(body);
-            }
-        }
-        let (callers, _) = self.callers();
-        told["called_by"] = callers
-            .iter()
-            .map(|asked| json!({"source": asked.source, "caller": asked.caller}))
-            .collect();
-        told
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -215,14 +172,6 @@ impl Runs {
     fn all(&self) -> MutexGuard<'_, VecDeque<Arc<Run>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `2026-05-22T00:06:08.638Z`.
-pub fn rfc3339(at: OffsetDateTime) -> String {
-    let millis = at
-        .replace_nanosecond(at.nanosecond() / 1_000_000 * 1_000_000)
-        .unwrap_or(at);
-    millis.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,209 +1,230 @@
-//! A run as the JSON that a caller gets.
+//! A run as JSON: one type for answers, the list, `run.json`, the history and the pages.
 
-use axum::http::StatusCode;
-use mergemind_shared::ApiError;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use super::node::Node;
-use super::result::{BuildSet, Outcome, RunResult};
-use super::run::rfc3339;
+use super::node::{Counts, Node};
+use super::result::{BuildSet, RunResult};
+use super::run::{CalledBy, Run};
+use crate::request::Selection;
 
-/// How many failed nodes the message names; the details have all.
-const NAMED: usize = 5;
+/// What is known about a run. Which fields are there depends on who tells about it and how far it came; a field
+/// that is `null` was known to be empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunView {
+    pub run_id: String,
+    /// `queued`, `running`, `success`, `warning`, `error`, `cancelled`, `stopped`, or `lost` in the history.
+    pub status: String,
+    /// As callers name it.
+    pub action: String,
+    /// Who asked, in its own words.
+    pub source: String,
+    /// Where more is told about it: a path of this function.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How many callers share it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callers: Option<u64>,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub called_by: Option<Vec<CalledBy>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<String>,
+    /// `null` while it waits.
+    pub started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub elapsed_s: Option<Option<f64>>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub problem: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub dbt_version: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<CountsView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<Vec<Node>>,
+    /// The project's commit or archive, if it was fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_version: Option<String>,
+    /// The raw tables downstream of which all was built, if only that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_tables: Option<Vec<String>>,
+    /// What the caller selected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionView>,
+    /// The same as dbt's arguments, from the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selectors: Option<Vec<String>>,
+    /// The process that ran it, from the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The files that are kept of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<Vec<String>>,
+}
 
-impl RunResult {
-    /// The answer to a caller that called itself `source`.
-    ///
-    /// # Errors
-    /// 500 `dbt_failed`, 504 `dbt_timeout`, 503 `stopping`, 503 `lease_lost` or 409 `cancelled`; each with the same object that a
-    /// success gives as its `details`, as far as dbt came.
-    pub fn answer(&self, source: &str, fail_on_test_failure: bool) -> Result<Value, ApiError> {
-        let failed = |message: String| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "dbt_failed", message)
-                .with_details(self.body("error", source))
-        };
-        match &self.outcome {
-            Outcome::Success => Ok(self.body("success", source)),
-            Outcome::Warning if fail_on_test_failure && self.results.has_failed_tests() => {
-                Err(failed(self.name_causes("tests failed"))
-                    .with_hint("all models were built; FAIL_ON_TEST_FAILURE=true makes failed tests an error"))
-            }
-            Outcome::Warning => Ok(self.body("warning", source)),
-            Outcome::NodesFailed => {
-                Err(failed(self.name_causes("dbt failed")).with_hint("details.nodes has every node with dbt's message"))
-            }
-            Outcome::CouldNotRun(why) => Err(failed(format!("dbt could not run: {why}"))
-                .with_hint("the function's log has more, under this request's trace")),
-            Outcome::TimedOut(limit) => {
-                let message = format!("dbt was ended because it took longer than {} s", limit.as_secs_f64());
-                Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, "dbt_timeout", message)
-                    .with_hint("raise DBT_TIMEOUT_SECONDS, or make the models smaller")
-                    .with_details(self.body("error", source)))
-            }
-            Outcome::Stopped => Err(stopping().with_details(self.body("error", source))),
-            Outcome::Cancelled => Err(
-                ApiError::new(StatusCode::CONFLICT, "cancelled", "the run was cancelled")
-                    .with_details(self.body("error", source)),
-            ),
-            Outcome::LeaseLost => Err(ApiError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "lease_lost",
-                "dbt was ended because this instance lost the lease for it: another instance has taken it",
-            )
-            .with_hint("call again; this instance was stopped or without BigQuery for longer than RUN_LEASE_SECONDS")
-            .with_details(self.body("error", source))),
+/// How many nodes came to which end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum CountsView {
+    /// Of a run whose nodes are known.
+    All(Counts),
+    /// What the history's list has; `null` before the run's end.
+    Short { total: Option<u64>, error: Option<u64> },
+}
+
+/// A validated [`Selection`], to be shown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SelectionView {
+    pub exclude: Vec<String>,
+    pub full_refresh: bool,
+    pub select: Vec<String>,
+    pub target: Option<String>,
+    pub vars: Map<String, Value>,
+}
+
+/// A field that is there, if only as `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl RunView {
+    /// What a list tells about `run`, and an answer that does not wait for it.
+    pub fn brief(run: &Run) -> Self {
+        let (callers, count) = run.callers();
+        let result = run.result();
+        Self {
+            run_id: run.run_id.clone(),
+            status: run.state().into(),
+            action: run.action.name().into(),
+            source: callers.first().map(|by| by.source.clone()).unwrap_or_default(),
+            url: Some(url_of(&run.run_id)),
+            callers: Some(count as u64),
+            queued_at: Some(rfc3339(run.queued_at)),
+            started_at: run.started_at().map(rfc3339),
+            elapsed_s: result.as_ref().map(|result| Some(result.elapsed_s())),
+            problem: result.as_ref().map(|result| result.problem()),
+            counts: result.map(|result| CountsView::All(result.results.counts)),
+            ..Self::default()
         }
     }
 
-    /// What went wrong, if something did.
-    pub fn problem(&self) -> Option<String> {
-        match self.answer("", true) {
-            Ok(_) => None,
-            Err(error) => Some(error.message().to_owned()),
+    /// All that is known about `run`.
+    pub fn whole(run: &Run) -> Self {
+        let brief = Self::brief(run);
+        let called_by = Some(run.callers().0);
+        match run.result() {
+            Some(result) => Self {
+                url: brief.url,
+                callers: brief.callers,
+                queued_at: brief.queued_at,
+                problem: brief.problem,
+                called_by,
+                ..Self::answer(&result, result.status(), &brief.source)
+            },
+            None => Self { called_by, ..brief },
         }
     }
 
-    /// The run as it is shown to whoever asks for it later.
-    pub fn body(&self, status: &str, source: &str) -> Value {
-        let mut body = json!({
-            "status": status,
-            "run_id": self.run_id,
-            "action": self.action.name(),
-            "started_at": rfc3339(self.started_at),
-            "source": source,
-            "dbt_version": self.dbt_version,
-            "elapsed_s": (self.elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
-            "counts": self.results.counts,
-            "nodes": self.results.nodes,
-        });
-        if let Some(version) = &self.project_version {
-            body["project_version"] = json!(version);
-        }
-        if let BuildSet::Changed(tables) = &self.built {
-            body["changed_tables"] = json!(tables);
-        }
-        if !self.selection.is_everything() {
-            let selection = &self.selection;
-            body["selection"] = json!({"select": selection.select, "exclude": selection.exclude,
-                "full_refresh": selection.full_refresh, "target": selection.target, "vars": selection.vars});
-        }
-        body
-    }
-
-    fn name_causes(&self, what: &str) -> String {
-        let causes: Vec<&Node> = self.results.causes().collect();
-        let mut message = what.to_owned();
-        for (i, node) in causes.iter().take(NAMED).enumerate() {
-            let told = node.message.as_deref().unwrap_or(&node.status);
-            let separator = if i == 0 { ": " } else { "; " };
-            message += &format!("{separator}{} {}: {told}", node.kind, node.name);
-        }
-        if causes.len() > NAMED {
-            message += &format!("; and {} more", causes.len() - NAMED);
-        }
-        match self.results.counts.skipped {
-            0 => message,
-            1 => message + " (1 node was skipped because of that)",
-            n => message + &format!(" ({n} nodes were skipped because of that)"),
+    /// What a caller that called itself `source` gets of a run that has ended.
+    pub fn answer(result: &RunResult, status: &str, source: &str) -> Self {
+        let selection = &result.selection;
+        Self {
+            run_id: result.run_id.clone(),
+            status: status.into(),
+            action: result.action.name().into(),
+            source: source.into(),
+            started_at: Some(rfc3339(result.started_at)),
+            elapsed_s: Some(Some(result.elapsed_s())),
+            dbt_version: Some(result.dbt_version.clone()),
+            counts: Some(CountsView::All(result.results.counts)),
+            nodes: Some(result.results.nodes.clone()),
+            project_version: result.project_version.clone(),
+            changed_tables: match &result.built {
+                BuildSet::Changed(tables) => Some(tables.iter().cloned().collect()),
+                _ => None,
+            },
+            selection: (!selection.is_everything()).then(|| selection.into()),
+            ..Self::default()
         }
     }
 }
 
-/// 503: the function was told to stop before or during the run.
-pub fn stopping() -> ApiError {
-    ApiError::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "stopping",
-        "the function is stopping, and dbt was ended with it",
-    )
-    .with_hint("call again; another instance will answer")
+impl From<&Selection> for SelectionView {
+    fn from(selection: &Selection) -> Self {
+        Self {
+            exclude: selection.exclude.clone(),
+            full_refresh: selection.full_refresh,
+            select: selection.select.clone(),
+            target: selection.target.clone(),
+            vars: selection.vars.clone(),
+        }
+    }
+}
+
+impl CountsView {
+    /// All nodes, if that is known.
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Self::All(counts) => Some(counts.total as u64),
+            Self::Short { total, .. } => *total,
+        }
+    }
+
+    /// Each kind of end that there is, with its name.
+    pub fn by_status(&self) -> Vec<(&'static str, u64)> {
+        let all = match self {
+            Self::All(counts) => vec![
+                ("error", counts.error),
+                ("fail", counts.fail),
+                ("pass", counts.pass),
+                ("skipped", counts.skipped),
+                ("success", counts.success),
+                ("warn", counts.warn),
+            ],
+            Self::Short { error, .. } => vec![("error", error.unwrap_or_default() as usize)],
+        };
+        let named = all.into_iter().filter(|(_, count)| *count > 0);
+        named.map(|(name, count)| (name, count as u64)).collect()
+    }
+}
+
+/// Where this function tells about a run.
+pub fn url_of(run_id: &str) -> String {
+    format!("/runs/{run_id}")
+}
+
+/// `2026-05-22T00:06:08.638Z`.
+pub fn rfc3339(at: OffsetDateTime) -> String {
+    let millis = at
+        .replace_nanosecond(at.nanosecond() / 1_000_000 * 1_000_000)
+        .unwrap_or(at);
+    millis.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::dbt_files::tests::results;
-    use time::OffsetDateTime;
+    use serde_json::json;
 
     use super::*;
-    use crate::request::{Action, Selection};
-
-    fn run(outcome: Outcome, statuses: &[(&str, &str)]) -> RunResult {
-        RunResult {
-            run_id: "r1".into(),
-            elapsed: Duration::from_millis(3_200),
-            dbt_version: Some("1.11.16".into()),
-            results: results(statuses),
-            outcome,
-            action: Action::Build,
-            selection: Selection::default(),
-            built: BuildSet::All,
-            started_at: OffsetDateTime::UNIX_EPOCH,
-            project_version: None,
-        }
-    }
 
     #[test]
-    fn success_is_the_contracts_object() {
-        let answer = run(Outcome::Success, &[("model.p.a", "success")])
-            .answer("me", false)
-            .expect("success");
-        assert_eq!(
-            answer,
-            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "started_at": "1970-01-01T00:00:00Z", "dbt_version": "1.11.16", "elapsed_s": 3.2,
-                "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
-                "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.25, "rows": 7, "message": "success it is"}]})
-        );
-    }
-
-    #[test]
-    fn failing_nodes_are_named_and_skipped_ones_counted() {
-        let error = run(
-            Outcome::NodesFailed,
-            &[("model.p.a", "error"), ("model.p.b", "skipped"), ("test.p.t", "fail")],
-        )
-        .answer("me", false)
-        .expect_err("failed");
-        assert_eq!((error.status().as_u16(), error.code()), (500, "dbt_failed"));
-        assert_eq!(
-            error.message(),
-            "dbt failed: model a: error it is; test t: fail it is (1 node was skipped because of that)"
-        );
-    }
-
-    #[test]
-    fn many_failures_are_cut_short() {
-        let all: Vec<_> = (0..9).map(|i| (format!("model.p.m{i}"), "error")).collect();
-        let all: Vec<_> = all.iter().map(|(id, status)| (id.as_str(), *status)).collect();
-        let error = run(Outcome::NodesFailed, &all).answer("me", false).expect_err("failed");
-        assert!(
-            error.message().ends_with("model m4: error it is; and 4 more"),
-            "{}",
-            error.message()
-        );
-    }
-
-    #[test]
-    fn failed_tests_fail_the_call_only_if_asked() {
-        let failed = run(Outcome::Warning, &[("test.p.t", "fail")]);
-        assert_eq!(failed.answer("me", false).expect("a warning")["status"], "warning");
-        assert_eq!(failed.answer("me", true).expect_err("an error").code(), "dbt_failed");
-        let warned = run(Outcome::Warning, &[("test.p.t", "warn")]);
-        assert_eq!(warned.answer("me", true).expect("a warning")["status"], "warning");
-    }
-
-    #[test]
-    fn the_other_ends_have_their_codes() {
-        for (outcome, status, code) in [
-            (Outcome::CouldNotRun("no".into()), 500, "dbt_failed"),
-            (Outcome::TimedOut(Duration::from_secs(300)), 504, "dbt_timeout"),
-            (Outcome::Stopped, 503, "stopping"),
-            (Outcome::Cancelled, 409, "cancelled"),
-            (Outcome::LeaseLost, 503, "lease_lost"),
+    fn what_was_written_down_is_read_back() {
+        for text in [
+            json!({"run_id": "r1", "status": "success", "action": "test", "source": "me", "started_at": null}),
+            json!({"run_id": "r1", "status": "running", "action": "test", "source": "me", "started_at": null,
+                "elapsed_s": null, "problem": null, "dbt_version": null, "counts": {"total": null, "error": null}}),
+            json!({"run_id": "r1", "status": "error", "action": "test", "source": "me", "started_at": "2026-01-01T00:00:00Z", "elapsed_s": 1.5,
+                "counts": {"total": 1, "success": 0, "pass": 0, "warn": 0, "fail": 0, "error": 1, "skipped": 0},
+                "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "error", "elapsed_s": 0.25, "rows": null, "message": null, "after": ["b"]}],
+                "selection": {"select": ["a"], "exclude": [], "full_refresh": false, "target": null, "vars": {"days": 3}}}),
         ] {
-            let error = run(outcome, &[]).answer("me", false).expect_err("an error");
-            assert_eq!((error.status().as_u16(), error.code()), (status, code));
+            let view: RunView = serde_json::from_value(text.clone()).expect("a run");
+            assert_eq!(json!(view), text);
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::layout::{colour, moment, page, seconds};
+use crate::run::{CountsView, RunView};
 
 /// The chart's width and height in its own units.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
 
-/// The page of `runs`, the newest first, each as [`crate::run::Run::brief`] tells it.
-pub fn list(runs: &[Value]) -> Response {
-    let is_busy = runs.iter().any(|run| colour(text(run, "status")) == "busy");
+/// The page of `runs`, the newest first, each as [`RunView::brief`] has it.
+pub fn list(runs: &[RunView]) -> Response {
+    let is_busy = runs.iter().any(|run| colour(&run.status) == "busy");
     let content = html! {
         h1 { "Runs of dbt" }
         @if runs.is_empty() {
@@ -27,11 +27,11 @@ pub fn list(runs: &[Value]) -> Response {
     page("Runs", is_busy.then_some(5), &content)
 }
 
-fn chart(runs: &[Value]) -> Markup {
-    let took = |run: &Value| run["elapsed_s"].as_f64().unwrap_or(0.0);
+fn chart(runs: &[RunView]) -> Markup {
+    let took = |run: &RunView| run.elapsed_s.flatten().unwrap_or(0.0);
     let longest = runs.iter().map(took).fold(0.001, f64::max);
     let step = WIDTH / runs.len().max(12) as f64;
-    let failed = runs.iter().filter(|run| colour(text(run, "status")) == "bad").count();
+    let failed = runs.iter().filter(|run| colour(&run.status) == "bad").count();
     let label = format!(
         "{} run{}, {failed} failed, the longest took {}",
         runs.len(),
@@ -44,9 +44,9 @@ fn chart(runs: &[Value]) -> Markup {
             // From left to right in time, as people read.
             @for (i, run) in runs.iter().rev().enumerate() {
                 @let height = (took(run) / longest * HEIGHT).max(2.0);
-                rect class=(colour(text(run, "status"))) x=(format!("{:.1}", i as f64 * step)) y=(format!("{:.1}", HEIGHT - height))
+                rect class=(colour(&run.status)) x=(format!("{:.1}", i as f64 * step)) y=(format!("{:.1}", HEIGHT - height))
                     width=(format!("{:.1}", step * 0.8)) height=(format!("{height:.1}")) {
-                    title { (moment(text(run, "started_at"))) ": " (text(run, "status")) " in " (seconds(took(run))) }
+                    title { (moment(run.started_at.as_deref().unwrap_or_default())) ": " (run.status) " in " (seconds(took(run))) }
                 }
             }
         }
@@ -54,26 +54,22 @@ fn chart(runs: &[Value]) -> Markup {
     }
 }
 
-fn line(run: &Value) -> Markup {
-    let status = text(run, "status");
-    let action = text(run, "action");
+fn line(run: &RunView) -> Markup {
+    let RunView { status, action, .. } = run;
+    let began = run.started_at.as_deref().or(run.queued_at.as_deref());
     html! {
-        a href=(text(run, "url")) {
+        a href=(run.url.as_deref().unwrap_or_default()) {
             span class=(format!("status {}", colour(status))) { (status) }
             span {
-                span.name { (action) " for " (text(run, "source")) }
+                span.name { (action) " for " (run.source) }
                 br;
                 span.dim {
-                    (moment(run["started_at"].as_str().unwrap_or(text(run, "queued_at"))))
-                    @if let Some(callers) = run["callers"].as_u64().filter(|count| *count > 1) { ", " (callers) " callers" }
-                    @if let Some(total) = run["counts"]["total"].as_u64() { ", " (total) " nodes" }
+                    (moment(began.unwrap_or_default()))
+                    @if let Some(callers) = run.callers.filter(|count| *count > 1) { ", " (callers) " callers" }
+                    @if let Some(total) = run.counts.as_ref().and_then(CountsView::total) { ", " (total) " nodes" }
                 }
             }
-            span.took { @if let Some(took) = run["elapsed_s"].as_f64() { (seconds(took)) } }
+            span.took { @if let Some(took) = run.elapsed_s.flatten() { (seconds(took)) } }
         }
     }
-}
-
-fn text<'a>(run: &'a Value, name: &str) -> &'a str {
-    run[name].as_str().unwrap_or_default()
 }

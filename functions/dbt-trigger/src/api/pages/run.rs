@@ -4,24 +4,24 @@ use std::collections::HashMap;
 
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
 
 use super::layout::{colour, moment, page, seconds};
+use crate::run::{Node, RunView};
 
-/// The page of a run as [`crate::run::Run::whole`] tells it, with the names of its artifacts.
-pub fn run(run: &Value, artifacts: &[&str]) -> Response {
-    let (run_id, status) = (text(run, "run_id"), text(run, "status"));
+/// The page of a run, with the names of its artifacts.
+pub fn run(run: &RunView, artifacts: &[&str]) -> Response {
+    let RunView { run_id, status, .. } = run;
     let is_busy = colour(status) == "busy";
     let content = html! {
         p.links { a href="/runs" { "← All runs" } }
-        h1 { (text(run, "action")) " for " (text(run, "source")) ": " span class=(colour(status)) { (status) } }
+        h1 { (run.action) " for " (run.source) ": " span class=(colour(status)) { (status) } }
         (facts(run))
-        @if let Some(problem) = run["problem"].as_str() { pre.bad { (problem) } }
+        @if let Some(problem) = run.problem.as_ref().and_then(Option::as_ref) { pre.bad { (problem) } }
         // Another instance's can't be cancelled here.
-        @if is_busy && run["instance"].is_null() {
+        @if is_busy && run.instance.is_none() {
             form method="post" action=(format!("/runs/{run_id}/cancel")) { button { "Cancel this run" } }
         }
-        (nodes(run))
+        (nodes(run.nodes.as_deref().unwrap_or_default()))
         @if !artifacts.is_empty() {
             h2 { "Artifacts" }
             p.links {
@@ -36,76 +36,64 @@ pub fn run(run: &Value, artifacts: &[&str]) -> Response {
     page(&format!("{status}: run {run_id}"), is_busy.then_some(2), &content)
 }
 
-fn facts(run: &Value) -> Markup {
+fn facts(run: &RunView) -> Markup {
     let fact = |name: &str, value: Option<String>| {
         html! { @if let Some(value) = value.filter(|value| !value.is_empty()) { dt { (name) } dd { (value) } } }
     };
-    let counts = run["counts"].as_object();
-    let counts = counts.map(|counts| {
-        let told = counts
-            .iter()
-            .filter(|(name, count)| *name != "total" && count.as_u64() != Some(0));
-        told.map(|(name, count)| format!("{count} {name}"))
-            .collect::<Vec<_>>()
-            .join(", ")
+    let counts = run.counts.map(|counts| {
+        let counts = counts.by_status();
+        let named: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        named.join(", ")
     });
-    let callers = run["callers"].as_u64().map(|count| {
-        let named = run["called_by"].as_array().into_iter().flatten().take(5);
-        let named: Vec<_> = named
-            .map(|by| format!("{} ({})", text(by, "source"), text(by, "caller")))
-            .collect();
+    let callers = run.callers.map(|count| {
+        let named = run.called_by.iter().flatten().take(5);
+        let named: Vec<_> = named.map(|by| format!("{} ({})", by.source, by.caller)).collect();
         format!("{count}: {}{}", named.join(", "), if count > 5 { " …" } else { "" })
     });
-    let list = |name: &str| {
-        let items = run[name].as_array()?.iter().filter_map(Value::as_str);
-        Some(items.collect::<Vec<_>>().join(", "))
-    };
+    let list = |items: &Option<Vec<String>>| Some(items.as_ref()?.join(", "));
+    let selection = run.selection.as_ref();
     html! {
         dl {
-            (fact("Began", run["started_at"].as_str().map(|at| format!("{} UTC", moment(at)))))
-            (fact("Took", run["elapsed_s"].as_f64().map(seconds)))
+            (fact("Began", run.started_at.as_ref().map(|at| format!("{} UTC", moment(at)))))
+            (fact("Took", run.elapsed_s.flatten().map(seconds)))
             (fact("Nodes", counts))
             (fact("Callers", callers))
-            (fact("Changed tables", list("changed_tables")))
-            (fact("Selection", run["selection"].as_object().map(|_| run["selection"].to_string())))
-            (fact("Arguments", list("selectors")))
-            (fact("dbt", run["dbt_version"].as_str().map(Into::into)))
-            (fact("Project", run["project_version"].as_str().map(Into::into)))
-            (fact("Run", run["run_id"].as_str().map(Into::into)))
+            (fact("Changed tables", list(&run.changed_tables)))
+            (fact("Selection", selection.and_then(|selection| serde_json::to_string(selection).ok())))
+            (fact("Arguments", list(&run.selectors)))
+            (fact("dbt", run.dbt_version.clone().flatten()))
+            (fact("Project", run.project_version.clone()))
+            (fact("Run", Some(run.run_id.clone())))
         }
     }
 }
 
 /// A node and when it was under way, in seconds of the run.
 struct Bar<'a> {
-    node: &'a Value,
+    node: &'a Node,
     from: f64,
     to: f64,
 }
 
-fn nodes(run: &Value) -> Markup {
-    let all = run["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn nodes(all: &[Node]) -> Markup {
     if all.is_empty() {
         return html! {};
     }
     let mut bars: Vec<Bar> = all
         .iter()
         .map(|node| {
-            let from = node["started_s"].as_f64().unwrap_or(0.0);
-            Bar {
-                node,
-                from,
-                to: from + node["elapsed_s"].as_f64().unwrap_or(0.0),
-            }
+            let from = node.started_s.unwrap_or(0.0);
+            let to = from + node.elapsed_s;
+            Bar { node, from, to }
         })
         .collect();
     bars.sort_by(|a, b| a.from.total_cmp(&b.from));
     let end = bars.iter().map(|bar| bar.to).fold(0.001, f64::max);
     let ends: HashMap<&str, (f64, &str)> = bars
         .iter()
-        .map(|bar| (text(bar.node, "node"), (bar.to, text(bar.node, "name"))))
+        .map(|bar| (bar.node.node.as_str(), (bar.to, bar.node.name.as_str())))
         .collect();
-    let is_quiet = |bar: &&Bar| text(bar.node, "type").ends_with("test") && colour(text(bar.node, "status")) == "good";
+    let is_quiet = |bar: &&Bar| bar.node.kind.ends_with("test") && colour(&bar.node.status) == "good";
     let (quiet, loud): (Vec<_>, Vec<_>) = bars.iter().partition(is_quiet);
     html! {
         h2 { "Along time" }
@@ -121,58 +109,53 @@ fn nodes(run: &Value) -> Markup {
 
 fn row(bar: &Bar, end: f64, ends: &HashMap<&str, (f64, &str)>) -> Markup {
     let node = bar.node;
-    let status = text(node, "status");
-    let parents = node["after"].as_array().into_iter().flatten().filter_map(Value::as_str);
     // Of all that it needed, the one that came last is what it waited for.
-    let last = parents
-        .filter_map(|parent| ends.get(parent))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let parents = node.after.iter().filter_map(|parent| ends.get(parent.as_str()));
+    let last = parents.max_by(|a, b| a.0.total_cmp(&b.0));
     let style = format!(
         "left:{:.2}%;width:{:.2}%",
         bar.from / end * 100.0,
         (bar.to - bar.from) / end * 100.0
     );
-    let is_well = colour(status) == "good";
+    let colour = colour(&node.status);
     html! {
         li {
             span {
-                span.name { (text(node, "name")) } " "
-                span class=(format!("dim {}", colour(status))) { (text(node, "type")) " " (status) }
+                span.name { (node.name) } " "
+                span class=(format!("dim {colour}")) { (node.kind) " " (node.status) }
                 @if let Some((_, name)) = last { br; span.dim { "after " (name) } }
             }
-            span.track { span class=(format!("bar {}", colour(status))) style=(style) {} }
+            span.track { span class=(format!("bar {colour}")) style=(style) {} }
             span.took { (seconds(bar.to - bar.from)) }
-            @if !is_well {
+            @if colour != "good" {
                 div.more {
-                    @if let Some(message) = node["message"].as_str() { pre { (message) } }
-                    @if let Some(failures) = node["failures"].as_i64().filter(|count| *count > 0) { p.dim { (failures) @if failures == 1 { " row fails" } @else { " rows fail" } } }
-                    @if let Some(path) = node["compiled_path"].as_str() { p.dim { "SQL: " code { (path) } } }
+                    @if let Some(message) = &node.message { pre { (message) } }
+                    @if let Some(failures) = node.failures.filter(|count| *count > 0) { p.dim { (failures) @if failures == 1 { " row fails" } @else { " rows fail" } } }
+                    @if let Some(path) = &node.compiled_path { p.dim { "SQL: " code { (path) } } }
                 }
             }
         }
     }
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
+    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
 
-    async fn html(told: &Value) -> String {
-        let body = run(told, &["manifest.json", "index.html"]).into_body();
+    async fn html(view: &serde_json::Value) -> String {
+        let view = RunView::deserialize(view).expect("a run");
+        let body = run(&view, &["manifest.json", "index.html"]).into_body();
         String::from_utf8(to_bytes(body, usize::MAX).await.expect("a page").to_vec()).expect("text")
     }
 
     #[tokio::test]
     async fn a_page_shows_who_waited_for_whom_and_what_failed() {
         let page = html(&json!({"run_id": "r1", "status": "error", "action": "run_dbt", "source": "me", "callers": 1, "elapsed_s": 3.0,
-            "problem": "dbt failed", "counts": {"total": 3, "success": 1, "error": 1, "pass": 1}, "nodes": [
+            "problem": "dbt failed", "counts": {"total": 3, "success": 1, "error": 1, "pass": 1, "warn": 0, "fail": 0, "skipped": 0}, "nodes": [
             {"node": "model.p.a", "name": "a", "type": "model", "status": "success", "started_s": 0.0, "elapsed_s": 1.0},
             {"node": "model.p.b", "name": "b", "type": "model", "status": "error", "started_s": 1.0, "elapsed_s": 1.0, "after": ["model.p.a"],
              "message": "Syntax error at [3:7]", "compiled_path": "target/compiled/b.sql"},

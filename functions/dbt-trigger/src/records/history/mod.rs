@@ -54,7 +54,7 @@ impl History {
             rows: vec![tables::run_row(run, &inner.instance, inner.target.as_deref())],
             whole: None,
         }];
-        if let Some(result) = run.ended() {
+        if let Some(result) = run.result() {
             batches.push(Batch {
                 table: &inner.nodes,
                 rows: result

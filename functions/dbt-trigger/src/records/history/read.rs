@@ -1,13 +1,12 @@
 //! What the history tells about runs, in the form in which this process tells about its own.
 
 use mergemind_shared::warehouse::ResultRow;
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
 
 use super::{History, tables};
-use crate::run::{Counts, Node, rfc3339};
+use crate::run::{CalledBy, Counts, CountsView, Node, RunView, rfc3339, url_of};
 
 /// How far apart the clocks of instances and BigQuery may be, in seconds.
 const APART: i64 = 60;
@@ -20,7 +19,7 @@ impl History {
     ///
     /// # Errors
     /// Why BigQuery can't be asked, for people.
-    pub async fn last(&self, count: usize) -> Result<Vec<Value>, String> {
+    pub async fn last(&self, count: usize) -> Result<Vec<RunView>, String> {
         self.make_ready().await?;
         let table = self.0.warehouse.name_of(tables::RUNS);
         let sql = format!(
@@ -33,13 +32,16 @@ impl History {
             .map(|row| {
                 let cells = Cells(row);
                 let run_id = cells.text("run_id")?.unwrap_or_default();
-                Ok(json!({
-                    "url": format!("/runs/{run_id}"), "run_id": run_id,
-                    "status": cells.text("status")?, "action": cells.text("action")?, "source": cells.text("source")?,
-                    "callers": cells.int("callers")?, "started_at": cells.text("started_at")?,
-                    "problem": cells.text("problem")?, "elapsed_s": cells.float("elapsed_s")?,
-                    "counts": {"total": cells.int("nodes")?, "error": cells.int("failed")?},
-                }))
+                Ok(RunView {
+                    url: Some(url_of(&run_id)),
+                    run_id,
+                    started_at: cells.text("started_at")?,
+                    counts: Some(CountsView::Short {
+                        total: cells.count("nodes")?,
+                        error: cells.count("failed")?,
+                    }),
+                    ..cells.run()?
+                })
             })
             .collect()
     }
@@ -48,7 +50,7 @@ impl History {
     ///
     /// # Errors
     /// Why BigQuery can't be asked, for people.
-    pub async fn one(&self, run_id: &str) -> Result<Option<Value>, String> {
+    pub async fn one(&self, run_id: &str) -> Result<Option<RunView>, String> {
         // It comes from a caller. Ids hold the time, which spares BigQuery the months before.
         let Some((run_id, since)) = id_and_time(run_id) else {
             return Ok(None);
@@ -72,30 +74,33 @@ impl History {
         let cells = Cells(row);
         let callers = cells.list("called_by")?;
         let callers = callers.iter().filter_map(|by| by.split_once(' '));
-        let mut told = json!({
-            "run_id": run_id, "url": format!("/runs/{run_id}"),
-            "status": cells.text("status")?, "action": cells.text("action")?, "source": cells.text("source")?,
-            "callers": cells.int("callers")?,
-            "called_by": callers.map(|(caller, source)| json!({"source": source, "caller": caller})).collect::<Vec<_>>(),
-            "queued_at": cells.time("queued_at")?, "started_at": cells.time("started_at")?,
-            "elapsed_s": cells.float("elapsed_s")?, "problem": cells.text("problem")?,
-            "dbt_version": cells.text("dbt_version")?, "instance": cells.text("instance")?,
-        });
-        if let Some(version) = cells.text("project_version")? {
-            told["project_version"] = json!(version);
-        }
-        for name in ["changed_tables", "selectors"] {
-            let items = cells.list(name)?;
-            if !items.is_empty() {
-                told[name] = json!(items);
-            }
-        }
-        if told["elapsed_s"].is_number() {
+        let listed = |items: Vec<String>| Some(items).filter(|items| !items.is_empty());
+        let mut view = RunView {
+            url: Some(url_of(&run_id)),
+            called_by: Some(
+                callers
+                    .map(|(caller, source)| CalledBy {
+                        source: source.into(),
+                        caller: caller.into(),
+                    })
+                    .collect(),
+            ),
+            queued_at: cells.time("queued_at")?,
+            started_at: cells.time("started_at")?,
+            dbt_version: Some(cells.text("dbt_version")?),
+            instance: cells.text("instance")?,
+            project_version: cells.text("project_version")?,
+            changed_tables: listed(cells.list("changed_tables")?),
+            selectors: listed(cells.list("selectors")?),
+            ..cells.run()?
+        };
+        if view.elapsed_s.flatten().is_some() {
             let nodes = self.nodes_of(&run_id, &since).await?;
-            told["counts"] = json!(Counts::of(&nodes));
-            told["nodes"] = json!(nodes);
+            view.counts = Some(CountsView::All(Counts::of(&nodes)));
+            view.nodes = Some(nodes);
         }
-        Ok(Some(told))
+        view.run_id = run_id;
+        Ok(Some(view))
     }
 
     async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, String> {
@@ -130,6 +135,23 @@ impl History {
 }
 
 impl Cells<'_> {
+    /// What a list and a run's own page both have.
+    fn run(&self) -> Result<RunView, String> {
+        Ok(RunView {
+            status: self.text("status")?.unwrap_or_default(),
+            action: self.text("action")?.unwrap_or_default(),
+            source: self.text("source")?.unwrap_or_default(),
+            callers: self.count("callers")?,
+            elapsed_s: Some(self.float("elapsed_s")?),
+            problem: Some(self.text("problem")?),
+            ..RunView::default()
+        })
+    }
+
+    fn count(&self, column: &str) -> Result<Option<u64>, String> {
+        Ok(self.int(column)?.and_then(|count| u64::try_from(count).ok()))
+    }
+
     fn text(&self, column: &str) -> Result<Option<String>, String> {
         self.0.get(column).map_err(|e| e.to_string())
     }

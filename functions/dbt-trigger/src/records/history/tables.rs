@@ -112,7 +112,7 @@ pub fn nodes() -> Table {
 
 /// A run as a row of [`runs`]; `target` is dbt's if the run names none.
 pub fn run_row(run: &Run, instance: &str, target: Option<&str>) -> Row {
-    let result = run.ended();
+    let result = run.result();
     let result = result.as_deref();
     let (callers, count) = run.callers();
     let counts = result.map(|result| result.results.counts);
