@@ -42,6 +42,9 @@ def main() -> int:
     problems += [f"{path.relative_to(ROOT)} is behind the descriptions that it is made of: run scripts/check-sql --describe" for path in derived.outdated()]
     of_dbt = sum(checker.counts.values())
     problems += check_questions(checker)
+    # Whoever writes the statements may still be at it.
+    while options.when and not options.when.exists():
+        time.sleep(0.5)
     problems += [problem for path in options.statements for problem in check_statements(checker, path)]
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
@@ -58,6 +61,7 @@ def parse_arguments() -> argparse.Namespace:
         " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
     )
     parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
+    parser.add_argument("--when", type=Path, help="read the statements only once this file is there: they are still being written")
     parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
     parser.add_argument("--prepare", action="store_true", help="only install and compile the analyzer, which later calls find ready")
     parser.add_argument("--describe", action="store_true", help="make the columns of staging models, and of int_merge_requests, anew from what is described")

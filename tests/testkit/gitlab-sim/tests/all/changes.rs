@@ -266,3 +266,24 @@ fn a_bulk_edit_moves_many_to_one_instant() {
         .collect();
     assert_eq!(instants.len(), 1);
 }
+
+#[test]
+fn the_changes_of_the_demo_fit_on_every_day_of_the_week_and_at_the_turn_of_the_year() {
+    // Friday, the first day of a year that ISO counts into the 53rd week of the one before; then on to the next Thursday.
+    let first = instant::parse("2027-01-01T02:00:00Z").expect("a time");
+    for day in 0..7 {
+        // The data of scripts/demo, of which the current hour is the newest.
+        let sim = Sim::start(&Sizes {
+            seed: 42,
+            projects: 12,
+            months: 18,
+            hidden_percent: 1.0,
+            hidden_run: 120,
+            anchor: first + day * (instant::DAY + 3 * instant::HOUR),
+            ..sizes(2_000)
+        });
+        for kind in ["open_merge_request", "merge", "comment", "fail_pipeline"] {
+            sim.change(&json!({"kind": kind}));
+        }
+    }
+}

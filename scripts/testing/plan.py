@@ -1,0 +1,145 @@
+"""The steps of scripts/test: what each runs, what it waits for, and how many processors it keeps busy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from counts import Counts
+from place import LOCAL, ROOT
+from schedule import Job
+
+SCRIPTS = ROOT / "scripts"
+# Where the warehouse of the black-box tests writes down what it is sent, and a file that says that it is complete.
+SENT = LOCAL / "analyzer/sent.jsonl"
+ALL_SENT = LOCAL / "analyzer/sent.complete"
+# Always the whole workspace and its tests: then each crate is compiled once, with one set of features.
+CARGO = ["cargo", "build", "--locked", "--workspace", "--message-format=json-render-diagnostics"]
+# Of a test program that prints how long each test took. libtest calls that unstable, and takes it from a stable compiler so.
+TIMED = ["-Zunstable-options", "--report-time"]
+
+
+class Plan:
+    """Which steps there are, given what was asked for and what this machine has."""
+
+    def __init__(self, names: list[str], slow: bool, moved: dict[str, str] | None):
+        self.names, self.slow, self.moved = names, slow, moved or {}
+        self.shifted = moved is not None
+        # Names of what this machine can't run, each with the reason in parentheses.
+        self.without: list[str] = []
+        self.browser = self._browser()
+
+    def jobs(self) -> list[Job]:
+        jobs = self._preparation()
+        if self.names or self.slow:
+            return jobs
+        if not self.shifted:
+            jobs += [
+                Job("format", ["cargo", "fmt", "--all", "--check"], weight=0.2),
+                Job("dependencies", ["python3", SCRIPTS / "testing/dependencies.py"], weight=0.2),
+                Job("runner", ["python3", "-m", "unittest", "discover", "-s", SCRIPTS / "testing"], weight=0.2, count=Counts.of_python),
+            ]
+        return jobs
+
+    def _preparation(self) -> list[Job]:
+        """What is compiled and installed, always by the real clock: certificates are valid today."""
+        environments = ["dbt", "emulator", "fivetran"]
+        if not self.names and not self.slow:
+            environments += ["analyzer", *(["infra"] if shutil.which("terraform") else [])]
+        installs = [Job("environments", [SCRIPTS / "prepare-python", *environments], weight=0.3, count=Counts.of_preparation, prepares=True)]
+        if self.browser == "install":
+            installs.append(Job("browser", ["bash", "-c", '. scripts/lib/environments.sh; . scripts/lib/chromium.sh; ensure_chromium'],
+                                weight=0.2, environment={"ROOT": str(ROOT)}, count=Counts.of_preparation, prepares=True))
+        targets = ["--bins", "--test", "black-box"] if self.names or self.slow else ["--all-targets"]
+        return [*installs, Job("build", [*CARGO, *targets], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_build)]
+
+    def _after_build(self, output: str) -> list[Job]:
+        programs = test_programs(output)
+        prepared = ("build", "environments", *(["browser"] if self.browser == "install" else []))
+        black_box = self._black_box(programs.pop("black-box"), prepared)
+        if self.names or self.slow:
+            return [black_box]
+        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+        jobs = [black_box, *self._models(), self._chaos(target), *self._infra()]
+        jobs += [self._rust(name, program, folder) for name, (program, folder) in programs.items()]
+        if not self.shifted:
+            jobs += self._only_today(target)
+        return jobs
+
+    def _rust(self, name: str, program: Path, folder: Path) -> Job:
+        return Job(f"unit tests {name}", [program, *TIMED], ("build", "environments"), 1.0, {"RUSTC_BOOTSTRAP": "1"} | self.moved, folder, Counts.of_rust)
+
+    def _black_box(self, found: tuple[Path, Path], after: tuple[str, ...]) -> Job:
+        program, folder = found
+        arguments = [*TIMED, "--test-threads=6", *(["--ignored"] if self.slow else []), *self.names]
+        environment = {"RUSTC_BOOTSTRAP": "1", "WAREHOUSE_RECORD": str(SENT)} | self.moved
+        if self.browser == "install":
+            environment["CHROMIUM"] = str(LOCAL / "chromium/browser")
+        elif self.browser:
+            environment["CHROMIUM"] = self.browser
+        else:
+            arguments += ["--skip", "in_a_browser"]
+            self.without.append("tests whose names hold in_a_browser (neither a Chromium nor npm is installed; CHROMIUM=… names one)")
+        for file in (SENT, ALL_SENT):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.unlink(missing_ok=True)
+        command = ["bash", "-c", 'status=0; "$@" || status=$?; touch "$0"; exit $status', ALL_SENT, program, *arguments]
+        return Job("black-box tests", command, after, 1.2, environment, folder, Counts.of_rust)
+
+    def _models(self) -> list[Job]:
+        # It waits for the end of the black-box tests by itself, so that its own work is done beside them.
+        return [Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", SENT, "--when", ALL_SENT], ("environments", "build"), 0.9, self.moved, count=Counts.of_python)]
+
+    def _chaos(self, target: Path) -> Job:
+        return Job("chaos short", [target / "chaos", "--short"], ("build", "environments"), 0.8, self.moved, count=Counts.of_rounds)
+
+    def _infra(self) -> list[Job]:
+        if not shutil.which("terraform"):
+            self.without.append("infra (Terraform is not installed)")
+            return []
+        return [Job("infra", [SCRIPTS / "check-infra"], ("build", "environments"), 1.3, {"BUILT": "1"} | self.moved, count=Counts.of_python)]
+
+    def _only_today(self, target: Path) -> list[Job]:
+        """What knows nothing of the date."""
+        jobs = [
+            Job("lint", ["cargo", "clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], ("build",), 1.5),
+            Job("examples in documentation", ["cargo", "test", "--locked", "--workspace", "--doc", "--quiet"], ("build", "lint"), 0.8, count=Counts.of_rust),
+            Job("bench short", [target / "bench", "--short"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_measurements),
+        ]
+        problem = image_problem()
+        if problem:
+            self.without.append(f"images ({problem})")
+        else:
+            jobs.append(Job("images", [SCRIPTS / "check-images"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_python))
+        return jobs
+
+    @staticmethod
+    def _browser() -> str:
+        """A Chromium that is there, `install` if npm can bring one, or nothing."""
+        for known in (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+            if known and shutil.which(known):
+                return known
+        return "install" if shutil.which("npm") else ""
+
+
+def json_lines(output: str) -> list[dict]:
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+def test_programs(output: str) -> dict[str, tuple[Path, Path]]:
+    """Cargo's test programs by name, each with the folder of its package."""
+    found = {}
+    for message in json_lines(output):
+        if message.get("reason") == "compiler-artifact" and message["profile"]["test"] and message["executable"]:
+            package = Path(message["manifest_path"]).parent
+            name, kind = message["target"]["name"], message["target"]["kind"][0]
+            name = name if name in ("black-box", package.name) else f"{package.name} {kind if kind in ('lib', 'bin') else name}"
+            found[name] = Path(message["executable"]), package
+    return found
+
+
+def image_problem() -> str:
+    return subprocess.run([SCRIPTS / "check-images", "--problem"], capture_output=True, text=True).stdout.strip()
