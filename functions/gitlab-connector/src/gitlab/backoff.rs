@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub struct Backoff(Mutex<Rng>);
 
 impl Backoff {
-    /// Of which nobody knows the waits before.
+    /// Unseeded: waits are not reproducible.
     pub fn by_chance() -> Self {
         Self(Mutex::new(Rng::new()))
     }

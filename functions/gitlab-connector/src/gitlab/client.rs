@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 use url::Url;
 
 use crate::gitlab::backoff::Backoff;
-use crate::gitlab::concurrency::Limiter;
+use crate::gitlab::concurrency::Concurrency;
 use crate::gitlab::cost::USUAL_LIMIT;
-use crate::gitlab::response::{Verdict, judge, judge_rest};
+use crate::gitlab::response::{ResponseAction, judge, judge_rest};
 use crate::gitlab::{Error, PageSizes};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
@@ -29,16 +29,16 @@ const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// What a test has instead of a GitLab: a request in, status, headers and body out.
 #[cfg(test)]
-pub type Stand = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
+pub type FakeTransport = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
 
 /// A client for one GitLab.
 pub struct Client {
-    way: Way,
+    transport: Transport,
     endpoint: Url,
     /// The REST API's address, with a slash at its end.
     rest: String,
     token: Secret,
-    limiter: Limiter,
+    concurrency: Concurrency,
     backoff: Backoff,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
@@ -93,11 +93,11 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self {
-            way: Way::Http(http),
+            transport: Transport::Http(http),
             endpoint,
             rest: rest.to_string(),
             token,
-            limiter: Limiter::new(),
+            concurrency: Concurrency::new(),
             backoff: Backoff::by_chance(),
             sent: Mutex::default(),
             sizes: PageSizes::default(),
@@ -105,15 +105,15 @@ impl Client {
         })
     }
 
-    /// A client that asks a stand-in, and waits between tries as `seed` says.
+    /// A client that asks a fake GitLab, and waits between tries as `seed` says.
     #[cfg(test)]
-    pub fn of_stand(stand: Stand, seed: u64) -> Self {
+    pub fn of_fake(fake: FakeTransport, seed: u64) -> Self {
         Self {
-            way: Way::Stand(stand),
+            transport: Transport::Fake(fake),
             endpoint: Url::parse("http://gitlab.invalid/api/graphql").expect("a constant"),
             rest: String::new(),
-            token: Secret::new("glpat-stand"),
-            limiter: Limiter::new(),
+            token: Secret::new("glpat-fake"),
+            concurrency: Concurrency::new(),
             backoff: Backoff::seeded(seed),
             sent: Mutex::default(),
             sizes: PageSizes::default(),
@@ -216,8 +216,8 @@ impl Client {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let place = self.limiter.enter().await;
-            self.limiter.pause().await;
+            let place = self.concurrency.enter().await;
+            self.concurrency.pause().await;
             *self
                 .sent
                 .lock()
@@ -226,40 +226,42 @@ impl Client {
                 .or_default() += 1;
             let begun = tokio::time::Instant::now();
             let sent = self.send(call).await;
-            self.limiter.leave(place);
+            self.concurrency.leave(place);
             let (problem, wait) = match sent {
                 Ok((verdict, headers)) => match verdict {
-                    Verdict::Data(data) => {
-                        self.limiter.good(begun.elapsed(), &headers);
+                    ResponseAction::Data(data) => {
+                        self.concurrency.on_success(begun.elapsed(), &headers);
                         return Ok((data, headers));
                     }
                     // It may have been replaced in Secret Manager.
-                    Verdict::Failed(Error::Unauthorized(said)) if !renewed => {
+                    ResponseAction::Failed(Error::Unauthorized(said)) if !renewed => {
                         renewed = true;
                         if !self.token.renew().await {
                             return Err(Error::Unauthorized(said));
                         }
                         continue;
                     }
-                    Verdict::Failed(error) => return Err(error),
-                    Verdict::Slow(problem) if attempt >= slow_attempts => {
-                        self.limiter.enough();
+                    ResponseAction::Failed(error) => return Err(error),
+                    ResponseAction::Slow(problem) if attempt >= slow_attempts => {
+                        self.concurrency.on_overload();
                         return Err(Error::TooMuch(problem));
                     }
                     // It fails at a part of what was asked: it is for the caller to leave that out.
-                    Verdict::Partial(partial) if attempt >= slow_attempts => return Err(Error::Partial(partial)),
-                    Verdict::Partial(partial) => (partial.to_string(), None),
-                    Verdict::Slow(problem) => (problem, None),
-                    Verdict::Again(problem, wait) => (problem, wait),
+                    ResponseAction::Partial(partial) if attempt >= slow_attempts => {
+                        return Err(Error::Partial(partial));
+                    }
+                    ResponseAction::Partial(partial) => (partial.to_string(), None),
+                    ResponseAction::Slow(problem) => (problem, None),
+                    ResponseAction::Again(problem, wait) => (problem, wait),
                 },
-                Err(error) => (transport(error), None),
+                Err(error) => (cause_of(error), None),
             };
-            self.limiter.enough();
+            self.concurrency.on_overload();
             if attempt >= attempts {
                 return Err(Error::Unavailable(problem));
             }
             if let Some(wait) = wait {
-                self.limiter.wait(wait);
+                self.concurrency.pause_for(wait);
             }
             let backoff = if wait.is_some() {
                 Duration::ZERO
@@ -277,9 +279,9 @@ impl Client {
         }
     }
 
-    async fn send(&self, call: &Call<'_>) -> Result<(Verdict, HeaderMap), reqwest::Error> {
-        let (status, headers, bytes) = match &self.way {
-            Way::Http(http) => {
+    async fn send(&self, call: &Call<'_>) -> Result<(ResponseAction, HeaderMap), reqwest::Error> {
+        let (status, headers, bytes) = match &self.transport {
+            Transport::Http(http) => {
                 let request = match call {
                     Call::Query(body) => http.post(self.endpoint.clone()).json(body),
                     Call::Page(path) => http.get(format!("{}{path}", self.rest)),
@@ -289,17 +291,17 @@ impl Client {
                 (status, headers, response.bytes().await?.to_vec())
             }
             #[cfg(test)]
-            Way::Stand(stand) => stand(call),
+            Transport::Fake(fake) => fake(call),
         };
         Ok((call.judge(status, &headers, &bytes), headers))
     }
 }
 
 /// How requests get to GitLab.
-enum Way {
+enum Transport {
     Http(reqwest::Client),
     #[cfg(test)]
-    Stand(Stand),
+    Fake(FakeTransport),
 }
 
 /// What is sent.
@@ -311,7 +313,7 @@ pub enum Call<'a> {
 }
 
 impl Call<'_> {
-    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
         match self {
             Self::Query(_) => judge(status, headers, body),
             Self::Page(_) => judge_rest(status, headers, body),
@@ -331,7 +333,7 @@ pub(super) fn next_page(path: &str, headers: &HeaderMap) -> Option<String> {
 }
 
 /// The error without the address, which may hold a password.
-fn transport(error: reqwest::Error) -> String {
+fn cause_of(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);

@@ -1,4 +1,4 @@
-//! How many requests are in flight: as many as the server stands, and none while it asks for a pause.
+//! AIMD concurrency limit, with the pauses that the server asks for.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const RESERVE: u64 = 5;
 
 /// Grows by one after as many good answers as are in flight, and halves when the server has enough.
 #[derive(Debug)]
-pub struct Limiter {
+pub struct Concurrency {
     places: Semaphore,
     state: Mutex<State>,
 }
@@ -34,7 +34,7 @@ struct State {
     pause_until: Option<Instant>,
 }
 
-impl Limiter {
+impl Concurrency {
     /// Few in flight, no pause.
     pub fn new() -> Self {
         Self {
@@ -78,12 +78,12 @@ impl Limiter {
     }
 
     /// After a good answer that took `time`.
-    pub fn good(&self, time: Duration, headers: &HeaderMap) {
+    pub fn on_success(&self, time: Duration, headers: &HeaderMap) {
         if let Some(wait) = exhausted(headers) {
-            self.wait(wait);
+            self.pause_for(wait);
         }
         if time > SLOW {
-            return self.enough();
+            return self.on_overload();
         }
         let mut state = self.state();
         state.good += 1;
@@ -99,7 +99,7 @@ impl Limiter {
     }
 
     /// The server has enough to do.
-    pub fn enough(&self) {
+    pub fn on_overload(&self) {
         let mut state = self.state();
         let less = (state.limit / 2).max(1);
         state.owed += state.limit - less;
@@ -107,7 +107,7 @@ impl Limiter {
     }
 
     /// The server asks everybody to wait.
-    pub fn wait(&self, time: Duration) {
+    pub fn pause_for(&self, time: Duration) {
         let until = Instant::now() + time.min(LONGEST_PAUSE);
         let mut state = self.state();
         state.pause_until = Some(state.pause_until.map_or(until, |known| known.max(until)));
@@ -137,26 +137,26 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn grows_when_all_is_well_and_halves_when_the_server_has_enough() {
-        let limiter = Limiter::new();
+        let concurrency = Concurrency::new();
         let none = HeaderMap::new();
-        (0..200).for_each(|_| limiter.good(Duration::ZERO, &none));
-        assert_eq!(limiter.limit(), MOST);
-        limiter.enough();
-        assert_eq!(limiter.limit(), MOST / 2);
-        limiter.good(Duration::from_secs(11), &none);
-        assert_eq!(limiter.limit(), MOST / 4);
+        (0..200).for_each(|_| concurrency.on_success(Duration::ZERO, &none));
+        assert_eq!(concurrency.limit(), MOST);
+        concurrency.on_overload();
+        assert_eq!(concurrency.limit(), MOST / 2);
+        concurrency.on_success(Duration::from_secs(11), &none);
+        assert_eq!(concurrency.limit(), MOST / 4);
         // The places that are too many go as they come back.
         let mut held = Vec::new();
         for _ in 0..MOST {
-            held.push(limiter.enter().await);
+            held.push(concurrency.enter().await);
         }
-        held.into_iter().for_each(|place| limiter.leave(place));
-        assert_eq!(limiter.places.available_permits(), MOST / 4);
+        held.into_iter().for_each(|place| concurrency.leave(place));
+        assert_eq!(concurrency.places.available_permits(), MOST / 4);
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_asked_before_the_pause_is_over() {
-        let limiter = Limiter::new();
+        let concurrency = Concurrency::new();
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -166,8 +166,8 @@ mod tests {
             headers.insert(name, value.parse().expect("a header"));
         }
         let begun = Instant::now();
-        limiter.good(Duration::ZERO, &headers);
-        limiter.pause().await;
+        concurrency.on_success(Duration::ZERO, &headers);
+        concurrency.pause().await;
         assert_eq!(begun.elapsed(), Duration::from_secs(30));
     }
 }

@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 
 use crate::gitlab::Error;
 use crate::gitlab::client::{clock, next_page};
-use crate::gitlab::concurrency::Limiter;
-use crate::gitlab::response::{Verdict, judge, judge_rest};
+use crate::gitlab::concurrency::Concurrency;
+use crate::gitlab::response::{ResponseAction, judge, judge_rest};
 
 const WORDS: &[&str] = &[
     "GET /200\n",
@@ -67,9 +67,9 @@ fn connector_answer() {
 }
 
 /// Data is what GitLab gave as such, whole; all else is an error that can be told.
-fn assert_sound(verdict: Verdict, is_rest: bool, status: StatusCode, body: &[u8]) -> &'static str {
+fn assert_sound(verdict: ResponseAction, is_rest: bool, status: StatusCode, body: &[u8]) -> &'static str {
     let (said, kind) = match verdict {
-        Verdict::Data(data) => {
+        ResponseAction::Data(data) => {
             assert_eq!(status, 200, "an error's body is taken for data");
             let whole: Value = serde_json::from_slice(body).expect("JSON");
             // Nothing of it is lost, not even what should not be there.
@@ -86,20 +86,20 @@ fn assert_sound(verdict: Verdict, is_rest: bool, status: StatusCode, body: &[u8]
             }
             return "data";
         }
-        Verdict::Again(said, wait) => {
-            let limiter = Limiter::new();
-            limiter.wait(wait.unwrap_or(Duration::ZERO));
+        ResponseAction::Again(said, wait) => {
+            let concurrency = Concurrency::new();
+            concurrency.pause_for(wait.unwrap_or(Duration::ZERO));
             (said, "again")
         }
-        Verdict::Slow(said) => (said, "slow"),
-        Verdict::Partial(partial) => {
+        ResponseAction::Slow(said) => (said, "slow"),
+        ResponseAction::Partial(partial) => {
             assert!(
                 partial.data.is_object() && !partial.faults.is_empty(),
                 "nothing is missing"
             );
             (partial.to_string(), "partial")
         }
-        Verdict::Failed(error) => {
+        ResponseAction::Failed(error) => {
             let kind = match &error {
                 Error::Unauthorized(_) => "unauthorized",
                 Error::Absent(_) => "absent",
@@ -125,7 +125,7 @@ fn assert_manners(headers: &HeaderMap) {
     let at = clock(headers);
     assert!((1970..=9999).contains(&at.year()), "{at}");
     assert!(at - Duration::from_secs(86_400) < OffsetDateTime::now_utc() || at.year() > 2000);
-    Limiter::new().good(Duration::from_millis(1), headers);
+    Concurrency::new().on_success(Duration::from_millis(1), headers);
 }
 
 /// An answer as it was before items that are no objects were put into one.

@@ -1,4 +1,5 @@
-//! GitLab's APIs, asked with manners.
+//! Client of GitLab's GraphQL and REST APIs: retries, adaptive concurrency, validated responses, packed queries.
+//! It knows no stream, scope or table.
 
 mod backoff;
 #[allow(dead_code)]

@@ -11,7 +11,7 @@ use crate::gitlab::error::{Fault, Partial};
 use crate::gitlab::{Error, shape};
 
 /// What to do with an answer.
-pub enum Verdict {
+pub enum ResponseAction {
     /// The answer's `data`.
     Data(Value),
     /// Try the same again, after this time if GitLab named one.
@@ -25,7 +25,7 @@ pub enum Verdict {
 }
 
 /// Judges an answer. `body` may be cut or not JSON at all.
-pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     let said = parsed
         .as_ref()
@@ -35,40 +35,40 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
         200 => match parsed {
             Some(answer) => judge_graphql(answer),
             // A proxy's error page, or a body that was cut.
-            None => Verdict::Again("the answer is not JSON".into(), None),
+            None => ResponseAction::Again("the answer is not JSON".into(), None),
         },
-        401 | 403 => Verdict::Failed(Error::Unauthorized(said)),
-        408 | 425 | 429 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
-        503 if said.contains("timed out") => Verdict::Slow(said),
-        500..=599 => Verdict::Again(format!("HTTP {status}"), retry_after(headers)),
-        404 => Verdict::Failed(Error::Unexpected(
+        401 | 403 => ResponseAction::Failed(Error::Unauthorized(said)),
+        408 | 425 | 429 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
+        503 if said.contains("timed out") => ResponseAction::Slow(said),
+        500..=599 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
+        404 => ResponseAction::Failed(Error::Unexpected(
             "there is no GraphQL API at this address (HTTP 404)".into(),
         )),
-        _ => Verdict::Failed(Error::Unexpected(said)),
+        _ => ResponseAction::Failed(Error::Unexpected(said)),
     }
 }
 
 /// Judges an answer of the REST API.
-pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Verdict {
+pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
     match (status.as_u16(), parsed) {
         (200, Some(mut answer)) => {
             shape::wrap(&mut answer);
-            Verdict::Data(answer)
+            ResponseAction::Data(answer)
         }
         (403, Some(answer)) if answer["error"] == "insufficient_scope" => {
-            Verdict::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
+            ResponseAction::Failed(Error::Unauthorized("it lacks the scope read_api".into()))
         }
         (403 | 404, Some(answer)) => {
             let said = message(&answer).unwrap_or_else(|| format!("HTTP {status}"));
-            Verdict::Failed(Error::Absent(said))
+            ResponseAction::Failed(Error::Absent(said))
         }
-        (403 | 404, None) => Verdict::Failed(Error::Absent(format!("HTTP {status}"))),
+        (403 | 404, None) => ResponseAction::Failed(Error::Absent(format!("HTTP {status}"))),
         _ => judge(status, headers, body),
     }
 }
 
-fn judge_graphql(mut answer: Value) -> Verdict {
+fn judge_graphql(mut answer: Value) -> ResponseAction {
     // Not by index: that panics on an answer that is no object.
     let mut data = answer.get_mut("data").map(Value::take).unwrap_or_default();
     let holes = match &answer["errors"] {
@@ -79,18 +79,18 @@ fn judge_graphql(mut answer: Value) -> Verdict {
     let said = message(&answer).or_else(|| holes.then(|| "it tells of errors without a message".to_owned()));
     let Some(said) = said else {
         return match shape::check(&mut data) {
-            Ok(()) => Verdict::Data(data),
-            Err(problem) => Verdict::Again(problem.into(), None),
+            Ok(()) => ResponseAction::Data(data),
+            Err(problem) => ResponseAction::Again(problem.into(), None),
         };
     };
     if said.contains("complexity") {
-        return Verdict::Failed(Error::TooComplex(said));
+        return ResponseAction::Failed(Error::TooComplex(said));
     }
     if data.is_null() {
         // Without data the query itself was refused: the same query will be refused again.
         return match is_timeout(&said) {
-            true => Verdict::Slow(said),
-            false => Verdict::Failed(Error::Unexpected(said)),
+            true => ResponseAction::Slow(said),
+            false => ResponseAction::Failed(Error::Unexpected(said)),
         };
     }
     // A page with holes: never take it for whole.
@@ -98,11 +98,11 @@ fn judge_graphql(mut answer: Value) -> Verdict {
     let without_place = faults.is_empty() || faults.iter().any(|fault| fault.path.is_empty());
     if without_place || shape::check(&mut data).is_err() {
         return match is_timeout(&said) {
-            true => Verdict::Slow(said),
-            false => Verdict::Again(said, None),
+            true => ResponseAction::Slow(said),
+            false => ResponseAction::Again(said, None),
         };
     }
-    Verdict::Partial(Arc::new(Partial { data, faults }))
+    ResponseAction::Partial(Arc::new(Partial { data, faults }))
 }
 
 fn fault(error: &Value) -> Fault {
@@ -138,7 +138,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn verdict(status: u16, body: &str) -> Verdict {
+    fn verdict(status: u16, body: &str) -> ResponseAction {
         judge(
             StatusCode::from_u16(status).expect("a status"),
             &HeaderMap::new(),
@@ -149,28 +149,36 @@ mod tests {
     #[test]
     fn a_page_with_holes_is_not_taken_for_whole() {
         let body = r#"{"data":{"group":null},"errors":[{"message":"Internal server error"}]}"#;
-        assert!(matches!(verdict(200, body), Verdict::Again(..)));
+        assert!(matches!(verdict(200, body), ResponseAction::Again(..)));
         let without_message = r#"{"data":{"group":null},"errors":[{"extensions":{}}]}"#;
-        assert!(matches!(verdict(200, without_message), Verdict::Again(..)));
-        assert!(matches!(verdict(200, r#"{"data":{},"errors":[]}"#), Verdict::Data(_)));
+        assert!(matches!(verdict(200, without_message), ResponseAction::Again(..)));
+        assert!(matches!(
+            verdict(200, r#"{"data":{},"errors":[]}"#),
+            ResponseAction::Data(_)
+        ));
         let with_place =
             r#"{"data":{"o0":{"l0":null}},"errors":[{"message":"Internal server error","path":["o0","l0"]}]}"#;
-        assert!(matches!(verdict(200, with_place), Verdict::Partial(partial) if partial.faults[0].path.len() == 2));
+        assert!(
+            matches!(verdict(200, with_place), ResponseAction::Partial(partial) if partial.faults[0].path.len() == 2)
+        );
     }
 
     #[test]
     fn too_complex_asks_for_a_smaller_page() {
         let body = r#"{"errors":[{"message":"Query has complexity of 252, which exceeds max complexity of 250"}]}"#;
-        assert!(matches!(verdict(200, body), Verdict::Failed(Error::TooComplex(_))));
+        assert!(matches!(
+            verdict(200, body),
+            ResponseAction::Failed(Error::TooComplex(_))
+        ));
         let timed_out = r#"{"errors":[{"message":"Request timed out. Please try a less complex query"}]}"#;
-        assert!(matches!(verdict(503, timed_out), Verdict::Slow(_)));
+        assert!(matches!(verdict(503, timed_out), ResponseAction::Slow(_)));
     }
 
     #[test]
     fn a_refused_token_is_final_and_a_broken_answer_is_not() {
         assert!(matches!(
             verdict(401, r#"{"errors":[{"message":"Invalid token"}]}"#),
-            Verdict::Failed(Error::Unauthorized(said)) if said == "Invalid token"
+            ResponseAction::Failed(Error::Unauthorized(said)) if said == "Invalid token"
         ));
         for (status, body) in [
             (502, "<html>"),
@@ -180,7 +188,10 @@ mod tests {
             (200, "\"ok\""),
             (429, "Retry later"),
         ] {
-            assert!(matches!(verdict(status, body), Verdict::Again(..)), "{status} {body}");
+            assert!(
+                matches!(verdict(status, body), ResponseAction::Again(..)),
+                "{status} {body}"
+            );
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn client(world: World, limit: u32, meddle: Box<Meddle>) -> (Client, Asked) 
     let asked = Asked::default();
     let log = asked.clone();
     let api = Api::new(world.enterprise, world.version);
-    let stand = move |call: &Call<'_>| {
+    let fake = move |call: &Call<'_>| {
         let Call::Query(body) = call else {
             return (StatusCode::NOT_FOUND, HeaderMap::new(), Vec::new());
         };
@@ -49,5 +49,5 @@ pub fn client(world: World, limit: u32, meddle: Box<Meddle>) -> (Client, Asked) 
             None => (StatusCode::OK, HeaderMap::new(), answer.to_string().into_bytes()),
         }
     };
-    (Client::of_stand(Box::new(stand), 5), asked)
+    (Client::of_fake(Box::new(fake), 5), asked)
 }

@@ -10,40 +10,40 @@ use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::read::{notes, users};
 use crate::sync::rows::Rows;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Reads what the rows of a step only refer to, writes all, and moves the cursor, in one transaction.
 ///
 /// # Errors
 /// If GitLab can't be asked for what the rows refer to, or the warehouse does not take them; then nothing of it is there.
-pub async fn commit<'a>(context: &Context<'a>, mut rows: Rows<'a>, cursor: Option<CursorMove>) -> Result<(), Error> {
-    notes::add(context, &mut rows).await?;
-    users::add(context, &mut rows).await?;
+pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Option<CursorMove>) -> Result<(), Error> {
+    notes::add(session, &mut rows).await?;
+    users::add(session, &mut rows).await?;
     let users_asked = std::mem::take(&mut rows.users_asked);
-    let (batches, sweeps) = rows.into_batches(context.streams);
+    let (batches, sweeps) = rows.into_batches(session.streams);
     let read: Vec<(&'static str, usize)> = batches.iter().map(|b| (b.table.name, b.rows.len())).collect();
     let swept: Vec<&'static str> = sweeps.iter().map(|sweep| sweep.table.name).collect();
     let commit = Commit {
         batches,
         sweeps,
         cursor,
-        mark: (!context.owed.load(Ordering::Relaxed)).then(|| Mark {
+        mark: (!session.dbt_due.load(Ordering::Relaxed)).then(|| Mark {
             stream: DBT.into(),
-            cursor: dbt_due::owed_by(&context.sync_id),
+            cursor: dbt_due::flag_of(&session.sync_id),
         }),
-        lease: context.lease.clone(),
+        lease: session.lease.clone(),
     };
-    let written = context.sink.commit(commit).await?;
-    lock(&context.known_users).extend(users_asked);
-    let mut tally = lock(&context.tally);
+    let written = session.tables.commit(commit).await?;
+    lock(&session.known_users).extend(users_asked);
+    let mut counters = lock(&session.counters);
     for ((table, read), written) in read.into_iter().zip(written.batches) {
-        tally.add(table, read as u64, written);
+        counters.add(table, read as u64, written);
     }
     for (table, written) in swept.into_iter().zip(written.sweeps) {
-        tally.add(table, 0, written);
+        counters.add(table, 0, written);
     }
-    if tally.written() > 0 {
-        context.owed.store(true, Ordering::Relaxed);
+    if counters.written() > 0 {
+        session.dbt_due.store(true, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! dbt is owed a run from the first row that moved until it has answered well.
+//! A commit that changes rows sets `dbt_due`; a successful dbt run clears it.
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
@@ -14,17 +14,17 @@ use crate::sync::state::Cursors;
 /// Takes the place of a stream in the table of cursors: whether dbt has to run.
 pub const DBT: &str = "dbt";
 /// How its cursor begins while dbt has not run after rows that moved; the id of the sync follows.
-const DBT_OWED: &str = "owed ";
+const DUE: &str = "owed ";
 
 /// What the table of cursors says while dbt has not run after this sync.
-pub fn owed_by(sync_id: &str) -> String {
-    format!("{DBT_OWED}{sync_id}")
+pub fn flag_of(sync_id: &str) -> String {
+    format!("{DUE}{sync_id}")
 }
 
 /// What the table of cursors says if dbt has not run after an earlier sync.
-pub fn debt(cursors: &mut Cursors) -> Option<String> {
+pub fn pending(cursors: &mut Cursors) -> Option<String> {
     let said = cursors.remove(&(DBT.to_owned(), String::new()));
-    said.filter(|cursor| cursor.starts_with(DBT_OWED))
+    said.filter(|cursor| cursor.starts_with(DUE))
 }
 
 /// Has dbt run if rows moved, now or in a sync after which it had not run, and adds its answer.
@@ -43,7 +43,7 @@ pub async fn run_dbt(
         answer["dbt"] = json!({"status": "skipped", "reason": "DBT_TRIGGER_URL is not set"});
         return Ok(answer);
     };
-    let Some(owed) = &summary.owed else {
+    let Some(flag) = &summary.dbt_due else {
         answer["dbt"] = json!({"status": "skipped", "reason": "nothing changed"});
         return Ok(answer);
     };
@@ -82,16 +82,16 @@ pub async fn run_dbt(
             .with_hint("mend what dbt names and call dbt-trigger, or wait for the next sync, which calls it again: no data is lost")
             .with_details(answer));
     }
-    forget_dbt(inner, owed).await;
+    clear(inner, flag).await;
     Ok(answer)
 }
 
-/// Notes that dbt has run. If another sync has moved rows meanwhile, its own call is still owed.
-async fn forget_dbt(inner: &Resources, owed: &str) {
+/// Clears the flag, unless another sync has changed rows meanwhile: its own run is still due.
+async fn clear(inner: &Resources, flag: &str) {
     let cursor = CursorMove {
         stream: DBT.into(),
         scope: String::new(),
-        from: Some(owed.to_owned()),
+        from: Some(flag.to_owned()),
         to: "done".into(),
         at: None,
     };

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::config::{Discovery, Target};
 use crate::gitlab::{self, LARGEST_PAGE, PageSize, next_of, nodes_of};
 use crate::streams::Node;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Whether discovery takes this project.
 fn takes(discovery: &Discovery, node: &Json) -> bool {
@@ -29,13 +29,13 @@ pub struct Found {
 ///
 /// # Errors
 /// If GitLab can't be asked.
-pub async fn find(context: &Context<'_>, discovery: &Discovery, configured: &[Target]) -> Result<Found, gitlab::Error> {
+pub async fn find(session: &Session<'_>, discovery: &Discovery, configured: &[Target]) -> Result<Found, gitlab::Error> {
     const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath name visibility archived } } }";
     let size = PageSize::new(LARGEST_PAGE);
     let mut projects: Vec<(i64, String)> = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let mut reply = context
+        let mut reply = session
             .ask_page("projects", QUERY, json!({"after": after}), &size)
             .await?;
         let mut connection = reply.data["projects"].take();

@@ -12,7 +12,7 @@ use crate::sync::pass::{Pass, Step};
 use crate::sync::read::{changes, projects, reconcile, rest, snapshot};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::Position;
 
 /// Rows that are gathered at most while a commit is under way: what a killed sync may have to fetch again.
@@ -27,18 +27,18 @@ pub struct Progress {
 
 /// Runs a pass to its end. One that an earlier sync had begun is finished first, and then, because time
 /// has gone by, run once more if it runs in every sync.
-pub async fn run(context: &Context<'_>, pass: Pass, scope: &Scope, cursor: Option<String>) -> Result<Progress, Error> {
+pub async fn run(session: &Session<'_>, pass: Pass, scope: &Scope, cursor: Option<String>) -> Result<Progress, Error> {
     let resumed = Position::parse(cursor.as_deref()).pass.is_some();
-    let progress = run_to_end(context, pass, scope, cursor).await?;
-    if resumed && progress.complete && pass.every(context.options).is_none() && !context.must_stop() {
-        return run_to_end(context, pass, scope, progress.cursor).await;
+    let progress = run_to_end(session, pass, scope, cursor).await?;
+    if resumed && progress.complete && pass.every(session.options).is_none() && !session.must_stop() {
+        return run_to_end(session, pass, scope, progress.cursor).await;
     }
     Ok(progress)
 }
 
 /// Counts a pass as done at `at` without doing it.
 pub async fn skip(
-    context: &Context<'_>,
+    session: &Session<'_>,
     pass: Pass,
     scope: &Scope,
     cursor: Option<String>,
@@ -48,43 +48,43 @@ pub async fn skip(
         updated_after: Some(at),
         ..Position::default()
     };
-    put(context, pass, scope, cursor, &position).await
+    put(session, pass, scope, cursor, &position).await
 }
 
 /// Lets a pass begin as if it had never run.
-pub async fn reset(context: &Context<'_>, pass: Pass, scope: &Scope, cursor: String) -> Result<String, Error> {
-    put(context, pass, scope, Some(cursor), &Position::default()).await
+pub async fn reset(session: &Session<'_>, pass: Pass, scope: &Scope, cursor: String) -> Result<String, Error> {
+    put(session, pass, scope, Some(cursor), &Position::default()).await
 }
 
 /// Moves the cursor of a pass.
 pub async fn put(
-    context: &Context<'_>,
+    session: &Session<'_>,
     pass: Pass,
     scope: &Scope,
     from: Option<String>,
     to: &Position,
 ) -> Result<String, Error> {
-    commit(context, Rows::default(), Some(moved(pass, scope, from, to))).await?;
+    commit(session, Rows::default(), Some(moved(pass, scope, from, to))).await?;
     Ok(to.to_cursor())
 }
 
 /// Page by page. While one commit is under way the next pages are fetched, and what has come when it ends
 /// is committed together: a slow warehouse gets few large commits, a fast one many small ones.
 async fn run_to_end(
-    context: &Context<'_>,
+    session: &Session<'_>,
     pass: Pass,
     scope: &Scope,
     mut cursor: Option<String>,
 ) -> Result<Progress, Error> {
-    let mut step = step(context, pass, scope, &Position::parse(cursor.as_deref())).await?;
+    let mut step = step(session, pass, scope, &Position::parse(cursor.as_deref())).await?;
     loop {
         let position = step.next.clone();
         let to = position.to_cursor();
         let moved = moved(pass, scope, cursor, &position);
         cursor = Some(to);
         let complete = position.pass.is_none();
-        let commit = commit(context, step.rows, Some(moved));
-        if complete || context.must_stop() {
+        let commit = commit(session, step.rows, Some(moved));
+        if complete || session.must_stop() {
             commit.await?;
             return Ok(Progress {
                 position,
@@ -92,7 +92,7 @@ async fn run_to_end(
                 complete,
             });
         }
-        step = commit_and_fetch(commit, context, pass, scope, position).await?;
+        step = commit_and_fetch(commit, session, pass, scope, position).await?;
     }
 }
 
@@ -112,14 +112,14 @@ fn moved(pass: Pass, scope: &Scope, from: Option<String>, to: &Position) -> Curs
 /// is in the warehouse waits for the commit first.
 async fn commit_and_fetch<'a>(
     commit: impl Future<Output = Result<(), Error>>,
-    context: &Context<'a>,
+    session: &Session<'a>,
     pass: Pass,
     scope: &Scope,
     position: Position,
 ) -> Result<Step<'a>, Error> {
-    if matches!(pass, Pass::Reconcile | Pass::Chosen) {
+    if matches!(pass, Pass::Reconcile | Pass::RestStreams) {
         commit.await?;
-        return step(context, pass, scope, &position).await;
+        return step(session, pass, scope, &position).await;
     }
     tokio::pin!(commit);
     let mut committed = false;
@@ -129,7 +129,7 @@ async fn commit_and_fetch<'a>(
     };
     loop {
         let after = gathered.next.clone();
-        let fetch = step(context, pass, scope, &after);
+        let fetch = step(session, pass, scope, &after);
         tokio::pin!(fetch);
         let fetched = loop {
             tokio::select! {
@@ -142,9 +142,9 @@ async fn commit_and_fetch<'a>(
                 fetched = &mut fetch => break fetched?,
             }
         };
-        gathered.rows.append(fetched.rows, context.streams);
+        gathered.rows.append(fetched.rows, session.streams);
         gathered.next = fetched.next;
-        let enough = gathered.rows.len() >= ENOUGH || gathered.next.pass.is_none() || context.must_stop();
+        let enough = gathered.rows.len() >= ENOUGH || gathered.next.pass.is_none() || session.must_stop();
         if committed || enough {
             if !committed {
                 commit.await?;
@@ -155,14 +155,14 @@ async fn commit_and_fetch<'a>(
 }
 
 /// Reads the next step of a pass.
-async fn step<'a>(context: &Context<'a>, pass: Pass, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+async fn step<'a>(session: &Session<'a>, pass: Pass, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
     match pass {
-        Pass::Projects => projects::step(context, scope, position).await,
-        Pass::MergeRequests => changes::step(context, &MERGE_REQUESTS, scope, position).await,
-        Pass::Issues => changes::step(context, &ISSUES, scope, position).await,
-        Pass::Dimensions => snapshot::step(context, scope, position).await,
-        Pass::OpenMergeRequests => changes::refresh_step(context, &MERGE_REQUESTS, scope, position).await,
-        Pass::Reconcile => reconcile::step(context, scope, position).await,
-        Pass::Chosen => rest::step(context, scope, position).await,
+        Pass::Projects => projects::step(session, scope, position).await,
+        Pass::MergeRequests => changes::step(session, &MERGE_REQUESTS, scope, position).await,
+        Pass::Issues => changes::step(session, &ISSUES, scope, position).await,
+        Pass::Dimensions => snapshot::step(session, scope, position).await,
+        Pass::OpenMergeRequests => changes::refresh_step(session, &MERGE_REQUESTS, scope, position).await,
+        Pass::Reconcile => reconcile::step(session, scope, position).await,
+        Pass::RestStreams => rest::step(session, scope, position).await,
     }
 }

@@ -1,4 +1,4 @@
-//! The right to work on the raw tables, which one process at a time has, and the tables themselves.
+//! The sync lease: one process at a time works on the raw tables.
 
 use std::time::{Duration, Instant};
 

@@ -29,7 +29,7 @@ pub enum Pass {
     /// What is gone, and what was missed, now and then.
     Reconcile,
     /// Lists of the REST API, which are synced by choice.
-    Chosen,
+    RestStreams,
 }
 
 /// In this order: what rows refer to comes as early as it can.
@@ -40,7 +40,7 @@ pub const ALL: [Pass; 7] = [
     Pass::Issues,
     Pass::OpenMergeRequests,
     Pass::Reconcile,
-    Pass::Chosen,
+    Pass::RestStreams,
 ];
 
 impl Pass {
@@ -53,14 +53,14 @@ impl Pass {
             Self::Dimensions => "dimensions",
             Self::OpenMergeRequests => "open_merge_requests",
             Self::Reconcile => "reconcile",
-            Self::Chosen => "chosen",
+            Self::RestStreams => "chosen",
         }
     }
 
     /// The pass that reads a stream; `None` for users, who come with whatever refers to them.
     pub fn of(stream: &Stream) -> Option<Self> {
         if let Source::Rest(_) = stream.source {
-            return Some(Self::Chosen);
+            return Some(Self::RestStreams);
         }
         match stream.name() {
             "projects" | "pipelines" => Some(Self::Projects),
@@ -83,14 +83,14 @@ impl Pass {
             Self::Issues => on("issues"),
             Self::Dimensions => ["groups", "labels", "milestones"].iter().any(|stream| on(stream)),
             Self::Reconcile => on("projects"),
-            Self::Chosen => streams.rest().any(|(stream, _)| on(stream.name())),
+            Self::RestStreams => streams.rest().any(|(stream, _)| on(stream.name())),
         }
     }
 
     /// How long after its last run it runs again; `None`: in every sync.
     pub fn every(self, options: &Options) -> Option<Duration> {
         match self {
-            Self::Projects | Self::MergeRequests | Self::Issues | Self::Chosen => None,
+            Self::Projects | Self::MergeRequests | Self::Issues | Self::RestStreams => None,
             Self::Dimensions => Some(options.dimensions_every),
             Self::OpenMergeRequests => Some(options.refresh_every),
             Self::Reconcile => Some(options.reconcile_every),

@@ -14,14 +14,14 @@ use crate::sync::read::{reconcile, scope_ids};
 use crate::sync::request::Request;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Cursors, Position, STREAMS};
 
 /// Notes which streams are read from now on. One that was switched on since has no past in the tables, so
 /// the pass that reads it begins anew.
-pub async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+pub async fn note_streams(session: &Session<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
     let key = (STREAMS.to_owned(), scope.to_string());
-    let on = context
+    let on = session
         .options
         .streams
         .iter()
@@ -34,14 +34,14 @@ pub async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cu
     }
     if let Some(known) = &known {
         let known: Vec<&str> = known.split(',').collect();
-        let new = |stream: &&Stream| context.on(stream.name()) && !known.contains(&stream.name());
-        let passes: Vec<Pass> = context.streams.all().filter(new).filter_map(Pass::of).collect();
+        let new = |stream: &&Stream| session.on(stream.name()) && !known.contains(&stream.name());
+        let passes: Vec<Pass> = session.streams.all().filter(new).filter_map(Pass::of).collect();
         for pass in ALL.into_iter().filter(|pass| passes.contains(pass)) {
             tracing::info!(%scope, pass = pass.stream(), "a stream was switched on; reading from the beginning");
-            begin_anew(context, pass, scope, cursors).await?;
+            begin_anew(session, pass, scope, cursors).await?;
         }
         if !passes.is_empty() {
-            note_who_is_away(context, scope, cursors).await?;
+            note_who_is_away(session, scope, cursors).await?;
         }
     }
     let noted = CursorMove {
@@ -51,18 +51,18 @@ pub async fn note_streams(context: &Context<'_>, scope: &Scope, cursors: &mut Cu
         to: on.clone(),
         at: None,
     };
-    commit(context, Rows::default(), Some(noted)).await?;
+    commit(session, Rows::default(), Some(noted)).await?;
     cursors.insert(key, on);
     Ok(())
 }
 
 /// A project that is away while a stream is switched on has no past of it. Its row says that it is away, and every page
 /// of projects is compared with the rows again: so it is new when it comes back, and read from its beginning.
-async fn note_who_is_away(context: &Context<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
-    let projects = scope_ids::projects_of(context, scope).await?;
+async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+    let projects = scope_ids::projects_of(session, scope).await?;
     let mut rows = Rows::default();
-    reconcile::reconcile_projects(context, scope, &projects, &mut rows).await?;
-    commit(context, rows, None).await?;
+    reconcile::reconcile_projects(session, scope, &projects, &mut rows).await?;
+    commit(session, rows, None).await?;
     let key = (Pass::Projects.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {
         let mut position = Position::parse(Some(&cursor));
@@ -72,21 +72,21 @@ async fn note_who_is_away(context: &Context<'_>, scope: &Scope, cursors: &mut Cu
             pass.pages.clear();
             pass.members.retain(|id| projects.contains_key(id));
         }
-        let moved = driver::put(context, Pass::Projects, scope, Some(cursor), &position).await?;
+        let moved = driver::put(session, Pass::Projects, scope, Some(cursor), &position).await?;
         cursors.insert(key, moved);
     }
     Ok(())
 }
 
 /// Lets a pass begin as if it had never run.
-pub async fn begin_anew(context: &Context<'_>, pass: Pass, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
+pub async fn begin_anew(session: &Session<'_>, pass: Pass, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
     let key = (pass.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {
-        let begin = driver::reset(context, pass, scope, cursor).await?;
+        let begin = driver::reset(session, pass, scope, cursor).await?;
         cursors.insert(key, begin);
     }
     // What has not changed since the last sync is read all the same.
-    lock(&context.unchanged).remove(&(pass.stream(), scope.to_string()));
+    lock(&session.unchanged).remove(&(pass.stream(), scope.to_string()));
     Ok(())
 }
 
@@ -99,8 +99,8 @@ pub enum Due {
 }
 
 /// Whether a pass is to run now. `first`: nothing of the scope has been read to its end before.
-pub fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool, request: &Request) -> Due {
-    let Some(every) = pass.every(context.options) else {
+pub fn due(session: &Session<'_>, pass: Pass, cursor: Option<&str>, first: bool, request: &Request) -> Due {
+    let Some(every) = pass.every(session.options) else {
         return Due::Yes;
     };
     let position = Position::parse(cursor);
@@ -111,7 +111,7 @@ pub fn due(context: &Context<'_>, pass: Pass, cursor: Option<&str>, first: bool,
     match position.updated_after {
         None if first && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests) => Due::Skip,
         None => Due::Yes,
-        Some(last) if context.instance.at - last >= every => Due::Yes,
+        Some(last) if session.instance.at - last >= every => Due::Yes,
         Some(_) => Due::No,
     }
 }

@@ -9,37 +9,41 @@ use serde_json::Value as Json;
 use crate::streams::{Malformed, Node};
 
 /// A place for rows: the warehouse, or what stands in for it in tests.
-pub trait Sink: Send + Sync {
+pub trait RawTables: Send + Sync {
     /// Takes rows and moves a cursor: all of it, or nothing.
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>>;
 
     /// Of the rows with these ids that the table has, and not as deleted: what shows whether they are as
-    /// GitLab has them, although their time of update has not moved; see [`mark_of`].
-    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
+    /// GitLab has them, although their time of update has not moved; see [`fingerprint`].
+    fn fingerprints<'a>(
+        &'a self,
+        table: &'static str,
+        ids: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
 
     /// The ids that a sweep would mark as deleted.
-    fn would_mark<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
+    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
 
     /// The merge requests with one of these head commits: their project's path and their number.
     fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>>;
 
     /// Rows of a table with a column `iid` that were written at `since` (microseconds since 1970) or later
     /// and have an id above `above`: at most `most` of them, by id.
-    fn touched<'a>(
+    fn written_since<'a>(
         &'a self,
         table: &'static str,
         since: i64,
         above: i64,
         most: usize,
-    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>>;
+    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>>;
 
     /// Whether a row refers to a label or milestone that is not there.
-    fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>>;
+    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>>;
 }
 
 /// A row that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Touched {
+pub struct WrittenRow {
     /// The group or project that it belongs to.
     pub owner: i64,
     /// Its number there.
@@ -48,30 +52,34 @@ pub struct Touched {
     pub id: i64,
 }
 
-impl Sink for Warehouse {
+impl RawTables for Warehouse {
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         Box::pin(self.commit(commit))
     }
 
-    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
+    fn fingerprints<'a>(
+        &'a self,
+        table: &'static str,
+        ids: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
         Box::pin(async move {
             if ids.is_empty() {
                 return Ok(HashMap::new());
             }
             let sql = format!(
-                "SELECT id, {} AS mark FROM {} WHERE NOT _deleted AND {}",
-                mark_sql(table),
+                "SELECT id, {} AS fingerprint FROM {} WHERE NOT _deleted AND {}",
+                fingerprint_sql(table),
                 self.name_of(table),
                 one_of("id", ids)
             );
             let rows = self.query(sql).await?;
             rows.into_iter()
-                .map(|row| Ok((row.get("id")?, row.get("mark")?)))
+                .map(|row| Ok((row.get("id")?, row.get("fingerprint")?)))
                 .collect()
         })
     }
 
-    fn would_mark<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
+    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
         Box::pin(self.swept(sweep))
     }
 
@@ -92,13 +100,13 @@ impl Sink for Warehouse {
         })
     }
 
-    fn touched<'a>(
+    fn written_since<'a>(
         &'a self,
         table: &'static str,
         since: i64,
         above: i64,
         most: usize,
-    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
         let owner = if table == "epics" { "group_id" } else { "project_id" };
         let sql = format!(
             "SELECT {owner} AS owner, iid, id FROM {} WHERE NOT _deleted AND _synced_at >= TIMESTAMP_MICROS({since}) AND id > {above} ORDER BY id LIMIT {most}",
@@ -107,7 +115,7 @@ impl Sink for Warehouse {
         Box::pin(async move {
             let rows = self.query(sql).await?;
             let touched = |row: ResultRow| {
-                Ok(Touched {
+                Ok(WrittenRow {
                     owner: row.get("owner")?,
                     iid: row.get("iid")?,
                     id: row.get("id")?,
@@ -117,7 +125,7 @@ impl Sink for Warehouse {
         })
     }
 
-    fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>> {
+    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>> {
         let unknown = |table: &str, column: &str, parents: &str| {
             format!(
                 "EXISTS (SELECT 1 FROM {} t LEFT JOIN {} p ON p.id = t.{column} WHERE t.{column} IS NOT NULL AND NOT t._deleted AND p.id IS NULL)",
@@ -141,9 +149,9 @@ impl Sink for Warehouse {
     }
 }
 
-/// A row's time of update, and what of it can change in GitLab without a new one, in one text. [`mark_of`] makes the
+/// A row's time of update, and what of it can change in GitLab without a new one, in one text. [`fingerprint`] makes the
 /// same of GitLab's node. The time finds a change that no pass has seen, for whatever reason.
-fn mark_sql(table: &str) -> String {
+fn fingerprint_sql(table: &str) -> String {
     let updated = "COALESCE(CAST(UNIX_MICROS(updated_at) AS STRING), '')";
     let usual = format!(
         "{updated}, '|', COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', \
@@ -161,8 +169,8 @@ fn mark_sql(table: &str) -> String {
     }
 }
 
-/// GraphQL fields that [`mark_of`] needs.
-pub fn mark_selection(table: &str) -> &'static str {
+/// GraphQL fields that [`fingerprint`] needs.
+pub fn fingerprint_selection(table: &str) -> &'static str {
     match table {
         "merge_requests" => {
             "webUrl userNotesCount labels { nodes { id title } } milestone { id } headPipeline { id status }"
@@ -172,7 +180,7 @@ pub fn mark_selection(table: &str) -> &'static str {
 }
 
 /// A node's time of update, and what of it can change without a new one, in one text.
-pub fn mark_of(table: &str, node: &Json) -> String {
+pub fn fingerprint(table: &str, node: &Json) -> String {
     let node = Node::new(node);
     let text = |value: Result<Value, Malformed>| match value {
         Ok(Value::Int(number) | Value::Time(number)) => number.to_string(),

@@ -17,7 +17,7 @@ use crate::sync::read::lookup::Refetch;
 use crate::sync::report::Summary;
 use crate::sync::resources::Resources;
 use crate::sync::rows::Rows;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::{dbt_due, lease, tables};
 
 /// How long what is known of a GitLab's schema is used again.
@@ -34,7 +34,7 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
     let begun = Instant::now();
     let summary = loop {
         let followed = lease::under_lease(inner, &shutdown, async |lease| {
-            let mut context = Context::new(
+            let mut session = Session::new(
                 &inner.config.options,
                 &inner.client,
                 &inner.streams,
@@ -42,15 +42,15 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
                 instance(inner).await?,
                 shutdown.clone(),
             );
-            context.lease = Some(lease);
-            let owed = dbt_due::debt(&mut tables::committed(inner).await?);
-            if let Err(error) = fetch(&context, wanted).await {
+            session.lease = Some(lease);
+            let pending = dbt_due::pending(&mut tables::committed(inner).await?);
+            if let Err(error) = fetch(&session, wanted).await {
                 if error.is_missing_table() {
                     inner.tables_ready.forget();
                 }
                 return Err(error.into());
             }
-            Ok(summary(inner, context, begun, owed))
+            Ok(summary(inner, session, begun, pending))
         })
         .await;
         match followed {
@@ -81,10 +81,10 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
 }
 
 /// Reads what these webhooks name and writes it.
-async fn fetch(context: &Context<'_>, wanted: &[Refetch]) -> Result<(), Error> {
+async fn fetch(session: &Session<'_>, wanted: &[Refetch]) -> Result<(), Error> {
     let mut rows = Rows::default();
-    lookup::refetch(context, wanted, &mut rows).await?;
-    commit(context, rows, None).await
+    lookup::refetch(session, wanted, &mut rows).await?;
+    commit(session, rows, None).await
 }
 
 /// What this GitLab is; asked anew now and then.
@@ -98,20 +98,20 @@ async fn instance(inner: &Resources) -> Result<gitlab::Instance, Error> {
     Ok(instance)
 }
 
-fn summary(inner: &Resources, context: Context<'_>, begun: Instant, owed: Option<String>) -> Summary {
-    let ours = dbt_due::owed_by(&context.sync_id);
-    let tally = std::mem::take(&mut *lock(&context.tally));
+fn summary(inner: &Resources, session: Session<'_>, begun: Instant, pending: Option<String>) -> Summary {
+    let ours = dbt_due::flag_of(&session.sync_id);
+    let counters = std::mem::take(&mut *lock(&session.counters));
     Summary {
-        sync_id: context.sync_id.clone(),
+        sync_id: session.sync_id.clone(),
         started_at: OffsetDateTime::now_utc() - begun.elapsed(),
         elapsed_s: begun.elapsed().as_secs_f64(),
         base_url: inner.config.gitlab_url.origin().ascii_serialization(),
-        instance: context.instance,
+        instance: session.instance,
         complete: true,
-        owed_before: owed.is_some(),
-        owed: (tally.written() > 0).then_some(ours).or(owed),
+        dbt_due_before: pending.is_some(),
+        dbt_due: (counters.written() > 0).then_some(ours).or(pending),
         project_count: 0,
-        tally,
+        counters,
         requests: inner.client.take_sent(),
         cursors: std::collections::BTreeMap::new(),
         warnings: Vec::new(),

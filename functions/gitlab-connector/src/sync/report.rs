@@ -13,9 +13,9 @@ use crate::sync::error::Error;
 
 /// Rows read and written, by table.
 #[derive(Debug, Default)]
-pub struct Tally(BTreeMap<&'static str, (u64, u64)>);
+pub struct Counters(BTreeMap<&'static str, (u64, u64)>);
 
-impl Tally {
+impl Counters {
     /// Counts a commit.
     pub fn add(&mut self, table: &'static str, read: u64, written: u64) {
         let (reads, writes) = self.0.entry(table).or_default();
@@ -83,7 +83,7 @@ impl Problem {
     }
 }
 
-/// A sync, as it is told.
+/// Result of a sync.
 #[derive(Debug)]
 pub struct Summary {
     pub sync_id: String,
@@ -92,13 +92,13 @@ pub struct Summary {
     pub base_url: String,
     pub instance: Instance,
     pub complete: bool,
-    /// If dbt has to run, what the table of cursors says of it.
-    pub owed: Option<String>,
+    /// The pending dbt flag, if set.
+    pub dbt_due: Option<String>,
     /// Whether dbt had not run after an earlier sync, which moved nobody knows what.
-    pub owed_before: bool,
+    pub dbt_due_before: bool,
     /// Projects that were met.
     pub project_count: usize,
-    pub tally: Tally,
+    pub counters: Counters,
     pub requests: BTreeMap<&'static str, u64>,
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
@@ -118,13 +118,13 @@ impl Summary {
     /// earlier sync has to be made up for.
     pub fn changed_tables(&self, streams: &Streams) -> Option<Vec<&'static str>> {
         let names = streams.all().map(Stream::name);
-        let changed = names.filter(|name| self.tally.written_to(name) > 0).collect();
-        (!self.owed_before).then_some(changed)
+        let changed = names.filter(|name| self.counters.written_to(name) > 0).collect();
+        (!self.dbt_due_before).then_some(changed)
     }
 
     /// Rows of all tables that were inserted, changed, or marked as deleted.
     pub fn written(&self) -> u64 {
-        self.tally.written()
+        self.counters.written()
     }
 
     /// How many seconds the merge requests were behind GitLab when the sync ended, in the scope that is farthest
@@ -140,9 +140,9 @@ impl Summary {
     pub fn to_json(&self, streams: &Streams) -> Value {
         let per_stream: Vec<Value> = streams
             .all()
-            .filter(|stream| stream.usual || self.tally.of(stream.name()).0 > 0)
+            .filter(|stream| stream.usual || self.counters.of(stream.name()).0 > 0)
             .map(|stream| {
-                let (rows, written) = self.tally.of(stream.name());
+                let (rows, written) = self.counters.of(stream.name());
                 let requests = self.requests.get(stream.name()).copied().unwrap_or_default();
                 let mut entry =
                     json!({"stream": stream.name(), "rows": rows, "written": written, "requests": requests});
@@ -166,7 +166,7 @@ impl Summary {
                 "requests": self.requests.values().sum::<u64>(),
             },
             "streams": per_stream,
-            "rejected": self.tally.of("_rejected").0,
+            "rejected": self.counters.of("_rejected").0,
             "warnings": self.warnings,
             "missing_fields": self.missing_fields,
             "token_warning": self.token_ends,

@@ -160,7 +160,7 @@ mod tests {
         let streams = Streams::new();
         let request = take(json!({"streams": ["mr_notes", "jobs"]})).expect("good");
         let (options, only) = request.narrow(Options::of_streams(["mr_notes", "jobs"]), &streams);
-        assert_eq!(only, [Pass::MergeRequests, Pass::Chosen]);
+        assert_eq!(only, [Pass::MergeRequests, Pass::RestStreams]);
         assert!(options.on("mr_notes") && options.on("jobs"));
     }
 

@@ -10,7 +10,7 @@ use crate::streams::Node;
 use crate::sync::discovery;
 use crate::sync::error::Error;
 use crate::sync::scope::{Projects, Scope};
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Paths in one request: each costs 3 of GitLab's 250.
 const PATHS_AT_ONCE: usize = 75;
@@ -23,7 +23,7 @@ const ALL: &str = "projects";
 /// # Errors
 /// If GitLab can't be asked, or there is nothing at all to sync.
 pub async fn scopes(
-    context: &Context<'_>,
+    session: &Session<'_>,
     targets: &[Target],
     discovery: Option<&Discovery>,
     only_some: bool,
@@ -32,10 +32,10 @@ pub async fn scopes(
     let mut left_out = 0;
     let mut missing = None;
     let mut projects = BTreeMap::new();
-    for (target, found) in configured(context, targets).await? {
+    for (target, found) in configured(session, targets).await? {
         let Some((id, path)) = found else {
             let error = gitlab::Error::ScopeNotFound(target.to_string()).into();
-            context.warn(&target, "the scope", &error);
+            session.warn(&target, "the scope", &error);
             missing = Some(error);
             continue;
         };
@@ -49,7 +49,7 @@ pub async fn scopes(
         }
     }
     if let Some(discovery) = discovery.filter(|_| !only_some) {
-        let found = discovery::find(context, discovery, targets).await?;
+        let found = discovery::find(session, discovery, targets).await?;
         projects.extend(found.projects);
         left_out = found.beyond;
     }
@@ -79,7 +79,7 @@ pub fn groups(targets: &[Target]) -> Vec<Scope> {
 
 /// The configured projects; with their ids and paths, if GitLab shows them.
 async fn configured(
-    context: &Context<'_>,
+    session: &Session<'_>,
     targets: &[Target],
 ) -> Result<Vec<(Target, Option<(i64, String)>)>, gitlab::Error> {
     let projects = targets.iter().filter(|target| matches!(target, Target::Project(_)));
@@ -97,7 +97,7 @@ async fn configured(
             variables.insert(format!("p{index}"), json!(path));
         }
         let query = format!("query IdsOfProjects({parameters}) {{ {fields} }}");
-        let reply = context.client.ask("projects", &query, variables.into()).await?;
+        let reply = session.client.ask("projects", &query, variables.into()).await?;
         for (index, path) in paths.iter().enumerate() {
             let node = &reply.data[format!("a{index}")];
             if let (Some(id), Some(now)) = (Node::new(node).number("id"), node["fullPath"].as_str()) {
@@ -105,7 +105,7 @@ async fn configured(
             }
         }
     }
-    let known = paths(context.client, targets).await?;
+    let known = paths(session.client, targets).await?;
     let place = |target: &Target| match id_of(target) {
         Some(id) => known.get(&id).map(|path| (id, path.clone())),
         None => found.get(target.path()).cloned(),

@@ -20,7 +20,7 @@ use crate::sync::report::{CursorStep, Summary};
 use crate::sync::request::Request;
 use crate::sync::resources::Resources;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Cursors, Position};
 use crate::sync::tables::committed;
 use crate::sync::{dbt_due, driver, resolve};
@@ -90,7 +90,7 @@ async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutd
     let begun = Instant::now();
     inner.client.take_sent();
     let mut cursors = committed(inner).await?;
-    let owed = dbt_due::debt(&mut cursors);
+    let pending = dbt_due::pending(&mut cursors);
     let targets = request.targets(inner);
     let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
     let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
@@ -98,7 +98,7 @@ async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutd
     let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
     let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
-    let mut context = Context::new(
+    let mut session = Session::new(
         &options,
         &inner.client,
         &inner.streams,
@@ -106,43 +106,43 @@ async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutd
         instance,
         shutdown,
     );
-    (context.lease, context.only) = (Some(lease), only);
-    let sync_id = context.sync_id.clone();
+    (session.lease, session.only) = (Some(lease), only);
+    let sync_id = session.sync_id.clone();
     let discovery = inner.config.discovery.as_ref();
-    let (scopes, left_out) = resolve::scopes(&context, &targets, discovery, !request.scopes.is_empty()).await?;
+    let (scopes, left_out) = resolve::scopes(&session, &targets, discovery, !request.scopes.is_empty()).await?;
     for scope in &scopes {
         if let Scope::Projects(projects) = scope {
             lock(&inner.paths).extend(projects.paths.clone());
         }
     }
     let outcome = tokio::select! {
-        outcome = run_scopes(&context, &scopes, &mut cursors, request) => outcome?,
-        () = too_late(&context) => {
+        outcome = run_scopes(&session, &scopes, &mut cursors, request) => outcome?,
+        () = too_late(&session) => {
             tracing::warn!("stopped in the middle of a step, which the next sync does again");
             Outcome::default()
         }
     };
-    let warnings = std::mem::take(&mut *lock(&context.warnings));
-    let tally = std::mem::take(&mut *lock(&context.tally));
+    let warnings = std::mem::take(&mut *lock(&session.warnings));
+    let counters = std::mem::take(&mut *lock(&session.counters));
     Ok(Summary {
         sync_id,
         started_at: OffsetDateTime::now_utc() - begun.elapsed(),
         elapsed_s: begun.elapsed().as_secs_f64(),
         base_url: inner.config.gitlab_url.origin().ascii_serialization(),
-        instance: context.instance.clone(),
+        instance: session.instance.clone(),
         complete: outcome.complete,
-        owed_before: owed.is_some(),
-        owed: (tally.written() > 0)
-            .then(|| dbt_due::owed_by(&context.sync_id))
-            .or(owed),
-        project_count: lock(&context.paths).len(),
-        tally,
+        dbt_due_before: pending.is_some(),
+        dbt_due: (counters.written() > 0)
+            .then(|| dbt_due::flag_of(&session.sync_id))
+            .or(pending),
+        project_count: lock(&session.paths).len(),
+        counters,
         requests: inner.client.take_sent(),
         cursors: outcome.steps,
         warnings,
         missing_fields,
         token_ends,
-        absent: std::mem::take(&mut *lock(&context.absent)),
+        absent: std::mem::take(&mut *lock(&session.absent)),
         left_out,
     })
 }
@@ -168,11 +168,11 @@ fn missing_fields(inner: &Resources, instance: &gitlab::Instance) -> Vec<String>
 }
 
 /// Ends when a sync must not go on even to its next checkpoint.
-async fn too_late(context: &Context<'_>) {
-    let deadline = tokio::time::Instant::from_std(context.deadline);
+async fn too_late(session: &Session<'_>) {
+    let deadline = tokio::time::Instant::from_std(session.deadline);
     tokio::select! {
         () = async {
-            context.shutdown.wait().await;
+            session.shutdown.wait().await;
             tokio::time::sleep(GRACE).await;
         } => {}
         () = tokio::time::sleep_until(deadline + DEADLINE_GRACE) => {}
@@ -193,7 +193,7 @@ pub struct Outcome {
 /// # Errors
 /// What concerns all scopes, or, if not a single one could be read, what stopped the last.
 pub async fn run_scopes(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scopes: &[Scope],
     cursors: &mut Cursors,
     request: &Request,
@@ -201,11 +201,11 @@ pub async fn run_scopes(
     // Whoever wants everything read again wants it of lists without a change, too.
     if !request.full_refresh {
         let lists = [&MERGE_REQUESTS, &ISSUES];
-        let unchanged = context.instance.unchanged.iter().filter_map(|(field, path)| {
+        let unchanged = session.instance.unchanged.iter().filter_map(|(field, path)| {
             let list = lists.into_iter().find(|list| list.field == *field)?;
             Some((list.stream, Scope::Group(path.clone()).to_string()))
         });
-        lock(&context.unchanged).extend(unchanged);
+        lock(&session.unchanged).extend(unchanged);
     }
     let mut outcome = Outcome {
         complete: true,
@@ -213,12 +213,12 @@ pub async fn run_scopes(
     };
     let (mut failed, mut last_error) = (0, None);
     for scope in scopes {
-        match run_scope(context, scope, cursors, request, &mut outcome).await {
+        match run_scope(session, scope, cursors, request, &mut outcome).await {
             Ok(()) if outcome.complete => {}
             Ok(()) => break,
-            Err(error) if context.concerns_all(&error).await => return Err(error),
+            Err(error) if session.concerns_all(&error).await => return Err(error),
             Err(error) => {
-                context.warn(scope, "the scope", &error);
+                session.warn(scope, "the scope", &error);
                 failed += 1;
                 last_error = Some(error);
             }
@@ -231,7 +231,7 @@ pub async fn run_scopes(
 }
 
 async fn run_scope(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scope: &Scope,
     cursors: &mut Cursors,
     request: &Request,
@@ -240,37 +240,37 @@ async fn run_scope(
     let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
     if request.full_refresh {
         for pass in ALL {
-            begin_anew(context, pass, scope, cursors).await?;
+            begin_anew(session, pass, scope, cursors).await?;
         }
     }
-    note_streams(context, scope, cursors).await?;
+    note_streams(session, scope, cursors).await?;
     let first = cursors
         .get(&key(Pass::MergeRequests))
         .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
     let mut dimensions_done = false;
     let (mut good, mut failed) = (0, None);
     for pass in ALL {
-        if !pass.is_wanted(context.options, &context.only, context.streams) {
+        if !pass.is_wanted(session.options, &session.only, session.streams) {
             continue;
         }
         let cursor = cursors.get(&key(pass)).cloned();
-        match due(context, pass, cursor.as_deref(), first, request) {
+        match due(session, pass, cursor.as_deref(), first, request) {
             Due::No => continue,
             Due::Skip => {
-                let at = driver::skip(context, pass, scope, cursor, context.instance.at).await?;
+                let at = driver::skip(session, pass, scope, cursor, session.instance.at).await?;
                 cursors.insert(key(pass), at);
                 continue;
             }
             Due::Yes => {}
         }
-        match run_pass(context, pass, scope, cursors, outcome).await {
+        match run_pass(session, pass, scope, cursors, outcome).await {
             Ok(()) => good += 1,
             Err(Error::GitLab(gitlab::Error::ScopeNotFound(path))) => {
                 return Err(gitlab::Error::ScopeNotFound(path).into());
             }
-            Err(error) if context.concerns_all(&error).await => return Err(error),
+            Err(error) if session.concerns_all(&error).await => return Err(error),
             Err(error) => {
-                context.warn(scope, pass.stream(), &error);
+                session.warn(scope, pass.stream(), &error);
                 failed = Some(error);
                 continue;
             }
@@ -282,11 +282,11 @@ async fn run_scope(
         let facts = ["merge_requests", "issues", "mr_labels"];
         if pass == Pass::Issues
             && !dimensions_done
-            && ["labels", "milestones"].iter().all(|stream| context.on(stream))
-            && facts.iter().any(|table| lock(&context.tally).written_to(table) > 0)
-            && context.sink.dangles().await?
+            && ["labels", "milestones"].iter().all(|stream| session.on(stream))
+            && facts.iter().any(|table| lock(&session.counters).written_to(table) > 0)
+            && session.tables.has_dangling_refs().await?
         {
-            run_pass(context, Pass::Dimensions, scope, cursors, outcome).await?;
+            run_pass(session, Pass::Dimensions, scope, cursors, outcome).await?;
         }
     }
     match failed {
@@ -296,7 +296,7 @@ async fn run_scope(
 }
 
 async fn run_pass(
-    context: &Context<'_>,
+    session: &Session<'_>,
     pass: Pass,
     scope: &Scope,
     cursors: &mut Cursors,
@@ -305,7 +305,7 @@ async fn run_pass(
     let key = (pass.stream().to_owned(), scope.to_string());
     let cursor = cursors.get(&key).cloned();
     let from = Position::parse(cursor.as_deref()).updated_after;
-    let progress = driver::run(context, pass, scope, cursor).await?;
+    let progress = driver::run(session, pass, scope, cursor).await?;
     outcome.steps.entry(pass.stream()).or_default().push(CursorStep {
         scope: scope.to_string(),
         from,

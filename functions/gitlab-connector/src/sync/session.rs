@@ -17,8 +17,8 @@ use crate::streams::{Node, Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
-use crate::sync::raw_tables::Sink;
-use crate::sync::report::{Problem, Tally};
+use crate::sync::raw_tables::RawTables;
+use crate::sync::report::{Counters, Problem};
 
 /// The list of which only ids are asked, among page sizes.
 pub const IDS: &str = "ids";
@@ -27,20 +27,20 @@ pub const IDS: &str = "ids";
 pub type Asked = (&'static str, String, OffsetDateTime);
 
 /// One sync.
-pub struct Context<'a> {
+pub struct Session<'a> {
     pub sync_id: String,
     pub options: &'a Options,
     /// Only these passes; empty: all. What a pass reads does not change, since its cursor stands for all of it.
     pub only: Vec<Pass>,
     pub client: &'a Client,
     pub streams: &'a Streams,
-    pub sink: &'a dyn Sink,
+    pub tables: &'a dyn RawTables,
     pub instance: Instance,
     pub shutdown: Shutdown,
     pub deadline: Instant,
     /// The right to write; none where nobody else can.
     pub lease: Option<Lease>,
-    /// Users of whom this sync has committed what GitLab shows.
+    /// Users this sync has already written.
     pub known_users: Mutex<HashSet<i64>>,
     /// Full paths of projects, by id, as far as this sync has met them.
     pub paths: Mutex<BTreeMap<i64, String>>,
@@ -54,11 +54,11 @@ pub struct Context<'a> {
     pub changed: Mutex<HashMap<Asked, Vec<i64>>>,
     /// Lists without any change, as a first question showed: by stream and scope.
     pub unchanged: Mutex<HashSet<(&'static str, String)>>,
-    pub tally: Mutex<Tally>,
+    pub counters: Mutex<Counters>,
     /// Whether GitLab fails at several projects together, so that lists are compared project by project.
     pub one_by_one: AtomicBool,
     /// Whether this sync has noted already that dbt has to run.
-    pub owed: AtomicBool,
+    pub dbt_due: AtomicBool,
     /// What went wrong without stopping a scope.
     pub warnings: Mutex<Vec<Problem>>,
     pub pages: HashMap<&'static str, PageSize>,
@@ -74,13 +74,13 @@ const NOTES_INSIDE: u32 = 30;
 /// With 30 notes in each, 20 merge requests of each of ten projects come to 165.
 const ROWS_OF_EACH: u32 = 20;
 
-impl<'a> Context<'a> {
+impl<'a> Session<'a> {
     /// A sync that has not done anything yet.
     pub fn new(
         options: &'a Options,
         client: &'a Client,
         streams: &'a Streams,
-        sink: &'a dyn Sink,
+        tables: &'a dyn RawTables,
         instance: Instance,
         shutdown: Shutdown,
     ) -> Self {
@@ -91,7 +91,7 @@ impl<'a> Context<'a> {
             only: Vec::new(),
             client,
             streams,
-            sink,
+            tables,
             instance,
             shutdown,
             deadline: Instant::now() + options.deadline,
@@ -103,9 +103,9 @@ impl<'a> Context<'a> {
             projects: Mutex::default(),
             changed: Mutex::default(),
             unchanged: Mutex::default(),
-            tally: Mutex::default(),
+            counters: Mutex::default(),
             one_by_one: AtomicBool::new(false),
-            owed: AtomicBool::new(false),
+            dbt_due: AtomicBool::new(false),
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
             rows_of_each: ROWS_OF_EACH,
@@ -120,7 +120,7 @@ impl<'a> Context<'a> {
             || self
                 .options
                 .max_records
-                .is_some_and(|most| lock(&self.tally).read() >= most)
+                .is_some_and(|most| lock(&self.counters).read() >= most)
     }
 
     /// Whether a stream is synced.

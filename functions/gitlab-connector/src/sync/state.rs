@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-pub use parts::{Backfill, KnownPage, Lane, Pending};
+pub use parts::{Backfill, KnownPage, Pending, Slice};
 
 mod parts;
 
@@ -61,7 +61,7 @@ pub struct Pass {
     pub after: Option<String>,
     /// Of a list by time of update: the parts of it that are still to be read; see `slices`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub lanes: Vec<Lane>,
+    pub slices: Vec<Slice>,
     /// Everything before this instant has been read, although `after` could not say so; see `redacted`.
     #[serde(
         with = "time::serde::rfc3339::option",
@@ -118,7 +118,7 @@ impl Position {
         self.pass.clone().unwrap_or(Pass {
             started_at: now,
             after: None,
-            lanes: Vec::new(),
+            slices: Vec::new(),
             read_until: None,
             listed: false,
             pending: self.later.clone(),

@@ -1,4 +1,4 @@
-//! The raw tables themselves: made where they are missing, and what the table of cursors holds.
+//! Creates the raw tables under the lease, and reads the committed cursors.
 
 use std::sync::atomic::Ordering;
 

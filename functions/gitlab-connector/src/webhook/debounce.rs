@@ -24,9 +24,9 @@ struct Waiting {
 }
 
 /// Gathers webhooks; one task works through them.
-pub struct Gatherer(mpsc::UnboundedSender<Waiting>);
+pub struct Debouncer(mpsc::UnboundedSender<Waiting>);
 
-impl Gatherer {
+impl Debouncer {
     /// Starts the task, which ends with the last sender.
     pub fn start(syncer: Syncer) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();

@@ -19,7 +19,7 @@ use mergemind_shared::function::Shutdown;
 use serde_json::{Value, json};
 
 use crate::sync::Syncer;
-use debounce::Gatherer;
+use debounce::Debouncer;
 
 /// GitLab waits 10 seconds for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
@@ -32,7 +32,7 @@ pub struct Webhooks(Arc<Inner>);
 
 struct Inner {
     syncer: Syncer,
-    gatherer: Gatherer,
+    debouncer: Debouncer,
     delivered: Mutex<Delivered>,
 }
 
@@ -68,7 +68,7 @@ impl Webhooks {
     /// Begins to wait for webhooks.
     pub fn new(syncer: Syncer) -> Self {
         Self(Arc::new(Inner {
-            gatherer: Gatherer::start(syncer.clone()),
+            debouncer: Debouncer::start(syncer.clone()),
             syncer,
             delivered: Mutex::default(),
         }))
@@ -103,7 +103,7 @@ impl Webhooks {
         if key.is_some_and(|key| !self.delivered().take(key)) {
             return Ok(ignored("this delivery was taken before"));
         }
-        let done = self.0.gatherer.add(wanted, shutdown);
+        let done = self.0.debouncer.add(wanted, shutdown);
         match tokio::time::timeout(ANSWER_WITHIN, done).await {
             Ok(Ok(Ok(answer))) => Ok(Json(answer).into_response()),
             Ok(Ok(Err(error))) => {

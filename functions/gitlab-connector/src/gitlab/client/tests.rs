@@ -25,7 +25,7 @@ fn client(answers: &[Answer<'_>]) -> Client {
         left.push_back((*status, headers, *body));
     }
     let left = Mutex::new(left);
-    Client::of_stand(
+    Client::of_fake(
         Box::new(move |_| {
             let next = left.lock().expect("one thread").pop_front();
             let (status, headers, body) = next.unwrap_or((WELL.0, HeaderMap::new(), WELL.1));

@@ -1,5 +1,5 @@
-//! Labels and milestones of the groups above a scope, to which rows in it may refer. Whose they are is not told, and
-//! a token that may not see the group above does without them.
+//! Labels and milestones inherited from ancestor groups, to which rows of the scope may refer. GitLab does not return
+//! their owner; without access to the ancestor they are skipped.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::sync::error::Error;
 use crate::sync::read::nodes::{complete, host_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Groups in one request: each costs about 40 of GitLab's 250.
 const AT_ONCE: usize = 5;
@@ -21,11 +21,11 @@ const LISTS: [(&str, &str); 2] = [
 ];
 
 /// Adds them.
-pub async fn add<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
+pub async fn add<'a>(session: &Session<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
     let parents = parents(scope);
-    for (list, argument) in LISTS.into_iter().filter(|(list, _)| context.on(list)) {
-        let stream = context.streams.named(list);
-        let node = context.selection(stream);
+    for (list, argument) in LISTS.into_iter().filter(|(list, _)| session.on(list)) {
+        let stream = session.streams.named(list);
+        let node = session.selection(stream);
         let size = PageSize::new(LARGEST_PAGE);
         let mut wanted: Vec<(String, Option<String>)> = parents.iter().map(|path| (path.clone(), None)).collect();
         while !wanted.is_empty() {
@@ -41,7 +41,7 @@ pub async fn add<'a>(context: &Context<'a>, scope: &Scope, rows: &mut Rows<'a>) 
                 ));
             }
             let query = format!("{query}) {{ {fields} }}");
-            let mut reply = context.ask_page(list, &query, variables, &size).await?;
+            let mut reply = session.ask_page(list, &query, variables, &size).await?;
             for (index, (path, _)) in now.into_iter().enumerate() {
                 let mut found = reply.data[format!("a{index}")].take();
                 let host = host_of(found["webUrl"].as_str().unwrap_or_default());

@@ -7,23 +7,23 @@ use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
 use crate::sync::read::list_request::{Which, Whose, Window, fetch};
-use crate::sync::read::nodes::take;
+use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Backfill, Pass, Pending, Position};
 
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
 /// another path: then the address of everything in them is another one. Single projects that were not in the scope
 /// in the last pass are new, too: nobody asked what happened in them.
 pub async fn find_new(
-    context: &Context<'_>,
+    session: &Session<'_>,
     position: &Position,
     nodes: &[Json],
     pass: &mut Pass,
 ) -> Result<(), Error> {
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
-    let seen = context.sink.seen("projects", &ids).await?;
+    let seen = session.tables.fingerprints("projects", &ids).await?;
     let was_away = |id: i64| !position.members.is_empty() && !position.members.contains(&id);
     for node in nodes {
         let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
@@ -42,10 +42,10 @@ pub async fn find_new(
             project = path,
             "a project moved, or came into the scope; reading it from its beginning"
         );
-        if context.on("pipelines") {
+        if session.on("pipelines") {
             pass.pending.push(Pending::of_path(path, true));
         }
-        for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| context.on(list.stream)) {
+        for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| session.on(list.stream)) {
             pass.backfill.push(Backfill {
                 project: id,
                 stream: list.stream.to_owned(),
@@ -58,7 +58,7 @@ pub async fn find_new(
 
 /// One page of a list of the first project that is to be read from its beginning. A list that can't be read is a
 /// warning, and is tried again in the next sync.
-pub async fn next<'a>(context: &Context<'a>, scope: &Scope, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
     let Some(mut now) = (!pass.backfill.is_empty()).then(|| pass.backfill.remove(0)) else {
         return Ok(());
     };
@@ -69,16 +69,16 @@ pub async fn next<'a>(context: &Context<'a>, scope: &Scope, pass: &mut Pass, row
     };
     let window = Window {
         after: now.after.clone(),
-        from: context.options.start_date,
+        from: session.options.start_date,
         until: None,
     };
-    let page = match fetch(context, list, Which::Updated, Whose::Project(now.project), &window).await {
+    let page = match fetch(session, list, Which::Updated, Whose::Project(now.project), &window).await {
         Ok(page) => page,
         // It was deleted, or is hidden by now.
         Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
-        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
         Err(error) => {
-            context.warn(
+            session.warn(
                 scope,
                 &format!("{} of project {}", now.stream, now.project),
                 &error.into(),
@@ -87,7 +87,7 @@ pub async fn next<'a>(context: &Context<'a>, scope: &Scope, pass: &mut Pass, row
             return Ok(());
         }
     };
-    take(context, list, page.nodes, rows);
+    map_nodes(session, list, page.nodes, rows);
     if let Some(end) = page.end.filter(|_| page.has_next) {
         now.after = Some(end);
         pass.backfill.insert(0, now);

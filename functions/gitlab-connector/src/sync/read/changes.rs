@@ -11,44 +11,44 @@ use crate::sync::read::list_request::{Reading, Which};
 use crate::sync::read::{changes_by_project, slices};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
-use crate::sync::state::{Lane, Position};
+use crate::sync::session::Session;
+use crate::sync::state::{Position, Slice};
 
 /// Reads the next pages of changed rows, with all that belongs to them.
 pub async fn step<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     scope: &Scope,
     position: &Position,
 ) -> Result<Step<'a>, Error> {
-    let unchanged = || lock(&context.unchanged).contains(&(list.stream, scope.to_string()));
+    let unchanged = || lock(&session.unchanged).contains(&(list.stream, scope.to_string()));
     if position.pass.is_none() && unchanged() {
-        let mut pass = position.pass_from(context.instance.at);
+        let mut pass = position.pass_from(session.instance.at);
         pass.listed = true;
         return Ok(Step {
             rows: Rows::default(),
-            next: position.advanced(pass, context.options.overlap),
+            next: position.advanced(pass, session.options.overlap),
         });
     }
     let reading = Reading {
-        context,
+        session,
         list,
         which: Which::Updated,
         scope,
     };
-    next(reading, position, context.options.overlap).await
+    next(reading, position, session.options.overlap).await
 }
 
 /// Reads the next pages of open rows, changed or not: what GitLab changes without a new time of update
 /// (approval rules, merge status, deleted notes) is seen in this way.
 pub async fn refresh_step<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     scope: &Scope,
     position: &Position,
 ) -> Result<Step<'a>, Error> {
     let reading = Reading {
-        context,
+        session,
         list,
         which: Which::Open,
         scope,
@@ -57,23 +57,23 @@ pub async fn refresh_step<'a>(
 }
 
 async fn next<'a>(reading: Reading<'_, 'a>, position: &Position, overlap: Duration) -> Result<Step<'a>, Error> {
-    let context = reading.context;
-    let mut pass = position.pass_from(context.instance.at);
+    let session = reading.session;
+    let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
     match reading.scope {
         Scope::Projects(projects) => {
             changes_by_project::next(reading, projects, position, &mut pass, &mut rows).await?;
         }
         Scope::Group(_) => {
-            if pass.lanes.is_empty() {
-                let since = position.updated_after.or(context.options.start_date);
-                pass.lanes.push(Lane {
+            if pass.slices.is_empty() {
+                let since = position.updated_after.or(session.options.start_date);
+                pass.slices.push(Slice {
                     from: since.filter(|_| reading.which == Which::Updated),
-                    ..Lane::default()
+                    ..Slice::default()
                 });
             }
             slices::next(reading, &mut pass, &mut rows).await?;
-            pass.listed = pass.lanes.is_empty();
+            pass.listed = pass.slices.is_empty();
         }
     }
     Ok(Step {

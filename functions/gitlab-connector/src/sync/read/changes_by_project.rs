@@ -1,7 +1,7 @@
 //! Lists of single projects: of several projects in each request.
 //!
 //! One cheap question tells in which of them anything has changed. Of those, a few rows each come with one request,
-//! and a project with more of them goes on in a lane of its own. The pass goes through the projects by their ids, so
+//! and a project with more of them goes on in a slice of its own. The pass goes through the projects by their ids, so
 //! its cursor holds only how far it came.
 
 use serde_json::json;
@@ -13,12 +13,12 @@ use crate::sync::error::Error;
 use crate::sync::list::List;
 use crate::sync::lock::lock;
 use crate::sync::read::list_request::{Page, Reading, Which, Window, bounds, declared, node, variables};
-use crate::sync::read::nodes::take;
+use crate::sync::read::nodes::map_nodes;
 use crate::sync::read::slices;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Projects;
-use crate::sync::session::{Context, IDS};
-use crate::sync::state::{Lane, Pass, Position};
+use crate::sync::session::{IDS, Session};
+use crate::sync::state::{Pass, Position, Slice};
 
 /// Projects in a request for rows.
 const AT_ONCE: usize = 10;
@@ -35,18 +35,18 @@ pub async fn next<'a>(
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let Reading { context, which, .. } = reading;
-    let since = position.updated_after.or(context.options.start_date);
+    let Reading { session, which, .. } = reading;
+    let since = position.updated_after.or(session.options.start_date);
     let from = since.filter(|_| which == Which::Updated);
     // What an earlier pass could not read.
     for failed in pass.pending.drain(..) {
-        pass.lanes.push(Lane {
+        pass.slices.push(Slice {
             project: failed.of.map(|(id, _)| id),
-            from: failed.since.or(context.options.start_date),
-            ..Lane::default()
+            from: failed.since.or(session.options.start_date),
+            ..Slice::default()
         });
     }
-    if pass.lanes.is_empty() {
+    if pass.slices.is_empty() {
         let begun: i64 = pass.after.as_ref().and_then(|id| id.parse().ok()).unwrap_or_default();
         let wanted = match position.updated_after.filter(|_| which == Which::Updated) {
             Some(since) => changed(reading, projects, since, pass.started_at, begun).await?,
@@ -57,18 +57,18 @@ pub async fn next<'a>(
         match now[..] {
             [] => pass.listed = true,
             // The whole page for it.
-            [only] => pass.lanes.push(lane(only, from, None)),
+            [only] => pass.slices.push(slice(only, from, None)),
             _ => first_rows(reading, &now, from, pass, rows).await?,
         }
     }
-    if !pass.lanes.is_empty() {
+    if !pass.slices.is_empty() {
         slices::next(reading, pass, rows).await?;
     }
     Ok(())
 }
 
-fn lane(project: i64, from: Option<OffsetDateTime>, after: Option<String>) -> Lane {
-    Lane {
+fn slice(project: i64, from: Option<OffsetDateTime>, after: Option<String>) -> Slice {
+    Slice {
         project: Some(project),
         from,
         after,
@@ -76,7 +76,7 @@ fn lane(project: i64, from: Option<OffsetDateTime>, after: Option<String>) -> La
     }
 }
 
-/// Reads some rows of each of these projects; those with more become lanes. If GitLab fails at them together, each is
+/// Reads some rows of each of these projects; those with more become slices. If GitLab fails at them together, each is
 /// read alone.
 async fn first_rows<'a>(
     reading: Reading<'_, 'a>,
@@ -86,7 +86,7 @@ async fn first_rows<'a>(
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let Reading {
-        context,
+        session,
         list,
         which,
         scope,
@@ -95,34 +95,34 @@ async fn first_rows<'a>(
         from,
         ..Window::default()
     };
-    let found = match first_pages(context, list, which, ids, &window).await {
+    let found = match first_pages(session, list, which, ids, &window).await {
         Ok(found) => found,
-        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
         Err(error) => {
             tracing::warn!(%scope, "{error}; asking for each project alone");
-            pass.lanes.extend(ids.iter().map(|id| lane(*id, from, None)));
+            pass.slices.extend(ids.iter().map(|id| slice(*id, from, None)));
             return Ok(());
         }
     };
     for (project, page) in found {
-        // From a page that is hidden whole there is no way on but by time, which the lane knows.
+        // From a page that is hidden whole there is no way on but by time, which the slice knows.
         if page.has_next {
-            pass.lanes.push(lane(project, from, page.end));
+            pass.slices.push(slice(project, from, page.end));
         }
-        take(context, list, page.nodes, rows);
+        map_nodes(session, list, page.nodes, rows);
     }
     Ok(())
 }
 
 /// The first page of each project's list; projects that GitLab does not show are passed over.
 pub async fn first_pages(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     which: Which,
     ids: &[i64],
     window: &Window,
 ) -> Result<Vec<(i64, Page)>, gitlab::Error> {
-    let (name, node) = node(context, list, which);
+    let (name, node) = node(session, list, which);
     let query = format!(
         "query {name}{}OfProjects($ids: [ID!], $projects: Int!, $first: Int!{}) {{ projects(ids: $ids, first: $projects) {{ nodes {{ id {}(first: $first, {}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }} }}",
         list.operation,
@@ -131,8 +131,8 @@ pub async fn first_pages(
         bounds(which, "$from", "$until"),
     );
     let rows = match which {
-        Which::Ids => context.page(IDS).get(),
-        Which::Updated | Which::Open => context.rows_of_each,
+        Which::Ids => session.page(IDS).get(),
+        Which::Updated | Which::Open => session.rows_of_each,
     };
     let size = PageSize::new(rows);
     let mut found = Vec::new();
@@ -143,7 +143,7 @@ pub async fn first_pages(
         variables["ids"] = json!(gids);
         variables["projects"] = json!(part.len());
         variables["first"] = json!(size.get());
-        let mut reply = match context.client.ask(list.stream, &query, variables).await {
+        let mut reply = match session.client.ask(list.stream, &query, variables).await {
             Ok(reply) => reply,
             Err(error) if part.len() == 1 && size.shrink(size.get(), &error) => {
                 parts.again(part);
@@ -173,19 +173,19 @@ async fn changed(
     begun: i64,
 ) -> Result<Vec<i64>, gitlab::Error> {
     let Reading {
-        context, list, scope, ..
+        session, list, scope, ..
     } = reading;
     let asked = (list.stream, scope.to_string(), started_at);
-    if let Some(known) = lock(&context.changed).get(&asked) {
+    if let Some(known) = lock(&session.changed).get(&asked) {
         return Ok(known.clone());
     }
     let ids: Vec<i64> = projects.paths.keys().copied().filter(|id| *id > begun).collect();
     let mut found = Vec::new();
     let mut parts = Parts::of(&ids, ASKED_AT_ONCE * QUESTIONS);
     while let Some(part) = parts.next() {
-        match ask_for_changes(context, list, part, since).await {
+        match ask_for_changes(session, list, part, since).await {
             Ok(changed) => found.extend(changed),
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error),
+            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error),
             Err(_) if part.len() > ASKED_AT_ONCE => parts.split(part, ASKED_AT_ONCE),
             // They are read as if they had: then it shows which of them can't be.
             Err(error) => {
@@ -195,12 +195,12 @@ async fn changed(
         }
     }
     found.sort_unstable();
-    lock(&context.changed).insert(asked, found.clone());
+    lock(&session.changed).insert(asked, found.clone());
     Ok(found)
 }
 
 async fn ask_for_changes(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     ids: &[i64],
     since: OffsetDateTime,
@@ -220,7 +220,7 @@ async fn ask_for_changes(
         "query Changed{}($since: Time{parameters}) {{ {fields} }}",
         list.operation
     );
-    let mut reply = context.client.ask(list.stream, &query, variables).await?;
+    let mut reply = session.client.ask(list.stream, &query, variables).await?;
     let mut changed = Vec::new();
     for index in 0..ids.len().div_ceil(ASKED_AT_ONCE) {
         for mut project in nodes_of(&mut reply.data[format!("a{index}")]) {

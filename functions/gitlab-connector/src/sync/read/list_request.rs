@@ -5,10 +5,10 @@ use time::OffsetDateTime;
 
 use crate::gitlab::{self, gid, nodes_of, text_of};
 use crate::sync::list::List;
-use crate::sync::raw_tables::mark_selection;
+use crate::sync::raw_tables::fingerprint_selection;
 use crate::sync::read::nodes::selection;
 use crate::sync::scope::Scope;
-use crate::sync::session::{Context, IDS};
+use crate::sync::session::{IDS, Session};
 
 /// Which rows of a list, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Page {
 /// Which list is read, and for whom.
 #[derive(Clone, Copy)]
 pub struct Reading<'r, 'a> {
-    pub context: &'r Context<'a>,
+    pub session: &'r Session<'a>,
     pub list: &'static List,
     pub which: Which,
     pub scope: &'r Scope,
@@ -116,18 +116,18 @@ impl Whose<'_> {
 
 /// Asks for one page; a smaller one if GitLab finds it too much.
 pub async fn fetch(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     which: Which,
     whose: Whose<'_>,
     window: &Window,
 ) -> Result<Page, gitlab::Error> {
-    let query = query(context, list, which, whose);
+    let query = query(session, list, which, whose);
     let mut variables = variables(which, window);
     variables["of"] = json!(whose.value());
     variables["after"] = json!(window.after);
-    let size = context.page(page_of(list, which));
-    let mut reply = context.ask_page(list.stream, &query, variables, size).await?;
+    let size = session.page(page_of(list, which));
+    let mut reply = session.ask_page(list.stream, &query, variables, size).await?;
     let mut found = whose.answer(&mut reply.data)?;
     Ok(Page::of(&mut found[list.field]))
 }
@@ -142,8 +142,8 @@ pub fn variables(which: Which, window: &Window) -> Json {
 }
 
 /// How many rows to ask for at once.
-pub fn first(context: &Context<'_>, list: &'static List, which: Which) -> u32 {
-    context.page(page_of(list, which)).get()
+pub fn first(session: &Session<'_>, list: &'static List, which: Which) -> u32 {
+    session.page(page_of(list, which)).get()
 }
 
 /// Whose page size counts: ids alone cost GitLab little.
@@ -169,19 +169,22 @@ pub fn declared(which: Which) -> &'static str {
 }
 
 /// What is asked of each row, and how a query for it is called.
-pub fn node(context: &Context<'_>, list: &'static List, which: Which) -> (&'static str, String) {
+pub fn node(session: &Session<'_>, list: &'static List, which: Which) -> (&'static str, String) {
     match which {
-        Which::Updated => ("", selection(context, list)),
-        Which::Open => ("Open", selection(context, list)),
+        Which::Updated => ("", selection(session, list)),
+        Which::Open => ("Open", selection(session, list)),
         Which::Ids => (
             "IdsOf",
-            format!("id iid projectId createdAt updatedAt {}", mark_selection(list.stream)),
+            format!(
+                "id iid projectId createdAt updatedAt {}",
+                fingerprint_selection(list.stream)
+            ),
         ),
     }
 }
 
-fn query(context: &Context<'_>, list: &'static List, which: Which, whose: Whose<'_>) -> String {
-    let (name, node) = node(context, list, which);
+fn query(session: &Session<'_>, list: &'static List, which: Which, whose: Whose<'_>) -> String {
+    let (name, node) = node(session, list, which);
     let connection = format!(
         "{}({}first: $first, after: $after, {}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }}",
         list.field,

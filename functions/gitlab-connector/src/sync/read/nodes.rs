@@ -7,18 +7,18 @@ use crate::streams::Source;
 use crate::sync::list::List;
 use crate::sync::read::notes;
 use crate::sync::rows::Rows;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
 const LONGEST_INNER_LIST: usize = 100;
 
 /// Adds rows, what stands within their nodes, and their first notes.
-pub fn take<'a>(context: &Context<'a>, list: &'static List, nodes: Vec<Json>, rows: &mut Rows<'a>) {
-    let stream = context.streams.named(list.stream);
-    let inner: Vec<_> = context
+pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json>, rows: &mut Rows<'a>) {
+    let stream = session.streams.named(list.stream);
+    let inner: Vec<_> = session
         .streams
         .within(list.stream)
-        .filter(|(stream, _)| context.on(stream.name()))
+        .filter(|(stream, _)| session.on(stream.name()))
         .collect();
     for mut node in nodes {
         rows.map(stream, &node);
@@ -45,16 +45,16 @@ pub fn take<'a>(context: &Context<'a>, list: &'static List, nodes: Vec<Json>, ro
                 rows.whole(stream, id);
             }
         }
-        if context.on(list.notes) {
-            notes::take(context, list, node, rows);
+        if session.on(list.notes) {
+            notes::take(session, list, node, rows);
         }
     }
 }
 
 /// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
-pub fn selection(context: &Context<'_>, list: &'static List) -> String {
-    let mut fields = context.selection(context.streams.named(list.stream));
-    for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
+pub fn selection(session: &Session<'_>, list: &'static List) -> String {
+    let mut fields = session.selection(session.streams.named(list.stream));
+    for stream in session.streams.all().filter(|stream| session.on(stream.name())) {
         if let Source::Within { of, ask, .. } = stream.source
             && of == list.stream
             && !ask.is_empty()
@@ -62,10 +62,10 @@ pub fn selection(context: &Context<'_>, list: &'static List) -> String {
             fields.push_str(&format!(" {ask}"));
         }
     }
-    if context.on(list.notes) {
+    if session.on(list.notes) {
         fields.push_str(&format!(
             " {}",
-            notes::selection(context, list, &format!("first: {}", context.notes_inside))
+            notes::selection(session, list, &format!("first: {}", session.notes_inside))
         ));
     }
     fields

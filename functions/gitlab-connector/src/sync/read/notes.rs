@@ -19,7 +19,7 @@ use crate::gitlab::{self, LARGEST_PAGE, PageSize, Parts, gid, nodes_of};
 use crate::streams::Node;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
 use crate::sync::rows::{Rows, Unfinished};
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Lists of notes in one request: each adds about 45 to the query's score, of which 250 are allowed.
 const LISTS_AT_ONCE: usize = 4;
@@ -40,45 +40,45 @@ struct More {
 }
 
 /// The notes that a node is asked for.
-pub fn selection(context: &Context<'_>, list: &'static List, arguments: &str) -> String {
-    let note = context.selection(context.streams.named(list.notes));
+pub fn selection(session: &Session<'_>, list: &'static List, arguments: &str) -> String {
+    let note = session.selection(session.streams.named(list.notes));
     format!("notes({arguments}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {note} }} }}")
 }
 
 /// What tells the number of comments, where this GitLab does.
-fn comments(context: &Context<'_>, list: &List) -> &'static str {
+fn comments(session: &Session<'_>, list: &List) -> &'static str {
     let (field, _) = COMMENTS;
-    let kind = context.streams.named(list.stream).node_type;
-    if context.instance.has(kind, field) { field } else { "" }
+    let kind = session.streams.named(list.stream).node_type;
+    if session.instance.has(kind, field) { field } else { "" }
 }
 
 /// Maps the notes that came with a node. If there are more, the row is unfinished.
-pub fn take<'a>(context: &Context<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) {
+pub fn take<'a>(session: &Session<'a>, list: &'static List, mut node: Json, rows: &mut Rows<'a>) {
     let text = |field: &str| node[field].as_str().unwrap_or_default().to_owned();
     let (iid, url) = (text("iid"), text("webUrl"));
-    if let Some(more) = take_page(context, list, &url, &mut node, rows) {
+    if let Some(more) = take_page(session, list, &url, &mut node, rows) {
         rows.unfinished.push(Unfinished {
             list,
             id: more.id,
             iid,
             url,
-            project: context.path_of(&node),
+            project: session.path_of(&node),
         });
     }
 }
 
 /// Adds all notes of the unfinished rows.
-pub async fn add<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
+pub async fn add<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
     let unfinished = std::mem::take(&mut rows.unfinished);
     for list in [&MERGE_REQUESTS, &ISSUES] {
         let of_list = unfinished.iter().filter(|row| row.list.stream == list.stream);
-        finish(context, list, of_list, rows).await?;
+        finish(session, list, of_list, rows).await?;
     }
     Ok(())
 }
 
 async fn finish<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     unfinished: impl Iterator<Item = &Unfinished>,
     rows: &mut Rows<'a>,
@@ -100,17 +100,17 @@ async fn finish<'a>(
     }
     let firsts = wanted
         .chunks(LISTS_AT_ONCE)
-        .map(|chunk| first_pages(context, list, chunk.to_vec()));
+        .map(|chunk| first_pages(session, list, chunk.to_vec()));
     let mut more = Vec::new();
     for mut node in try_join_all(firsts).await?.into_iter().flatten() {
         // Another row may have that number in a project that has taken the path.
         if let Some(id) = Node::new(&node).number("id").filter(|id| unread.remove(id)) {
-            more.extend(take_page(context, list, urls[&id], &mut node, rows));
+            more.extend(take_page(session, list, urls[&id], &mut node, rows));
         }
     }
     more.extend(unread.into_iter().map(|id| More { id, after: None }));
     while !more.is_empty() {
-        let pages = more.chunks(LISTS_AT_ONCE).map(|chunk| next_pages(context, list, chunk));
+        let pages = more.chunks(LISTS_AT_ONCE).map(|chunk| next_pages(session, list, chunk));
         let pages = try_join_all(pages).await?;
         let mut hidden: BTreeSet<i64> = more.drain(..).map(|row| row.id).collect();
         for mut node in pages.into_iter().flatten() {
@@ -118,11 +118,11 @@ async fn finish<'a>(
                 continue;
             };
             if hidden.remove(&id) {
-                more.extend(take_page(context, list, urls[&id], &mut node, rows));
+                more.extend(take_page(session, list, urls[&id], &mut node, rows));
             }
         }
         // Without its notes a row would seem complete when the token may see it again.
-        rows.forget(context.streams, list.stream, list.column, &hidden);
+        rows.forget(session.streams, list.stream, list.column, &hidden);
     }
     Ok(())
 }
@@ -130,17 +130,17 @@ async fn finish<'a>(
 /// Maps a row's notes, and tells whether there are more. Their addresses are made of the row's own: a replica that does
 /// not know yet that a project has moved would give old ones.
 fn take_page<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     url: &str,
     node: &mut Json,
     rows: &mut Rows<'a>,
 ) -> Option<More> {
-    let stream = context.streams.named(list.notes);
+    let stream = session.streams.named(list.notes);
     let id = Node::new(node).number("id")?;
     let (field, column) = COMMENTS;
     if let Some(comments) = node[field].as_i64() {
-        rows.raise(context.streams.named(list.stream), id, column, comments);
+        rows.raise(session.streams.named(list.stream), id, column, comments);
     }
     let mut notes = node["notes"].take();
     let parent = json!({"id": node["id"], "projectId": node["projectId"]});
@@ -166,12 +166,12 @@ fn take_page<'a>(
 
 /// The first page of notes of each row. Too much at once, the request is cut in two.
 async fn first_pages(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     wanted: Vec<Wanted>,
 ) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let notes = format!("{} {}", comments(context, list), selection(context, list, "first: 100"));
+    let notes = format!("{} {}", comments(session, list), selection(session, list, "first: 100"));
     for (index, (path, iids)) in wanted.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $i{index}: [String!], "));
         fields.push_str(&format!(
@@ -182,7 +182,7 @@ async fn first_pages(
         variables.insert(format!("i{index}"), json!(iids));
     }
     let query = format!("query Notes({parameters}) {{ {fields} }}");
-    match context.client.ask(list.notes, &query, Json::Object(variables)).await {
+    match session.client.ask(list.notes, &query, Json::Object(variables)).await {
         Ok(mut reply) => Ok((0..wanted.len())
             .flat_map(|index| nodes_of(&mut reply.data[format!("a{index}")][list.field]))
             .collect()),
@@ -190,8 +190,8 @@ async fn first_pages(
             if wanted.iter().map(|(_, iids)| iids.len()).sum::<usize>() > 1 =>
         {
             let (left, right) = halves(wanted);
-            let mut pages = Box::pin(first_pages(context, list, left)).await?;
-            pages.extend(Box::pin(first_pages(context, list, right)).await?);
+            let mut pages = Box::pin(first_pages(session, list, left)).await?;
+            pages.extend(Box::pin(first_pages(session, list, right)).await?);
             Ok(pages)
         }
         // A single row is asked for by its id then, with a smaller page of its notes.
@@ -213,12 +213,12 @@ fn halves(mut wanted: Vec<Wanted>) -> (Vec<Wanted>, Vec<Wanted>) {
 
 /// The next page of notes of each row: of fewer rows at once if GitLab finds it too much, and of a single row fewer
 /// notes.
-async fn next_pages(context: &Context<'_>, list: &'static List, more: &[More]) -> Result<Vec<Json>, gitlab::Error> {
+async fn next_pages(session: &Session<'_>, list: &'static List, more: &[More]) -> Result<Vec<Json>, gitlab::Error> {
     let size = PageSize::new(LARGEST_PAGE);
     let mut parts = Parts::of(more, more.len().max(1));
     let mut found = Vec::new();
     while let Some(part) = parts.next() {
-        match pages_after(context, list, part, size.get()).await {
+        match pages_after(session, list, part, size.get()).await {
             Ok(pages) => found.extend(pages),
             Err(error) if part.len() == 1 && size.shrink(size.get(), &error) => parts.again(part),
             Err(error) => parts.halve(part, error)?,
@@ -228,16 +228,16 @@ async fn next_pages(context: &Context<'_>, list: &'static List, more: &[More]) -
 }
 
 async fn pages_after(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     more: &[More],
     first: u32,
 ) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let kind = context.streams.named(list.stream).node_type.unwrap_or_default();
+    let kind = session.streams.named(list.stream).node_type.unwrap_or_default();
     for (index, More { id, after }) in more.iter().enumerate() {
-        let notes = selection(context, list, &format!("first: {first}, after: $c{index}"));
-        let notes = format!("{} {notes}", comments(context, list));
+        let notes = selection(session, list, &format!("first: {first}, after: $c{index}"));
+        let notes = format!("{} {notes}", comments(session, list));
         parameters.push_str(&format!("$i{index}: {kind}ID!, $c{index}: String, "));
         fields.push_str(&format!(
             "a{index}: {}(id: $i{index}) {{ id iid projectId {notes} }} ",
@@ -247,7 +247,7 @@ async fn pages_after(
         variables.insert(format!("c{index}"), json!(after));
     }
     let query = format!("query MoreNotes({parameters}) {{ {fields} }}");
-    let mut reply = context.client.ask(list.notes, &query, Json::Object(variables)).await?;
+    let mut reply = session.client.ask(list.notes, &query, Json::Object(variables)).await?;
     let found = (0..more.len()).map(|index| reply.data[format!("a{index}")].take());
     Ok(found.filter(|node| !node.is_null()).collect())
 }

@@ -12,7 +12,7 @@ use crate::sync::error::Error;
 use crate::sync::read::lookup;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Pass, Pending, Position};
 
 /// Lists in one request: each costs 48 of GitLab's 250.
@@ -23,7 +23,7 @@ const REQUESTS: usize = 4;
 /// Reads the next page of pipelines of some pending projects. A project whose pipelines can't be read is
 /// a warning, and is tried again in the next sync.
 pub async fn next<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     position: &Position,
     pass: &mut Pass,
@@ -34,19 +34,19 @@ pub async fn next<'a>(
         .drain(..pass.pending.len().min(AT_ONCE * REQUESTS))
         .collect();
     let since = position.updated_after;
-    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(context, chunk, since))).await;
+    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(session, chunk, since))).await;
     let mut found = Vec::new();
     for (chunk, reply) in now.chunks(AT_ONCE).zip(replies) {
         match reply {
             Ok(projects) => found.extend(projects),
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
             Err(_) => {
                 for alone in chunk {
-                    match ask(context, std::slice::from_ref(alone), since).await {
+                    match ask(session, std::slice::from_ref(alone), since).await {
                         Ok(projects) => found.extend(projects),
-                        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+                        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
                         Err(error) => {
-                            context.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
+                            session.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
                             pass.failed.push(alone.again(position.updated_after));
                         }
                     }
@@ -54,10 +54,10 @@ pub async fn next<'a>(
             }
         }
     }
-    let stream = context.streams.named("pipelines");
+    let stream = session.streams.named("pipelines");
     let (mut pipelines, mut left) = (Vec::new(), Vec::new());
     for (pending, mut project) in found {
-        let floor = since_of(&pending, since, context).or_else(|| time_of(&project, "createdAt"));
+        let floor = since_of(&pending, since, session).or_else(|| time_of(&project, "createdAt"));
         let mut connection = project["pipelines"].take();
         let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
         let nodes = nodes_of(&mut connection);
@@ -79,19 +79,19 @@ pub async fn next<'a>(
     pass.pending.extend(cut(left, AT_ONCE, room));
     // In a first pass the merge requests are all read afterwards.
     if position.updated_after.is_some() {
-        lookup::add_of_pipelines(context, &pipelines, rows).await?;
+        lookup::add_of_pipelines(session, &pipelines, rows).await?;
     }
     Ok(())
 }
 
 /// One page of each project; projects that GitLab does not show are passed over.
 async fn ask(
-    context: &Context<'_>,
+    session: &Session<'_>,
     chunk: &[Pending],
     since: Option<OffsetDateTime>,
 ) -> Result<Vec<(Pending, Json)>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let pipeline = context.selection(context.streams.named("pipelines"));
+    let pipeline = session.selection(session.streams.named("pipelines"));
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!(
             "$p{index}: ID!, $c{index}: String, $s{index}: Time, $u{index}: Time, "
@@ -101,14 +101,14 @@ async fn ask(
         ));
         variables.insert(format!("p{index}"), json!(pending.path));
         variables.insert(format!("c{index}"), json!(pending.after));
-        let bounds = [since_of(pending, since, context), pending.until];
+        let bounds = [since_of(pending, since, session), pending.until];
         let [since, until] = bounds.map(|bound| bound.map(text_of));
         variables.insert(format!("s{index}"), json!(since));
         variables.insert(format!("u{index}"), json!(until));
     }
     let query = format!("query Pipelines({parameters}$first: Int!) {{ {fields} }}");
-    let (variables, size) = (Json::Object(variables), context.page("pipelines"));
-    let mut reply = context.ask_page("pipelines", &query, variables, size).await?;
+    let (variables, size) = (Json::Object(variables), session.page("pipelines"));
+    let mut reply = session.ask_page("pipelines", &query, variables, size).await?;
     let projects = chunk
         .iter()
         .enumerate()
@@ -117,28 +117,28 @@ async fn ask(
 }
 
 /// Since when changes in a project count.
-fn since_of(pending: &Pending, since: Option<OffsetDateTime>, context: &Context<'_>) -> Option<OffsetDateTime> {
+fn since_of(pending: &Pending, since: Option<OffsetDateTime>, session: &Session<'_>) -> Option<OffsetDateTime> {
     let since = pending.since.or(since).filter(|_| !pending.all);
-    since.or(context.options.start_date)
+    since.or(session.options.start_date)
 }
 
 /// Adds all pipelines of a project.
 pub async fn add_all_of<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     path: &str,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     // As in a first pass: the merge requests are looked at by others.
     let position = Position::default();
-    let mut pass = position.pass_from(context.instance.at);
+    let mut pass = position.pass_from(session.instance.at);
     pass.pending.push(Pending {
         path: path.to_owned(),
         all: true,
         ..Pending::default()
     });
     while !pass.pending.is_empty() {
-        next(context, scope, &position, &mut pass, rows).await?;
+        next(session, scope, &position, &mut pass, rows).await?;
     }
     Ok(())
 }

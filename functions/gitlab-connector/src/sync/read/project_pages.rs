@@ -8,7 +8,7 @@ use crate::gitlab::{self, LARGEST_PAGE, Parts, gid, nodes_of, text_of};
 use crate::sync::error::Error;
 use crate::sync::read::{list_request, scope_ids};
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Pass, Position};
 
 /// Pages in one request: each costs about 60 of GitLab's 250.
@@ -29,7 +29,7 @@ pub struct Page {
 
 /// Reads as many pages as are known to follow each other, and returns those that do.
 pub async fn next_pages(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scope: &Scope,
     position: &Position,
     pass: &Pass,
@@ -45,9 +45,9 @@ pub async fn next_pages(
                 .collect(),
             None => vec![pass.after.clone()],
         };
-        let size = context.page("projects");
+        let size = session.page("projects");
         let asked = size.get();
-        match ask(context, scope, position, &starts, asked).await {
+        match ask(session, scope, position, &starts, asked).await {
             Ok(mut pages) => {
                 size.grow();
                 let follow = pages
@@ -61,25 +61,25 @@ pub async fn next_pages(
                 at_once = starts.len() / 2;
             }
             Err(error) if size.shrink(asked, &error) => {}
-            Err(error) if !may_be_of_one(&error) || context.concerns_all_of_gitlab(&error).await => {
+            Err(error) if !may_be_of_one(&error) || session.concerns_all_of_gitlab(&error).await => {
                 return Err(error.into());
             }
             Err(error) => {
                 tracing::warn!(%scope, "{error}; asking for each project by its id");
-                return Ok(vec![around_failing(context, scope, position, pass).await?]);
+                return Ok(vec![around_failing(session, scope, position, pass).await?]);
             }
         }
     }
 }
 
 /// All that is left of the list, but for those projects at which GitLab fails.
-async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Position, pass: &Pass) -> Result<Page, Error> {
-    let paths = scope_ids::projects_of(context, scope).await?;
+async fn around_failing(session: &Session<'_>, scope: &Scope, position: &Position, pass: &Pass) -> Result<Page, Error> {
+    let paths = scope_ids::projects_of(session, scope).await?;
     let ids: Vec<i64> = match scope {
         Scope::Group(_) => paths.keys().copied().collect(),
         Scope::Projects(projects) => projects.after(pass.after.as_deref(), usize::MAX).0,
     };
-    let (node, declared, variables) = of_each(context, position);
+    let (node, declared, variables) = of_each(session, position);
     let query = format!(
         "query ProjectsByIds($first: Int!, $ids: [ID!]{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
     );
@@ -92,9 +92,9 @@ async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Positio
         let gids: Vec<String> = part.iter().map(|id| gid("Project", *id)).collect();
         let mut variables = variables.clone();
         (variables["first"], variables["ids"]) = (json!(part.len()), json!(gids));
-        match context.client.ask("projects", &query, variables).await {
+        match session.client.ask("projects", &query, variables).await {
             Ok(mut reply) => page.nodes.extend(nodes_of(&mut reply.data["projects"])),
-            Err(error) if !may_be_of_one(&error) || context.concerns_all_of_gitlab(&error).await => {
+            Err(error) if !may_be_of_one(&error) || session.concerns_all_of_gitlab(&error).await => {
                 return Err(error.into());
             }
             // A tenth at a time: GitLab is slow to fail, and to find one project takes three failures.
@@ -102,7 +102,7 @@ async fn around_failing(context: &Context<'_>, scope: &Scope, position: &Positio
             Err(error) if page.failing.len() == MOST_FAILING => return Err(error.into()),
             Err(error) => {
                 let path = &paths[&part[0]];
-                context.warn(scope, &format!("project {path}"), &error.into());
+                session.warn(scope, &format!("project {path}"), &error.into());
                 page.failing.insert(part[0], path.clone());
             }
         }
@@ -117,24 +117,24 @@ fn may_be_of_one(error: &gitlab::Error) -> bool {
 
 /// What is asked of each project: its row, and whether it has pipelines that changed. With the declarations after
 /// others and the variables that this needs.
-fn of_each(context: &Context<'_>, position: &Position) -> (String, String, Json) {
-    let mut node = context.selection(context.streams.named("projects"));
-    if !context.on("pipelines") {
+fn of_each(session: &Session<'_>, position: &Position) -> (String, String, Json) {
+    let mut node = session.selection(session.streams.named("projects"));
+    if !session.on("pipelines") {
         return (node, String::new(), json!({}));
     }
-    let since = position.updated_after.or(context.options.start_date);
+    let since = position.updated_after.or(session.options.start_date);
     node.push_str(" pipelines(updatedAfter: $since, first: 1) { nodes { id } }");
     (node, ", $since: Time".to_owned(), json!({"since": since.map(text_of)}))
 }
 
 async fn ask(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scope: &Scope,
     position: &Position,
     starts: &[Option<String>],
     first: u32,
 ) -> Result<Vec<Page>, gitlab::Error> {
-    let (node, mut declared, mut variables) = of_each(context, position);
+    let (node, mut declared, mut variables) = of_each(session, position);
     variables["first"] = json!(first);
     match scope {
         Scope::Group(path) => {
@@ -150,7 +150,7 @@ async fn ask(
             }
             let query =
                 format!("query Projects($first: Int!{declared}) {{ scope: group(fullPath: $path) {{ id {fields} }} }}");
-            let mut reply = context.client.ask("projects", &query, variables).await?;
+            let mut reply = session.client.ask("projects", &query, variables).await?;
             let mut found = reply.data["scope"].take();
             if found.is_null() {
                 return Err(gitlab::Error::ScopeNotFound(scope.to_string()));
@@ -197,7 +197,7 @@ async fn ask(
                 }]);
             }
             let query = format!("query ProjectsByIds($first: Int!{declared}) {{ {fields} }}");
-            let mut reply = context.client.ask("projects", &query, variables).await?;
+            let mut reply = session.client.ask("projects", &query, variables).await?;
             for (index, page) in pages.iter_mut().enumerate() {
                 page.nodes = nodes_of(&mut reply.data[format!("p{index}")]);
             }

@@ -17,40 +17,40 @@ use crate::sync::read::project_pages::next_pages;
 use crate::sync::read::{backfill, pipelines};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{KnownPage, Pass, Pending, Position};
 
 /// Reads the next pages of projects, or of pipelines, or of a project that is new to the scope.
-pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(context.instance.at);
+pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
     if !pass.pending.is_empty() {
-        pipelines::next(context, scope, position, &mut pass, &mut rows).await?;
+        pipelines::next(session, scope, position, &mut pass, &mut rows).await?;
     } else if !pass.listed {
-        next_projects(context, scope, position, &mut pass, &mut rows).await?;
+        next_projects(session, scope, position, &mut pass, &mut rows).await?;
     } else {
-        backfill::next(context, scope, &mut pass, &mut rows).await?;
+        backfill::next(session, scope, &mut pass, &mut rows).await?;
     }
     Ok(Step {
         rows,
-        next: position.advanced(pass, context.options.overlap),
+        next: position.advanced(pass, session.options.overlap),
     })
 }
 
 async fn next_projects<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     position: &Position,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    for page in next_pages(context, scope, position, pass).await? {
+    for page in next_pages(session, scope, position, pass).await? {
         let known = KnownPage {
             hash: hash_of(&page.nodes),
             after: page.after,
         };
         if position.updated_after.is_some() && !position.pages.contains(&known) {
-            backfill::find_new(context, position, &page.nodes, pass).await?;
+            backfill::find_new(session, position, &page.nodes, pass).await?;
         }
         pass.pages.push(known);
         // Without a cursor there is no way on, and asking again would never end.
@@ -59,15 +59,15 @@ async fn next_projects<'a>(
         for (id, path) in page.failing {
             pass.failed
                 .push(Pending::of_path(&path, false).again(position.updated_after));
-            seen(context, scope, id, true, pass);
+            seen(session, scope, id, true, pass);
         }
         for project in page.nodes {
-            rows.map(context.streams.named("projects"), &project);
+            rows.map(session.streams.named("projects"), &project);
             let (Some(id), Some(path)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) else {
                 continue;
             };
-            context.learn_path(id, path);
-            seen(context, scope, id, is_active(&project, position), pass);
+            session.learn_path(id, path);
+            seen(session, scope, id, is_active(&project, position), pass);
             let moved = project["pipelines"]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
@@ -81,9 +81,9 @@ async fn next_projects<'a>(
 }
 
 /// Notes that a project is in the scope, and whether something may have happened in it.
-fn seen(context: &Context<'_>, scope: &Scope, id: i64, active: bool, pass: &mut Pass) {
+fn seen(session: &Session<'_>, scope: &Scope, id: i64, active: bool, pass: &mut Pass) {
     if active {
-        let mut active = lock(&context.active);
+        let mut active = lock(&session.active);
         active.entry(scope.to_string()).or_default().insert(id);
     }
     if matches!(scope, Scope::Projects(_)) {

@@ -24,39 +24,39 @@ use crate::sync::read::scope_ids::projects_of;
 use crate::sync::read::users;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Pending, Position};
 
 /// Does the next part.
-pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(context.instance.at);
+pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
-    let projects = projects_of(context, scope).await?;
+    let projects = projects_of(session, scope).await?;
     let part = pass.part.take().unwrap_or_else(|| "projects".to_owned());
     let next = match part.as_str() {
         "projects" => {
-            refresh_users(context, &mut rows).await?;
-            reconcile_projects(context, scope, &projects, &mut rows).await?;
+            refresh_users(session, &mut rows).await?;
+            reconcile_projects(session, scope, &projects, &mut rows).await?;
             "merge_requests"
         }
         "merge_requests" => {
-            let done = lists::compare(context, &MERGE_REQUESTS, scope, &projects, &mut pass, &mut rows).await?;
+            let done = lists::compare(session, &MERGE_REQUESTS, scope, &projects, &mut pass, &mut rows).await?;
             if done { "issues" } else { "merge_requests" }
         }
         "issues" => {
-            let done = lists::compare(context, &ISSUES, scope, &projects, &mut pass, &mut rows).await?;
+            let done = lists::compare(session, &ISSUES, scope, &projects, &mut pass, &mut rows).await?;
             if done {
                 pass.pending = projects.values().map(|path| Pending::of_path(path, true)).collect();
             }
             if done { "pipelines" } else { "issues" }
         }
-        "pipelines" if !pass.pending.is_empty() && context.on("pipelines") => {
-            pipelines::compare(context, scope, &mut pass, &mut rows).await?;
+        "pipelines" if !pass.pending.is_empty() && session.on("pipelines") => {
+            pipelines::compare(session, scope, &mut pass, &mut rows).await?;
             "pipelines"
         }
         _ => {
             pass.pending.clear();
-            children::mark(context, &mut rows);
+            children::mark(session, &mut rows);
             pass.listed = true;
             "done"
         }
@@ -69,40 +69,40 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
 }
 
 /// Users are read when rows refer to them, so those of old rows would never change.
-async fn refresh_users<'a>(context: &Context<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
+async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
     let all = Sweep {
-        table: &context.streams.named("users").table,
+        table: &session.streams.named("users").table,
         within: Vec::new(),
         present: Vec::new(),
     };
-    let ids = context.sink.would_mark(&all).await?;
-    Ok(users::add_these(context, ids, rows).await?)
+    let ids = session.tables.missing_from(&all).await?;
+    Ok(users::add_these(session, ids, rows).await?)
 }
 
 /// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
 pub async fn reconcile_projects<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     projects: &BTreeMap<i64, String>,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let Scope::Group(path) = scope else { return Ok(()) };
-    let stream = context.streams.named("projects");
+    let stream = session.streams.named("projects");
     let mut sweep = Sweep {
         table: &stream.table,
         within: vec![Within::Below("full_path", path.clone())],
         present: projects.keys().copied().collect(),
     };
-    let mut gone = context.sink.would_mark(&sweep).await?;
+    let mut gone = session.tables.missing_from(&sweep).await?;
     let query = format!(
         "query ProjectsByIds($ids: [ID!]) {{ projects(ids: $ids, first: {LARGEST_PAGE}) {{ nodes {{ {} }} }} }}",
-        context.selection(stream)
+        session.selection(stream)
     );
     let mut moved = Vec::new();
     let mut parts = Parts::of(&gone, LARGEST_PAGE as usize);
     while let Some(ids) = parts.next() {
         let gids: Vec<String> = ids.iter().map(|id| gid("Project", *id)).collect();
-        let mut reply = match context.client.ask("projects", &query, json!({"ids": gids})).await {
+        let mut reply = match session.client.ask("projects", &query, json!({"ids": gids})).await {
             Ok(reply) => reply,
             Err(error) => {
                 parts.halve(ids, error)?;

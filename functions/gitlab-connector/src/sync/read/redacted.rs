@@ -11,7 +11,7 @@ use time::{Duration, OffsetDateTime};
 use crate::gitlab::{self, text_of};
 use crate::sync::list::List;
 use crate::sync::read::list_request::{Page, Which, Whose, Window, bounds, fetch, first};
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// GitLab keeps microseconds.
 const SMALLEST: Duration = Duration::microseconds(1);
@@ -25,7 +25,7 @@ const GROWTH: i64 = 16;
 /// Finds the next page that leads on. Returns it, with all that was visible on the way, and the instant
 /// up to which everything was read.
 pub async fn pass_by(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     which: Which,
     whose: Whose<'_>,
@@ -38,7 +38,7 @@ pub async fn pass_by(
         "a page is hidden from this token; going on by time"
     );
     let search = Search {
-        context,
+        session,
         list,
         which,
         whose,
@@ -56,7 +56,7 @@ pub async fn pass_by(
             from: Some(from),
             until: Some(found.end),
         };
-        let page = fetch(context, list, which, whose, &window).await?;
+        let page = fetch(session, list, which, whose, &window).await?;
         // More rows than a page within the smallest window: what is beyond them can't be reached.
         if page.has_next && found.end - from > SMALLEST {
             continue;
@@ -72,7 +72,7 @@ pub async fn pass_by(
             until: stuck.until,
             after: None,
         };
-        let mut page = fetch(context, list, which, whose, &ordinary).await?;
+        let mut page = fetch(session, list, which, whose, &ordinary).await?;
         if !page.is_dead_end() {
             nodes.append(&mut page.nodes);
             return Ok((Page { nodes, ..page }, Some(from)));
@@ -82,7 +82,7 @@ pub async fn pass_by(
 
 /// A search for windows of time in a list.
 struct Search<'a> {
-    context: &'a Context<'a>,
+    session: &'a Session<'a>,
     list: &'static List,
     which: Which,
     whose: Whose<'a>,
@@ -146,9 +146,9 @@ impl Search<'_> {
             self.list.operation,
             whose.ask(&fields)
         );
-        let first = first(self.context, self.list, self.which);
+        let first = first(self.session, self.list, self.which);
         let variables = json!({"of": whose.value(), "first": first});
-        let mut reply = self.context.client.ask(self.list.stream, &query, variables).await?;
+        let mut reply = self.session.client.ask(self.list.stream, &query, variables).await?;
         let found = whose.answer(&mut reply.data)?;
         let page = |name: char, place: usize| &found[format!("{name}{place}")]["pageInfo"];
         let fits = |(place, _): &(usize, &OffsetDateTime)| page('w', *place)["hasNextPage"] == false;

@@ -17,7 +17,7 @@ use crate::sync::pass::Step;
 use crate::sync::read::scope_ids::{groups_of, projects_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::{Pass, Pending, Position};
 
 /// Lists that are planned for in one checkpoint.
@@ -29,34 +29,34 @@ const READ: usize = 16;
 const PAGES: usize = 3;
 
 /// Plans the lists of the next stream, or reads some that are planned.
-pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(context.instance.at);
+pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
     if pass.part.is_none() && pass.pending.is_empty() {
         pass.whole = position
             .whole_at
-            .is_none_or(|last| context.instance.at - last >= context.options.dimensions_every);
+            .is_none_or(|last| session.instance.at - last >= session.options.dimensions_every);
     }
-    let on: Vec<_> = context
+    let on: Vec<_> = session
         .streams
         .rest()
-        .filter(|(stream, _)| context.on(stream.name()))
+        .filter(|(stream, _)| session.on(stream.name()))
         .collect();
     if pass.pending.is_empty() {
-        plan(context, scope, position, &mut pass, &on).await?;
+        plan(session, scope, position, &mut pass, &on).await?;
     } else {
-        read(context, scope, position, &mut pass, &on, &mut rows).await?;
+        read(session, scope, position, &mut pass, &on, &mut rows).await?;
     }
     Ok(Step {
         rows,
-        next: position.advanced(pass, context.options.overlap),
+        next: position.advanced(pass, session.options.overlap),
     })
 }
 
 /// Fills `pass.pending` with lists of the stream that `pass.part` names, or of the next one. `pass.after` is
 /// the last owner's id that was planned for.
 async fn plan(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scope: &Scope,
     position: &Position,
     pass: &mut Pass,
@@ -69,7 +69,7 @@ async fn plan(
         .unwrap_or_default();
     while let Some((stream, rest)) = on.get(place) {
         let above = pass.after.take().and_then(|id| id.parse().ok()).unwrap_or(0);
-        let owners = owners(context, scope, position, pass, *rest, above).await?;
+        let owners = owners(session, scope, position, pass, *rest, above).await?;
         pass.part = Some(stream.name().to_owned());
         if let Some((id, ..)) = owners.last() {
             pass.after = Some(id.to_string());
@@ -95,7 +95,7 @@ async fn plan(
 
 /// Id, owner and number of what has such a list, by id above `above`.
 async fn owners(
-    context: &Context<'_>,
+    session: &Session<'_>,
     scope: &Scope,
     position: &Position,
     pass: &Pass,
@@ -104,8 +104,8 @@ async fn owners(
 ) -> Result<Vec<(i64, i64, i64)>, Error> {
     match rest.of {
         Of::Project => {
-            let projects = projects_of(context, scope).await?;
-            let active = lock(&context.active).get(&scope.to_string()).cloned();
+            let projects = projects_of(session, scope).await?;
+            let active = lock(&session.active).get(&scope.to_string()).cloned();
             let wanted =
                 |id: &i64| *id > above && (pass.whole || active.as_ref().is_none_or(|active| active.contains(id)));
             Ok(projects
@@ -116,7 +116,7 @@ async fn owners(
                 .collect())
         }
         Of::Group if pass.whole => {
-            let ids = groups_of(context, scope).await?;
+            let ids = groups_of(session, scope).await?;
             Ok(ids
                 .into_iter()
                 .filter(|id| *id > above)
@@ -128,7 +128,7 @@ async fn owners(
         Of::Row(table) => {
             let since = position.updated_after.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
             let since = i64::try_from(since).unwrap_or_default();
-            let touched = context.sink.touched(table, since, above, PLANNED).await?;
+            let touched = session.tables.written_since(table, since, above, PLANNED).await?;
             Ok(touched.into_iter().map(|row| (row.id, row.owner, row.iid)).collect())
         }
     }
@@ -136,7 +136,7 @@ async fn owners(
 
 /// Reads some of the planned lists: to their ends, or some pages of those of which not all rows have to be known.
 async fn read<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     position: &Position,
     pass: &mut Pass,
@@ -152,7 +152,7 @@ async fn read<'a>(
     let known: Vec<_> = known.collect();
     let lists = known
         .iter()
-        .map(|(pending, stream, rest, path)| list(context, stream, *rest, path, pending, position));
+        .map(|(pending, stream, rest, path)| list(session, stream, *rest, path, pending, position));
     let mut unfinished = Vec::new();
     for ((pending, stream, rest, _), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = pending.of.unwrap_or_default();
@@ -173,10 +173,10 @@ async fn read<'a>(
                     rows.whole(stream, id);
                 }
             }
-            Err(gitlab::Error::Absent(_)) => *lock(&context.absent).entry(stream.name()).or_default() += 1,
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            Err(gitlab::Error::Absent(_)) => *lock(&session.absent).entry(stream.name()).or_default() += 1,
+            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
             Err(error) => {
-                context.warn(scope, &pending.path.replace('|', ": "), &error.into());
+                session.warn(scope, &pending.path.replace('|', ": "), &error.into());
                 pass.failed.push(pending.again(position.updated_after));
             }
         }
@@ -188,7 +188,7 @@ async fn read<'a>(
 /// The rows of a list from where it was left, and where it goes on. A whole list comes in one: what is gone can be
 /// marked only when all that is there is known.
 async fn list(
-    context: &Context<'_>,
+    session: &Session<'_>,
     stream: &Stream,
     rest: Rest,
     path: &str,
@@ -198,7 +198,7 @@ async fn list(
     let since = pending.since.or(position.updated_after).filter(|_| !pending.all);
     let back = |days: i64| {
         let since = since.map(|at| at - Duration::days(days));
-        since.into_iter().chain(context.options.start_date).max()
+        since.into_iter().chain(session.options.start_date).max()
     };
     let mut address = format!("{path}?per_page=100");
     if !rest.query.is_empty() {
@@ -220,7 +220,7 @@ async fn list(
     let mut nodes = Vec::new();
     let mut pages = 0;
     loop {
-        let page = context.client.page(stream.name(), &address).await?;
+        let page = session.client.page(stream.name(), &address).await?;
         let Json::Array(found) = page.data else {
             return Err(gitlab::Error::Unexpected(format!("the list at {path} is not a list")));
         };

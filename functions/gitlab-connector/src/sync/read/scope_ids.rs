@@ -9,15 +9,15 @@ use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// The projects of a scope, by id, with their full paths; of a group they are asked once in a sync.
-pub async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
+pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
     let path = match scope {
         Scope::Group(path) => path,
         Scope::Projects(projects) => return Ok(projects.paths.clone()),
     };
-    if let Some(known) = lock(&context.projects).get(path) {
+    if let Some(known) = lock(&session.projects).get(path) {
         return Ok(known.clone());
     }
     let query = "query IdsOfProjects($path: ID!, $first: Int!, $after: String) { scope: group(fullPath: $path) { projects(includeSubgroups: true, includeArchived: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath } } } }";
@@ -26,7 +26,7 @@ pub async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMa
     let mut after: Option<String> = None;
     loop {
         let variables = json!({"path": path, "after": after});
-        let mut reply = context.ask_page("reconcile", query, variables, &size).await?;
+        let mut reply = session.ask_page("reconcile", query, variables, &size).await?;
         let mut group = reply.data["scope"].take();
         if group.is_null() {
             return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
@@ -41,12 +41,12 @@ pub async fn projects_of(context: &Context<'_>, scope: &Scope) -> Result<BTreeMa
             break;
         }
     }
-    lock(&context.projects).insert(path.clone(), found.clone());
+    lock(&session.projects).insert(path.clone(), found.clone());
     Ok(found)
 }
 
 /// The scope's group and all below it, by id.
-pub async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>, gitlab::Error> {
+pub async fn groups_of(session: &Session<'_>, scope: &Scope) -> Result<Vec<i64>, gitlab::Error> {
     let Scope::Group(path) = scope else {
         return Ok(Vec::new());
     };
@@ -56,7 +56,7 @@ pub async fn groups_of(context: &Context<'_>, scope: &Scope) -> Result<Vec<i64>,
     let mut after: Option<String> = None;
     loop {
         let variables = json!({"path": path, "after": after});
-        let mut reply = context.ask_page("groups", QUERY, variables, &size).await?;
+        let mut reply = session.ask_page("groups", QUERY, variables, &size).await?;
         let mut group = reply.data["scope"].take();
         ids.extend(Node::new(&group).number("id"));
         let mut connection = group["descendantGroups"].take();

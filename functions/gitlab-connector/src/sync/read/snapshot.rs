@@ -15,7 +15,7 @@ use crate::sync::read::ancestors;
 use crate::sync::read::nodes::{complete, host_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::Position;
 
 /// Groups or projects in one request, each with up to 100 labels and milestones.
@@ -87,10 +87,10 @@ impl Seen {
         owned.present.extend(present);
     }
 
-    fn sweep_into<'a>(self, context: &Context<'a>, rows: &mut Rows<'a>) {
+    fn sweep_into<'a>(self, session: &Session<'a>, rows: &mut Rows<'a>) {
         for ((stream, column), Owned { owners, present }) in self.0 {
             rows.sweeps.push(Sweep {
-                table: &context.streams.named(stream).table,
+                table: &session.streams.named(stream).table,
                 within: vec![Within::OneOf(column, owners)],
                 present,
             });
@@ -99,40 +99,40 @@ impl Seen {
 }
 
 /// Reads all of a scope in one step: there are few of them.
-pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(context.instance.at);
+pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
+    let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
     let mut seen = Seen::default();
     match scope {
         Scope::Group(path) => {
-            let groups = all(context, path, Owner::Group, "descendantGroups(").await?;
+            let groups = all(session, path, Owner::Group, "descendantGroups(").await?;
             let ids = groups
                 .iter()
                 .filter_map(|group| Node::new(group).number("id"))
                 .collect();
             for group in groups {
-                rows.map(context.streams.named("groups"), &group);
-                take_owned(context, Owner::Group, group, &mut rows, &mut seen).await?;
+                rows.map(session.streams.named("groups"), &group);
+                take_owned(session, Owner::Group, group, &mut rows, &mut seen).await?;
             }
             rows.sweeps.push(Sweep {
-                table: &context.streams.named("groups").table,
+                table: &session.streams.named("groups").table,
                 within: vec![Within::Below("full_path", path.clone())],
                 present: ids,
             });
             let list = "projects(includeSubgroups: true, includeArchived: true, ";
-            for project in all(context, path, Owner::Project, list).await? {
-                take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
+            for project in all(session, path, Owner::Project, list).await? {
+                take_owned(session, Owner::Project, project, &mut rows, &mut seen).await?;
             }
         }
         Scope::Projects(projects) => {
             let ids: Vec<i64> = projects.paths.keys().copied().collect();
-            for project in by_ids(context, scope, &ids).await? {
-                take_owned(context, Owner::Project, project, &mut rows, &mut seen).await?;
+            for project in by_ids(session, scope, &ids).await? {
+                take_owned(session, Owner::Project, project, &mut rows, &mut seen).await?;
             }
         }
     }
-    ancestors::add(context, scope, &mut rows).await?;
-    seen.sweep_into(context, &mut rows);
+    ancestors::add(session, scope, &mut rows).await?;
+    seen.sweep_into(session, &mut rows);
     pass.listed = true;
     Ok(Step {
         rows,
@@ -141,12 +141,12 @@ pub async fn step<'a>(context: &Context<'a>, scope: &Scope, position: &Position)
 }
 
 /// The scope's group itself and all below it, or all projects below it.
-async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Result<Vec<Json>, gitlab::Error> {
+async fn all(session: &Session<'_>, path: &str, owner: Owner, list: &str) -> Result<Vec<Json>, gitlab::Error> {
     let mut found = match owner {
-        Owner::Group => vec![group(context, path).await?],
+        Owner::Group => vec![group(session, path).await?],
         Owner::Project => Vec::new(),
     };
-    let (node, declared) = node_of(context, owner);
+    let (node, declared) = node_of(session, owner);
     let field = list.split('(').next().unwrap_or(list);
     let query = format!(
         "query Dimensions($path: ID!, $first: Int!, $after: String{declared}) {{ scope: group(fullPath: $path) {{ {list}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
@@ -155,7 +155,7 @@ async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Res
     let (size, inner) = (PageSize::new(AT_ONCE), PageSize::new(LARGEST_PAGE));
     loop {
         let variables = json!({"path": path, "first": size.get(), "inner": inner.get(), "after": after});
-        let mut reply = match context.client.ask("groups", &query, variables).await {
+        let mut reply = match session.client.ask("groups", &query, variables).await {
             Ok(reply) => reply,
             Err(error) if size.shrink(size.get(), &error) || inner.shrink(inner.get(), &error) => continue,
             Err(error) => return Err(error),
@@ -172,13 +172,13 @@ async fn all(context: &Context<'_>, path: &str, owner: Owner, list: &str) -> Res
 }
 
 /// The group that a scope is.
-async fn group(context: &Context<'_>, path: &str) -> Result<Json, gitlab::Error> {
-    let (node, declared) = node_of(context, Owner::Group);
+async fn group(session: &Session<'_>, path: &str) -> Result<Json, gitlab::Error> {
+    let (node, declared) = node_of(session, Owner::Group);
     let query = format!("query Dimension($path: ID!{declared}) {{ scope: group(fullPath: $path) {{ {node} }} }}");
     let inner = PageSize::new(LARGEST_PAGE);
     let mut reply = loop {
         let variables = json!({"path": path, "inner": inner.get()});
-        match context.client.ask("groups", &query, variables).await {
+        match session.client.ask("groups", &query, variables).await {
             Ok(reply) => break reply,
             Err(error) if inner.shrink(inner.get(), &error) => {}
             Err(error) => return Err(error),
@@ -191,8 +191,8 @@ async fn group(context: &Context<'_>, path: &str) -> Result<Json, gitlab::Error>
 }
 
 /// Projects that are named one by one; those that GitLab does not show are left out. One at which it fails is a warning.
-async fn by_ids(context: &Context<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
-    let (node, declared) = node_of(context, Owner::Project);
+async fn by_ids(session: &Session<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
+    let (node, declared) = node_of(session, Owner::Project);
     let query = format!(
         "query DimensionsByIds($ids: [ID!], $first: Int!{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
     );
@@ -202,13 +202,13 @@ async fn by_ids(context: &Context<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec
     while let Some(part) = parts.next() {
         let gids: Vec<String> = part.iter().map(|id| gid("Project", *id)).collect();
         let variables = json!({"ids": gids, "first": part.len(), "inner": inner.get()});
-        match context.client.ask("groups", &query, variables).await {
+        match session.client.ask("groups", &query, variables).await {
             Ok(mut reply) => found.extend(nodes_of(&mut reply.data["projects"])),
             Err(error) if part.len() == 1 && inner.shrink(inner.get(), &error) => parts.again(part),
-            Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error),
+            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error),
             Err(error) if part.len() == 1 => {
                 let what = format!("labels and milestones of the project {}", part[0]);
-                context.warn(scope, &what, &error.into());
+                session.warn(scope, &what, &error.into());
             }
             Err(_) => parts.split(part, part.len().div_ceil(8)),
         }
@@ -218,7 +218,7 @@ async fn by_ids(context: &Context<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec
 
 /// Maps what a group or project owns; what did not fit is read page by page.
 async fn take_owned<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     owner: Owner,
     mut node: Json,
     rows: &mut Rows<'a>,
@@ -229,10 +229,10 @@ async fn take_owned<'a>(
     };
     let (path, host) = (path.to_owned(), host_of(node["webUrl"].as_str().unwrap_or_default()));
     for (list, name) in OWNED {
-        if !context.on(name) {
+        if !session.on(name) {
             continue;
         }
-        let stream = context.streams.named(name);
+        let stream = session.streams.named(name);
         let mut present = Vec::new();
         let size = PageSize::new(LARGEST_PAGE);
         let mut connection = node[list].take();
@@ -248,10 +248,10 @@ async fn take_owned<'a>(
                 "query Owned($path: ID!, $first: Int!, $after: String) {{ scope: {}(fullPath: $path) {{ {list}({}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
                 owner.root(),
                 owner.own(list),
-                context.selection(stream)
+                session.selection(stream)
             );
             let variables = json!({"path": path, "after": after});
-            let mut reply = context.ask_page(name, &query, variables, &size).await?;
+            let mut reply = session.ask_page(name, &query, variables, &size).await?;
             connection = reply.data["scope"][list].take();
         }
         seen.add(name, owner, id, present);
@@ -260,15 +260,15 @@ async fn take_owned<'a>(
 }
 
 /// What is asked of an owner, and the variable that this needs.
-fn node_of(context: &Context<'_>, owner: Owner) -> (String, &'static str) {
+fn node_of(session: &Session<'_>, owner: Owner) -> (String, &'static str) {
     let mut declared = "";
     let mut node = match owner {
-        Owner::Group => context.selection(context.streams.named("groups")),
+        Owner::Group => session.selection(session.streams.named("groups")),
         Owner::Project => "id fullPath webUrl".to_owned(),
     };
     for (list, name) in OWNED {
-        if context.on(name) {
-            let owned = context.selection(context.streams.named(name));
+        if session.on(name) {
+            let owned = session.selection(session.streams.named(name));
             node.push_str(&format!(
                 " {list}({}first: $inner) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {owned} }} }}",
                 owner.own(list)

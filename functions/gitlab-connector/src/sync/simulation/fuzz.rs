@@ -12,9 +12,9 @@ use crate::gitlab::{self, Client};
 use crate::streams::Streams;
 use crate::sync::error::Error;
 use crate::sync::request::Request;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
+use crate::sync::simulation::fake_gitlab::FakeGitlab;
 use crate::sync::simulation::memory::Memory;
-use crate::sync::simulation::stand::Stand;
 use crate::sync::simulation::{BEGINNING, compare, options, scope_of};
 use crate::sync::state::Cursors;
 use crate::sync::{plan, run};
@@ -55,7 +55,7 @@ fn connector_sync() {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let stand = Arc::new(Stand::new(world.clone(), 1));
+                let stand = Arc::new(FakeGitlab::new(world.clone(), 1));
                 let memory = Memory::new(1);
                 let single = text.len() % 2 == 1;
                 let damaged = sync(&stand, &memory, &streams, &damages, single).await;
@@ -92,7 +92,7 @@ fn gist(error: &Error) -> String {
 
 /// One sync of everything; whether it came to its end.
 async fn sync(
-    stand: &Arc<Stand>,
+    stand: &Arc<FakeGitlab>,
     memory: &Memory,
     streams: &Streams,
     damages: &[Damage],
@@ -101,7 +101,7 @@ async fn sync(
     let mut cursors: Cursors = memory.cursors();
     let (answering, damages) = (stand.clone(), damages.to_vec());
     let answered = std::sync::Mutex::new(Cell::new(0));
-    let client = Client::of_stand(
+    let client = Client::of_fake(
         Box::new(move |call| {
             let (status, headers, bytes) = answering.answer(call);
             let answered = answered.lock().expect("one thread");
@@ -130,8 +130,8 @@ async fn sync(
     let scope = stand.with_world(|world| scope_of(world, single));
     let lists = plan::lists_to_probe(std::slice::from_ref(&scope), &cursors, &request);
     let instance = gitlab::probe(&client, &streams.types(), &lists).await?;
-    let context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    Ok(run::run_scopes(&context, &[scope], &mut cursors, &request)
+    let session = Session::new(&options, &client, streams, memory, instance, Shutdown::default());
+    Ok(run::run_scopes(&session, &[scope], &mut cursors, &request)
         .await?
         .complete)
 }

@@ -29,7 +29,7 @@ async fn a_deleted_note_that_a_lagging_replica_still_shows_is_found_gone() {
     }
     // Nobody reads it again for being open.
     scene.stand.apply(&change(Kind::Close));
-    let replica = Stand::new(scene.stand.with_world(Clone::clone), 5);
+    let replica = FakeGitlab::new(scene.stand.with_world(Clone::clone), 5);
     scene.stand.apply(&change(Kind::DeleteNote));
     let lagged = AtomicBool::new(false);
     scene.between = Some(Arc::new(move |call| match call {

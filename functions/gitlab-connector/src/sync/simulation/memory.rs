@@ -11,7 +11,7 @@ use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Value, Written};
 use serde_json::{Map, Value as Json, json};
 
 use crate::streams::Streams;
-use crate::sync::raw_tables::{Sink, Touched};
+use crate::sync::raw_tables::{RawTables, WrittenRow};
 use crate::sync::simulation::state::State;
 use crate::sync::state::Cursors;
 
@@ -82,13 +82,17 @@ fn json_of(value: &Value) -> Json {
     }
 }
 
-impl Sink for Memory {
+impl RawTables for Memory {
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         let done = self.state().commit(commit);
         Box::pin(async move { done })
     }
 
-    fn seen<'a>(&'a self, table: &'static str, ids: &'a [i64]) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
+    fn fingerprints<'a>(
+        &'a self,
+        table: &'static str,
+        ids: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
         let state = self.state();
         let found = state
             .alive(table)
@@ -100,7 +104,7 @@ impl Sink for Memory {
         Box::pin(async move { Ok(found) })
     }
 
-    fn would_mark<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
+    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
         let keys = self.state().swept(sweep);
         let ids = keys
             .iter()
@@ -128,13 +132,13 @@ impl Sink for Memory {
         Box::pin(async move { Ok(found) })
     }
 
-    fn touched<'a>(
+    fn written_since<'a>(
         &'a self,
         table: &'static str,
         _since: i64,
         above: i64,
         most: usize,
-    ) -> BoxFuture<'a, Result<Vec<Touched>, Error>> {
+    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
         // All of them: when a row was written is not kept here.
         let state = self.state();
         let number = |row: &Row, column: &str| match state.column(table, row, column) {
@@ -142,18 +146,18 @@ impl Sink for Memory {
             _ => 0,
         };
         let owner = if table == "epics" { "group_id" } else { "project_id" };
-        let touched = state.alive(table).map(|row| Touched {
+        let touched = state.alive(table).map(|row| WrittenRow {
             owner: number(row, owner),
             iid: number(row, "iid"),
             id: number(row, "id"),
         });
-        let mut touched: Vec<Touched> = touched.filter(|row| row.id > above).collect();
+        let mut touched: Vec<WrittenRow> = touched.filter(|row| row.id > above).collect();
         touched.sort_unstable_by_key(|row| row.id);
         touched.truncate(most);
         Box::pin(async move { Ok(touched) })
     }
 
-    fn dangles(&self) -> BoxFuture<'_, Result<bool, Error>> {
+    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>> {
         let state = self.state();
         let unknown = |table: &str, column: &str, parents: &str| {
             state.alive(table).any(|row| match state.column(table, row, column) {

@@ -6,6 +6,7 @@
 //! `HISTORIES` sets their number and `HISTORY` runs a single one again.
 
 mod compare;
+mod fake_gitlab;
 mod fuzz;
 mod joining;
 mod lagging;
@@ -14,7 +15,6 @@ mod requests;
 mod scene;
 mod scenes;
 mod single;
-mod stand;
 mod state;
 
 use std::sync::Arc;
@@ -31,10 +31,10 @@ use crate::streams::{Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::pass::Pass;
 use crate::sync::request::Request;
-use crate::sync::session::{Context, IDS};
+use crate::sync::session::{IDS, Session};
 use crate::sync::simulation::compare::{compare, scope_of};
+use crate::sync::simulation::fake_gitlab::FakeGitlab;
 use crate::sync::simulation::memory::Memory;
-use crate::sync::simulation::stand::Stand;
 use crate::sync::state::Cursors;
 use crate::sync::{plan, run};
 
@@ -99,7 +99,7 @@ async fn live(seed: u64) -> Result<u64, String> {
         enterprise: random.below(4) > 0,
         anchor: BEGINNING,
     };
-    let stand = Arc::new(Stand::new(generate::world(&sizes), seed));
+    let stand = Arc::new(FakeGitlab::new(generate::world(&sizes), seed));
     let memory = Memory::new(seed);
     let streams = Streams::new();
     let mut cursors = Cursors::new();
@@ -161,7 +161,7 @@ fn some_of(names: &[&str], random: &mut Random) -> Vec<String> {
 
 /// One sync with pages of a random size, and with some streams switched off; whether it came to its end.
 async fn sync(
-    stand: &Arc<Stand>,
+    stand: &Arc<FakeGitlab>,
     memory: &Memory,
     streams: &Streams,
     cursors: &mut Cursors,
@@ -171,7 +171,7 @@ async fn sync(
     // A process that died knows only what is committed.
     *cursors = memory.cursors();
     let answering = stand.clone();
-    let client = Client::of_stand(Box::new(move |call| answering.answer(call)), random.below(1 << 60));
+    let client = Client::of_fake(Box::new(move |call| answering.answer(call)), random.below(1 << 60));
     let mut options = options(streams);
     options.streams.retain(|stream| !off.contains(stream));
     let (options, only) = request.narrow(options, streams);
@@ -182,14 +182,14 @@ async fn sync(
         &plan::lists_to_probe(std::slice::from_ref(&scope), cursors, request),
     )
     .await?;
-    let mut context = Context::new(&options, &client, streams, memory, instance, Shutdown::default());
-    context.only = only;
+    let mut session = Session::new(&options, &client, streams, memory, instance, Shutdown::default());
+    session.only = only;
     for list in ["merge_requests", "issues", "pipelines", "projects", IDS] {
-        context.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
+        session.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
     }
-    context.notes_inside = 1 + random.below(40) as u32;
-    context.rows_of_each = 1 + random.below(20) as u32;
-    let outcome = run::run_scopes(&context, &[scope], cursors, request).await?;
+    session.notes_inside = 1 + random.below(40) as u32;
+    session.rows_of_each = 1 + random.below(20) as u32;
+    let outcome = run::run_scopes(&session, &[scope], cursors, request).await?;
     Ok(outcome.complete)
 }
 

@@ -9,7 +9,7 @@ use crate::sync::report::Problem;
 
 /// A GitLab, and raw tables of it.
 pub struct Scene {
-    pub stand: Arc<Stand>,
+    pub stand: Arc<FakeGitlab>,
     pub memory: Memory,
     pub streams: Streams,
     pub options: Options,
@@ -39,7 +39,7 @@ impl Scene {
         };
         let streams = Streams::new();
         Self {
-            stand: Arc::new(Stand::new(generate::world(&sizes), 5)),
+            stand: Arc::new(FakeGitlab::new(generate::world(&sizes), 5)),
             memory: Memory::new(5),
             options: options(&streams),
             only: Vec::new(),
@@ -60,7 +60,7 @@ impl Scene {
             Some((status, body)) => (status, reqwest::header::HeaderMap::new(), body.as_bytes().to_vec()),
             None => answering.answer(call),
         };
-        Client::of_stand(Box::new(stand), 5)
+        Client::of_fake(Box::new(stand), 5)
     }
 
     /// One sync; whether it came to its end.
@@ -78,7 +78,7 @@ impl Scene {
         let instance = gitlab::probe(&client, &self.streams.types(), &lists)
             .await
             .expect("it answers");
-        let mut context = Context::new(
+        let mut session = Session::new(
             &self.options,
             &client,
             &self.streams,
@@ -86,9 +86,9 @@ impl Scene {
             instance,
             self.shutdown.clone(),
         );
-        context.only.clone_from(&self.only);
-        let outcome = run::run_scopes(&context, &scope, &mut cursors, &self.request).await;
-        let warnings = std::mem::take(&mut *lock(&context.warnings));
+        session.only.clone_from(&self.only);
+        let outcome = run::run_scopes(&session, &scope, &mut cursors, &self.request).await;
+        let warnings = std::mem::take(&mut *lock(&session.warnings));
         (outcome.expect("it goes well").complete, warnings)
     }
 

@@ -122,7 +122,7 @@ async fn what_gitlab_finds_too_much_is_asked_for_in_smaller_pages_everywhere() {
     // And by webhook.
     let client = scene.client();
     let instance = gitlab::probe(&client, &[], &[]).await.expect("it answers");
-    let context = Context::new(
+    let session = Session::new(
         &scene.options,
         &client,
         &scene.streams,
@@ -148,10 +148,10 @@ async fn what_gitlab_finds_too_much_is_asked_for_in_smaller_pages_everywhere() {
         ..Refetch::default()
     };
     let mut rows = Rows::default();
-    lookup::refetch(&context, &[wanted], &mut rows)
+    lookup::refetch(&session, &[wanted], &mut rows)
         .await
         .expect("it is read");
-    commit(&context, rows, None).await.expect("it is written");
+    commit(&session, rows, None).await.expect("it is written");
     assert!(refused.load(Ordering::Relaxed) > refused_before, "{:?}", lock(&much));
     scene.assert_equal();
     let much = lock(&much);

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 /// A part of a list's time that is read page by page. Its bounds are inclusive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lane {
+pub struct Slice {
     /// Of a scope of single projects: the project's id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub project: Option<i64>,

@@ -4,13 +4,13 @@ use mergemind_shared::warehouse::{Sweep, Within};
 
 use crate::streams::Stream;
 use crate::sync::rows::Rows;
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 
 /// Marks it.
-pub fn mark<'a>(context: &Context<'a>, rows: &mut Rows<'a>) {
+pub fn mark<'a>(session: &Session<'a>, rows: &mut Rows<'a>) {
     for (column, parent) in PARENTS {
-        for stream in context.streams.all().filter(|stream| context.on(stream.name())) {
-            if stream.name() != parent && context.on(parent) && parents_of(stream).any(|known| known == column) {
+        for stream in session.streams.all().filter(|stream| session.on(stream.name())) {
+            if stream.name() != parent && session.on(parent) && parents_of(stream).any(|known| known == column) {
                 rows.sweeps.push(Sweep {
                     table: &stream.table,
                     within: vec![Within::ParentGone(column, parent)],

@@ -11,12 +11,12 @@ use crate::gitlab::{self, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
-use crate::sync::raw_tables::mark_of;
+use crate::sync::raw_tables::fingerprint;
 use crate::sync::read::list_request::{Page, Which, Whose, Window, fetch};
 use crate::sync::read::{changes_by_project, lookup, redacted};
 use crate::sync::rows::Rows;
 use crate::sync::scope::{Projects, Scope};
-use crate::sync::session::Context;
+use crate::sync::session::Session;
 use crate::sync::state::Pass;
 
 /// Pages of ids that make a stretch.
@@ -28,24 +28,24 @@ const FOREVER: i64 = 253_402_300_799_000_000;
 
 /// Compares a stretch of a list; tells whether it was the last one.
 pub async fn compare<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     scope: &Scope,
     projects: &BTreeMap<i64, String>,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<bool, Error> {
-    if !context.on(list.stream) {
+    if !session.on(list.stream) {
         return Ok(true);
     }
     let path = match scope {
         Scope::Group(path) => path,
-        Scope::Projects(projects) => return compare_projects(context, list, scope, projects, pass, rows).await,
+        Scope::Projects(projects) => return compare_projects(session, list, scope, projects, pass, rows).await,
     };
     let from = pass.read_until;
-    let (nodes, until) = stretch(context, list, Whose::Group(path), pass, from).await?;
-    take(
-        context,
+    let (nodes, until) = stretch(session, list, Whose::Group(path), pass, from).await?;
+    compare_nodes(
+        session,
         list,
         (from, until),
         projects.keys().copied().collect(),
@@ -60,7 +60,7 @@ pub async fn compare<'a>(
 /// Compares the next projects that fit a page each, or a stretch of one that does not. `pass.after` is the id of the
 /// last one that is done.
 async fn compare_projects<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     list: &'static List,
     scope: &Scope,
     projects: &Projects,
@@ -73,13 +73,13 @@ async fn compare_projects<'a>(
         return Ok(true);
     };
     if pass.read_until.is_none() {
-        let fitting = fitting(context, list, &ids).await?;
+        let fitting = fitting(session, list, &ids).await?;
         let done = fitting.len();
         if done > 0 {
             let shown = fitting.iter().flatten();
             let owners = shown.clone().map(|(id, _)| *id).collect();
             let nodes: Vec<Json> = fitting.into_iter().flatten().flat_map(|(_, page)| page.nodes).collect();
-            take(context, list, (None, None), owners, &nodes, rows).await?;
+            compare_nodes(session, list, (None, None), owners, &nodes, rows).await?;
             pass.after = ids.get(done - 1).map(i64::to_string);
             let last = done == ids.len() && !more;
             pass.after = pass.after.take().filter(|_| !last);
@@ -87,16 +87,16 @@ async fn compare_projects<'a>(
         }
     }
     let from = pass.read_until;
-    pass.read_until = match stretch(context, list, Whose::Project(first), pass, from).await {
+    pass.read_until = match stretch(session, list, Whose::Project(first), pass, from).await {
         Ok((nodes, until)) => {
-            take(context, list, (from, until), vec![first], &nodes, rows).await?;
+            compare_nodes(session, list, (from, until), vec![first], &nodes, rows).await?;
             until
         }
         // It was deleted, or is hidden by now.
         Err(gitlab::Error::ScopeNotFound(_)) => None,
-        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
         Err(error) => {
-            context.warn(
+            session.warn(
                 scope,
                 &format!("looking for what is gone in the project {first}"),
                 &error.into(),
@@ -115,19 +115,19 @@ async fn compare_projects<'a>(
 /// The lists of the first of these projects, as long as they fit a page; `None` where GitLab shows no project. Empty if
 /// the first does not fit, or GitLab fails at them together.
 async fn fitting(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     ids: &[i64],
 ) -> Result<Vec<Option<(i64, Page)>>, gitlab::Error> {
-    if context.one_by_one.load(Ordering::Relaxed) {
+    if session.one_by_one.load(Ordering::Relaxed) {
         return Ok(Vec::new());
     }
-    let pages = match changes_by_project::first_pages(context, list, Which::Ids, ids, &Window::default()).await {
+    let pages = match changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await {
         Ok(pages) => pages,
-        Err(error) if context.concerns_all_of_gitlab(&error).await => return Err(error),
+        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error),
         Err(error) => {
             tracing::warn!("{error}; comparing project by project from now on");
-            context.one_by_one.store(true, Ordering::Relaxed);
+            session.one_by_one.store(true, Ordering::Relaxed);
             return Ok(Vec::new());
         }
     };
@@ -140,8 +140,8 @@ async fn fitting(
 
 /// Compares what was created within these bounds in these projects: `nodes` are all that GitLab shows of it, and maybe
 /// more.
-async fn take<'a>(
-    context: &Context<'a>,
+async fn compare_nodes<'a>(
+    session: &Session<'a>,
     list: &'static List,
     (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
     projects: Vec<i64>,
@@ -155,25 +155,28 @@ async fn take<'a>(
         .filter_map(|node| Some((Node::new(node).number("id")?, node)))
         .collect();
     let ids: Vec<i64> = present.iter().map(|(id, _)| *id).collect();
-    let seen = context.sink.seen(list.stream, &ids).await?;
+    let seen = session.tables.fingerprints(list.stream, &ids).await?;
     let mut wanted = lookup::Wanted::new();
     for (id, node) in &present {
-        if seen.get(id).is_some_and(|mark| *mark == mark_of(list.stream, node)) {
+        if seen
+            .get(id)
+            .is_some_and(|known| *known == fingerprint(list.stream, node))
+        {
             continue;
         }
-        let in_time = context
+        let in_time = session
             .options
             .start_date
             .is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start));
         let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
-        if let (true, Some(iid), Some(path)) = (in_time, iid, context.path_of(node)) {
+        if let (true, Some(iid), Some(path)) = (in_time, iid, session.path_of(node)) {
             wanted.entry(path).or_default().insert(iid);
         }
     }
-    lookup::add(context, list, &wanted, rows).await?;
+    lookup::add(session, list, &wanted, rows).await?;
     let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
     rows.sweeps.push(Sweep {
-        table: &context.streams.named(list.stream).table,
+        table: &session.streams.named(list.stream).table,
         within: vec![
             Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),
             Within::OneOf("project_id", projects),
@@ -186,7 +189,7 @@ async fn take<'a>(
 /// The ids of a stretch of a list, and where it ends: all that was created before is among them. GitLab
 /// prints whole seconds, so a stretch ends between two of them.
 async fn stretch(
-    context: &Context<'_>,
+    session: &Session<'_>,
     list: &'static List,
     whose: Whose<'_>,
     pass: &Pass,
@@ -198,9 +201,9 @@ async fn stretch(
     };
     let mut nodes: Vec<Json> = Vec::new();
     for pages in 1.. {
-        let mut page = fetch(context, list, Which::Ids, whose, &window).await?;
+        let mut page = fetch(session, list, Which::Ids, whose, &window).await?;
         if page.is_dead_end() {
-            (page, window.from) = redacted::pass_by(context, list, Which::Ids, whose, &window, pass.started_at).await?;
+            (page, window.from) = redacted::pass_by(session, list, Which::Ids, whose, &window, pass.started_at).await?;
         }
         nodes.append(&mut page.nodes);
         window.after = page.end;

@@ -9,11 +9,11 @@ use serde_json::{Map, Value as Json, json};
 use crate::gitlab::{self, nodes_of, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
-use crate::sync::raw_tables::mark_of;
+use crate::sync::raw_tables::fingerprint;
 use crate::sync::read::pipelines::add_all_of;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::session::{Context, IDS};
+use crate::sync::session::{IDS, Session};
 use crate::sync::state::{Pass, Pending};
 
 /// Lists of pipelines in one request: each costs 18 of GitLab's 250.
@@ -22,7 +22,7 @@ const PROJECTS_AT_ONCE: usize = 12;
 const REQUESTS: usize = 4;
 /// Compares some pages of pipelines: GitLab lists them by descending id.
 pub async fn compare<'a>(
-    context: &Context<'a>,
+    session: &Session<'a>,
     scope: &Scope,
     pass: &mut Pass,
     rows: &mut Rows<'a>,
@@ -33,7 +33,7 @@ pub async fn compare<'a>(
         .collect();
     let replies = try_join_all(
         now.chunks(PROJECTS_AT_ONCE)
-            .map(|chunk| ids_of_pipelines(context, chunk)),
+            .map(|chunk| ids_of_pipelines(session, chunk)),
     )
     .await?;
     let (mut ranges, mut present, mut told) = (Vec::new(), Vec::new(), Vec::new());
@@ -58,30 +58,30 @@ pub async fn compare<'a>(
             });
         }
     }
-    let seen = context.sink.seen("pipelines", &present).await?;
+    let seen = session.tables.fingerprints("pipelines", &present).await?;
     let as_it_is = |node: &Json| {
         let id = Node::new(node).number("id");
         id.and_then(|id| seen.get(&id))
-            .is_some_and(|mark| *mark == mark_of("pipelines", node))
+            .is_some_and(|known| *known == fingerprint("pipelines", node))
     };
     let in_time = |node: &Json| {
-        let start = context.options.start_date;
+        let start = session.options.start_date;
         start.is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start))
     };
     let differing = told.iter().filter(|(_, node)| in_time(node) && !as_it_is(node));
     let projects: BTreeSet<&String> = differing.map(|(path, _)| path).collect();
     for path in projects {
-        add_all_of(context, scope, path, rows).await?;
+        add_all_of(session, scope, path, rows).await?;
     }
     rows.sweeps.push(Sweep {
-        table: &context.streams.named("pipelines").table,
+        table: &session.streams.named("pipelines").table,
         within: vec![Within::IdsOf("project_id", ranges)],
         present,
     });
     Ok(())
 }
 
-async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Vec<Json>, gitlab::Error> {
+async fn ids_of_pipelines(session: &Session<'_>, chunk: &[Pending]) -> Result<Vec<Json>, gitlab::Error> {
     let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
     for (index, pending) in chunk.iter().enumerate() {
         parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
@@ -92,8 +92,8 @@ async fn ids_of_pipelines(context: &Context<'_>, chunk: &[Pending]) -> Result<Ve
         variables.insert(format!("c{index}"), json!(pending.after));
     }
     let query = format!("query IdsOfPipelines({parameters}$first: Int!) {{ {fields} }}");
-    let (variables, size) = (Json::Object(variables), context.page(IDS));
-    let mut reply = context.ask_page("pipelines", &query, variables, size).await?;
+    let (variables, size) = (Json::Object(variables), session.page(IDS));
+    let mut reply = session.ask_page("pipelines", &query, variables, size).await?;
     Ok((0..chunk.len())
         .map(|index| reply.data[format!("a{index}")].take())
         .collect())

@@ -19,7 +19,7 @@ use crate::sync::simulation::any_kind;
 /// How long a replica lags behind at most, in microseconds.
 const LAG: i64 = 4_000_000;
 
-pub struct Stand(Mutex<State>);
+pub struct FakeGitlab(Mutex<State>);
 
 struct State {
     api: Api,
@@ -35,7 +35,7 @@ struct State {
     trace: u64,
 }
 
-impl Stand {
+impl FakeGitlab {
     pub fn new(world: World, seed: u64) -> Self {
         let now = world.newest + 1_000_000;
         Self(Mutex::new(State {
