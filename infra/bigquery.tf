@@ -3,6 +3,8 @@ resource "google_bigquery_dataset" "this" {
   for_each = {
     raw     = { id = var.dataset_raw, text = "GitLab's rows as gitlab-connector got them, and its cursors. Its stage tables expire by themselves." }
     modeled = { id = var.dataset_modeled, text = "Marts made by dbt from ${var.dataset_raw}." }
+    # Named as dbt does unless BQ_DATASET_STAGING says otherwise. Readers of the marts have no right here: no mart reads it when it is read.
+    staging = { id = "${var.dataset_modeled}_staging", text = "dbt's way from ${var.dataset_raw} to ${var.dataset_modeled}: texts of notes and addresses of people are here." }
   }
 
   dataset_id                 = each.value.id
@@ -25,9 +27,10 @@ resource "google_bigquery_dataset" "this" {
 
 resource "google_bigquery_dataset_iam_member" "functions" {
   for_each = {
-    connector_writes_raw  = { dataset = "raw", role = "roles/bigquery.dataEditor", who = "connector" }
-    trigger_reads_raw     = { dataset = "raw", role = "roles/bigquery.dataViewer", who = "trigger" }
-    trigger_writes_models = { dataset = "modeled", role = "roles/bigquery.dataEditor", who = "trigger" }
+    connector_writes_raw   = { dataset = "raw", role = "roles/bigquery.dataEditor", who = "connector" }
+    trigger_reads_raw      = { dataset = "raw", role = "roles/bigquery.dataViewer", who = "trigger" }
+    trigger_writes_models  = { dataset = "modeled", role = "roles/bigquery.dataEditor", who = "trigger" }
+    trigger_writes_staging = { dataset = "staging", role = "roles/bigquery.dataEditor", who = "trigger" }
   }
 
   dataset_id = google_bigquery_dataset.this[each.value.dataset].dataset_id

@@ -86,7 +86,7 @@ run "second_region" {
     error_message = "Only the first region's jobs run."
   }
   assert {
-    condition     = length(google_bigquery_dataset.this) == 2
+    condition     = length(google_bigquery_dataset.this) == 3
     error_message = "Datasets stay where they are."
   }
 }

@@ -1,9 +1,13 @@
-{#- The rules that rows of an incremental model are made by. Raise its number with every change of what a row holds, here or in a
-    model before it: the next build then makes the older rows anew. -#}
+{#- The rules that rows of an incremental model are made by: a number, and the variables that its rows depend on. Raise the number with
+    every change of what a row holds, here or in a model before it: the next build then makes the older rows anew. -#}
 {% macro rules_version(model_name) -%}
-{%- set numbers = {'dim_merge_requests': 2, 'fct_pipelines': 1, 'int_note_kinds': 1} -%}
+{%- set numbers = {'dim_merge_requests': 3, 'fct_pipelines': 2, 'int_note_kinds': 2} -%}
+{%- set variables = [] -%}
+{%- if model_name == 'dim_merge_requests' -%}
+{%- for name in ['bot_usernames', 'bot_username_patterns', 'ghost_usernames', 'size_limits'] -%}{%- do variables.append(var(name)) -%}{%- endfor -%}
+{%- endif -%}
 {%- set synced = '+mr_state_events' if model_name == 'dim_merge_requests' and 'mr_state_events' in var('optional_tables') else '' -%}
-'{{ numbers[model_name] }}{{ synced }}'
+'{{ numbers[model_name] }}{{ '.' ~ local_md5(tojson(variables, sort_keys=true))[:8] if variables else '' }}{{ synced }}'
 {%- endmacro %}
 
 {#- Whether the built table has every column of its model. A new one is NULL in the rows that are not made anew, so all must be. -#}

@@ -4,7 +4,14 @@
 case {{ table }}.state when 'merged' then {{ table }}.merged_at when 'closed' then {{ table }}.closed_at end
 {%- endmacro %}
 
-{#- Size by changed lines: S up to 50, M up to 200, L up to 500, XL above; NULL while GitLab has not counted them. -#}
-{% macro change_size(lines) -%}
-case when {{ lines }} <= 50 then 'S' when {{ lines }} <= 200 then 'M' when {{ lines }} <= 500 then 'L' when {{ lines }} > 500 then 'XL' end
+{#- Size by changed lines: S, M, L up to the limits of the variable size_limits, XL above; NULL while GitLab has not counted them. -#}
+{% macro change_size(lines) %}{{ return(adapter.dispatch('change_size', 'mergemind')(lines)) }}{% endmacro %}
+{% macro default__change_size(lines) -%}
+{%- set limits = var('size_limits') -%}
+case when {{ lines }} <= {{ limits.S }} then 'S' when {{ lines }} <= {{ limits.M }} then 'M' when {{ lines }} <= {{ limits.L }} then 'L' when {{ lines }} > {{ limits.L }} then 'XL' end
+{%- endmacro %}
+
+{#- A condition: a merge request counts in medians and shares. Those of bots do only if the variable include_bots says so. -#}
+{% macro counts_in_medians(is_author_bot) -%}
+{{ 'true' if var('include_bots') else 'not coalesce(' ~ is_author_bot ~ ', false)' }}
 {%- endmacro %}

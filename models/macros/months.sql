@@ -23,10 +23,15 @@ select distinct {{ month_start('extract(date from created_at)') }} as month from
 {{ return(run_query(months).columns[0].values() | list) }}
 {%- endmacro %}
 
-{#- dbt's own MERGE, but of the months that its new rows are in. The models that merge are partitioned by month of `created_at`, which
-    never changes. -#}
+{#- dbt's own MERGE; of a model with `meta: {merge_by_month: true}` only in the months that its new rows are in. Such a model is partitioned
+    by month of `created_at`, which never changes. Other models, of this project or one that imports it, are merged as ever. In a
+    project that imports this one it takes effect once `dispatch` names it (README.md, As a package); without, a MERGE costs more and
+    does the same. -#}
 {% macro bigquery__get_merge_sql(target, source, unique_key, dest_columns, incremental_predicates=none) -%}
+{%- set predicates = incremental_predicates or [] -%}
+{%- if config.get('meta', {}).get('merge_by_month', false) -%}
 {%- set months = months_of('select created_at from ' ~ source) -%}
-{%- set predicates = (incremental_predicates or []) + [in_months('DBT_INTERNAL_DEST.created_at', months)] -%}
+{%- set predicates = predicates + [in_months('DBT_INTERNAL_DEST.created_at', months)] -%}
+{%- endif -%}
 {{ default__get_merge_sql(target, source, unique_key, dest_columns, predicates) }}
 {%- endmacro %}

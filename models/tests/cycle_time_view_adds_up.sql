@@ -11,10 +11,10 @@ where
         mart.mr_id is null
         or mart.end_at != if(raw.state = 'merged', raw.merged_at, raw.closed_at)
         or abs(
-            coalesce(hours_to_first_review, 0) + coalesce(hours_in_review, 0) + coalesce(hours_to_merge, 0)
+            hours_before_ready + coalesce(hours_to_first_review, 0) + coalesce(hours_in_review, 0) + coalesce(hours_to_merge, 0)
             + coalesce(hours_without_review, 0) - cycle_time_hours
         ) > 0.001
         or abs(hours_waiting_on_author + hours_waiting_on_reviewers - cycle_time_hours) > 0.001
         or hours_waiting_on_author is null
-        or hours_to_first_review < 0 or hours_in_review < 0 or hours_to_merge < 0
+        or hours_before_ready < 0 or hours_to_first_review < 0 or hours_in_review < 0 or hours_to_merge < 0
     )

@@ -29,12 +29,12 @@ raw as (
     from things
     inner join merge_requests on things.merge_request_id = merge_requests.id
     left join {{ source('gitlab', 'users') }} as users on things.user_id = users.id
-    where things.user_id != merge_requests.author_id and not coalesce(users.bot, false)
+    where things.user_id != merge_requests.author_id and not coalesce(users.bot, false) and coalesce(users.username, '') != 'ghost'
 ),
 
 mart as (
     select
-        coalesce(sum(comments_count), 0) as comments, countif(is_approving) as approvals, countif(was_requested) as requests
+        coalesce(sum(comments_count), 0) as comments, countif(is_approving) as approvals, countif(is_requested) as requests
     from {{ ref('fct_reviews') }}
 )
 

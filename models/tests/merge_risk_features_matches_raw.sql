@@ -13,7 +13,7 @@ fail_rates as (
     select user_id, countif(status = 'failed') / countif(status in ('failed', 'success')) as rate
     from {{ source('gitlab', 'pipelines') }}
     where
-        not coalesce(_deleted, false) and status in ('failed', 'success')
+        status in ('failed', 'success')
         and coalesce(finished_at, updated_at) > timestamp_sub(current_timestamp(), interval 168 hour)
     group by user_id
 ),

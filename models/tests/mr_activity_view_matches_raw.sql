@@ -2,9 +2,9 @@
 
 -- Titles, states, drafts, lines, approvals and the newest pipeline row by row; comments of the last day in all.
 with pipelines as (
-    select id, project_id, merge_request_iid, status
+    -- What GitLab deleted ran all the same.
+    select id, project_id, merge_request_iid, ref, created_at, status
     from {{ source('gitlab', 'pipelines') }}
-    where not coalesce(_deleted, false)
 ),
 
 newest as (
@@ -12,13 +12,27 @@ newest as (
     from pipelines
     where merge_request_iid is not null
     group by project_id, merge_request_iid
+),
+
+of_branches as (
+    select raw.id, max(pipelines.id) as pipeline_id
+    from {{ source('gitlab', 'merge_requests') }} as raw
+    inner join {{ source('gitlab', 'projects') }} as projects on raw.source_project_id = projects.id
+    inner join pipelines on raw.source_project_id = pipelines.project_id and raw.source_branch = pipelines.ref
+    where
+        pipelines.merge_request_iid is null and raw.source_branch != coalesce(projects.default_branch, '')
+        and pipelines.created_at between raw.created_at
+        and coalesce(case raw.state when 'merged' then raw.merged_at when 'closed' then raw.closed_at end, pipelines.created_at)
+    group by raw.id
 )
 
 select raw.id, 'row differs' as problem
 from {{ source('gitlab', 'merge_requests') }} as raw
 left join newest on raw.project_id = newest.project_id and raw.iid = newest.merge_request_iid
 left join pipelines as head on raw.head_pipeline_id = head.id
-left join pipelines as latest on greatest(coalesce(newest.pipeline_id, 0), coalesce(head.id, 0)) = latest.id
+left join of_branches on raw.id = of_branches.id
+left join pipelines as latest
+    on greatest(coalesce(newest.pipeline_id, 0), coalesce(head.id, 0), coalesce(of_branches.pipeline_id, 0)) = latest.id
 left join {{ ref('mr_activity_view') }} as mart on raw.id = mart.mr_id
 where
     not coalesce(raw._deleted, false)

@@ -62,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
     parser.add_argument("--when", type=Path, help="read the statements only once this file is there: they are still being written")
-    parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/marts/published.json)")
+    parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/models/marts/published.json)")
     parser.add_argument("--prepare", action="store_true", help="only install and compile the analyzer, which later calls find ready")
     parser.add_argument("--describe", action="store_true", help="make the columns of staging models, and of int_merge_requests, anew from what is described")
     parser.add_argument("--test", action="store_true", help="test the checker itself, too")
@@ -98,7 +98,7 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
             problems += check_docs(**nodes[0])
             continue
         if event["event"] == "models":
-            relations = {node["name"]: checker.catalog.find(f"{MODELLED}.{node['name']}") for node in nodes}
+            relations = {node["name"]: checker.catalog.find(f"{node['dataset']}.{node['name']}") for node in nodes}
             built = {name: {c: type_name(kind) for c, kind in found.columns.items()} for name, found in relations.items() if found}
             problems += described.shortcomings(nodes, built)
             continue

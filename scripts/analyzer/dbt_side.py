@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-OPTIONAL = sorted(path.stem.removeprefix("stg_gitlab__") for path in (ROOT / "models/staging/optional").glob("*.sql"))
+OPTIONAL = sorted(path.stem.removeprefix("stg_gitlab__") for path in (ROOT / "models/models/staging/optional").glob("*.sql"))
 PROJECT, RAW = "mergemind-local", "mergemind_raw"
 
 
@@ -40,7 +40,7 @@ def main() -> int:
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
     # mr_state_events changes other models, too.
-    chosen = ["path:staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs"]
+    chosen = ["path:models/staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs"]
     optional = ["--select", *chosen, "--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
     for name, arguments, known in (
         ("first build", [], manifest),
@@ -77,7 +77,9 @@ def described(nodes: list) -> list[dict]:
     }
     return [
         {
-            "name": node.alias, "layer": node.fqn[1], "description": node.description, "contract": node.contract.enforced,
+            "name": node.alias, "dataset": node.schema, "layer": node.fqn[1],
+            # What somebody who reads it needs the right to read, too.
+            "reads": [] if str(node.config.materialized) != "view" else [name for name in node.depends_on.nodes], "description": node.description, "contract": node.contract.enforced,
             "owner": node.group or "", "key": node.unique_id in keyed, "compared": node.unique_id in compared,
             "columns": {column.name: column.description for column in node.columns.values()},
         }
@@ -93,7 +95,7 @@ def expected_nodes(manifest):
 
 
 def create_table(address: str, source) -> None:
-    """A raw table as models/staging says that it is."""
+    """A raw table as models/models/staging says that it is."""
     fields = [{"name": column.name, "type": column.data_type or ""} for column in source.columns.values()]
     body = json.dumps({"tableReference": {"tableId": source.name}, "schema": {"fields": fields}}).encode()
     url = f"{address}/bigquery/v2/projects/{PROJECT}/datasets/{source.schema}/tables"

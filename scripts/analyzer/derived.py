@@ -1,6 +1,6 @@
 """Columns that are described once, though several models have them. A staging column is what its raw column is, and
-int_merge_requests has the columns of dim_merge_requests: `columns` in models/staging/**/staging.yml (their tests stay) and in the last
-model of models/intermediate/intermediate.yml are made from those descriptions."""
+int_merge_requests has the columns of dim_merge_requests: `columns` in models/models/staging/**/staging.yml (their tests stay) and in the last
+model of models/models/intermediate/intermediate.yml are made from those descriptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
+MODELS = Path(__file__).resolve().parents[2] / "models/models"
 # {raw table: {column: description}}
 Described = dict[str, dict[str, str]]
 

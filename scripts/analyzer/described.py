@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 
 COST = re.compile(r"(?i)\b(costs?|scans?|reads?|rebuilt|renews)\b")
+# What is in no mart: texts of notes, and addresses of people.
+PRIVATE = re.compile(r"(?i)e?mail|^body$|^message$")
 # Of a number with a fraction, what it is a number of.
 UNIT = re.compile(r"hours|_min$|seconds|percent|share|rate|weight|multiplier|score")
 
@@ -20,6 +22,8 @@ def shortcomings(models: list[dict], built: dict[str, dict[str, str]]) -> list[s
             continue
         problems += [f"{model['name']}: {problem}" for problem in of_columns(model["columns"], columns) + of_model(model)]
         if model["layer"] == "marts":
+            marts = {other["name"] for other in models if other["layer"] == "marts"}
+            problems += [f"{model['name']}: {problem}" for problem in of_readers(model, columns, marts)]
             problems += [f"{model['name']}: {problem}" for problem in of_mart(model, columns)]
     return problems
 
@@ -38,6 +42,16 @@ def of_model(model: dict) -> list[str]:
         problems.append("it belongs to no group with an owner")
     if not model["key"] and model["layer"] == "staging":
         problems.append("it has no primary_key test")
+    return problems
+
+
+def of_readers(model: dict, built: dict[str, str], marts: set[str]) -> list[str]:
+    """Who may read the dataset of the marts, and no other, can read each mart, and learns nothing private."""
+    problems = [f"{column} is private, so it belongs in no mart" for column in built if PRIVATE.search(column)]
+    for other in model["reads"]:
+        kind, name = other.split(".")[0], other.split(".")[-1]
+        if kind == "source" or kind == "model" and name not in marts:
+            problems.append(f"it is a view that reads {name}, which readers of the marts may not read: make it a table, or read marts only")
     return problems
 
 

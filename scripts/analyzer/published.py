@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine import ROOT
 
-PUBLISHED = ROOT / "models/marts/published.json"
+PUBLISHED = ROOT / "models/models/marts/published.json"
 # {mart: {version: {column: type}}}; a mart without versions has the version "1".
 Marts = dict[str, dict[str, dict[str, str]]]
 

@@ -20,7 +20,7 @@ fn what_is_renewed_in_part_equals_a_full_refresh_after_every_kind_of_change() {
             .unwrap_or_else(|error| panic!("{error:?}: {sql}"))
     };
     let (notes, pipelines) = (
-        format!("{}.int_note_kinds", world.modelled),
+        format!("{}_staging.int_note_kinds", world.modelled),
         format!("{}.fct_pipelines", world.modelled),
     );
     let deleted = format!("SELECT COUNT(*) FROM {notes} WHERE kind = 'deleted'");

@@ -1,0 +1,27 @@
+select
+    project_id,
+    merge_request_id as mr_id,
+    is_author_bot,
+    created_at,
+    ready_at,
+    requested_at,
+    first_review_at,
+    first_requested_review_at,
+    approved_at,
+    end_at,
+    cycle_time_hours,
+    hours_before_ready,
+    hours_to_first_review,
+    hours_from_request_to_first_review,
+    hours_in_review,
+    hours_to_merge,
+    hours_without_review,
+    hours_closed,
+    hours_waiting_on_author,
+    hours_waiting_on_reviewers,
+    review_rounds_count,
+    hours_in_draft,
+    business_cycle_time_hours,
+    business_hours_to_first_review
+from {{ ref('fct_merge_requests') }}
+where end_at is not null
