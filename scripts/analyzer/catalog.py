@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -65,6 +66,21 @@ class Catalog:
     def drop(self, name: str) -> bool:
         dataset, table = self._place(name)
         return self.datasets.get(dataset, {}).pop(table, None) is not None
+
+    def text(self) -> str:
+        """All of it, for `take`."""
+        return json.dumps({
+            dataset: {name: [relation.kind, {column: kind.SerializeToString().hex() for column, kind in relation.columns.items()}] for name, relation in tables.items()}
+            for dataset, tables in self.datasets.items()
+        })
+
+    def take(self, text: str) -> None:
+        """Holds what another catalog held; labels are left out."""
+        read = type_pb2.TypeProto.FromString
+        self.datasets = {
+            dataset: {name: Relation({column: read(bytes.fromhex(kind)) for column, kind in columns.items()}, of_kind) for name, (of_kind, columns) in tables.items()}
+            for dataset, tables in json.loads(text).items()
+        }
 
     def _place(self, name: str) -> tuple[str, str]:
         parts = name.split(".")

@@ -38,14 +38,21 @@ def main() -> int:
     if options.describe:
         derived.write()
     checker = Checker(PROJECT)
+    if options.kept:
+        checker.catalog.take(options.kept.read_text())
+        return tell(checker, [problem for path in options.statements for problem in check_statements(checker, path)], started)
     problems = check_dbt(checker, options.verbose, options.publish)
+    if options.keep:
+        options.keep.write_text(checker.catalog.text())
     problems += [f"{path.relative_to(ROOT)} is behind the descriptions that it is made of: run scripts/check-sql --describe" for path in derived.outdated()]
     of_dbt = sum(checker.counts.values())
     problems += check_questions(checker)
-    # Whoever writes the statements may still be at it.
-    while options.when and not options.when.exists():
-        time.sleep(0.5)
     problems += [problem for path in options.statements for problem in check_statements(checker, path)]
+    return tell(checker, problems, started, of_dbt)
+
+
+def tell(checker: Checker, problems: list[str], started: float, of_dbt: int = 0) -> int:
+    """Prints what was checked and what is wrong; the exit code."""
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     total = sum(checker.counts.values())
@@ -61,7 +68,8 @@ def parse_arguments() -> argparse.Namespace:
         " GoogleSQL analyzer; unit tests are computed by Google's reference implementation. Then checks the statements of the functions.",
     )
     parser.add_argument("statements", nargs="*", type=Path, help="files that a warehouse wrote with WAREHOUSE_RECORD: what the functions sent it")
-    parser.add_argument("--when", type=Path, help="read the statements only once this file is there: they are still being written")
+    parser.add_argument("--keep", metavar="FILE", type=Path, help="keep the tables that dbt made, for --kept")
+    parser.add_argument("--kept", metavar="FILE", type=Path, help="take dbt's tables from there, and check only the statements")
     parser.add_argument("--publish", action="store_true", help="promise the marts' new columns to their readers (models/models/marts/published.json)")
     parser.add_argument("--prepare", action="store_true", help="only install and compile the analyzer, which later calls find ready")
     parser.add_argument("--describe", action="store_true", help="make the columns of staging models, and of int_merge_requests, anew from what is described")

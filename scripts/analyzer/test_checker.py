@@ -14,6 +14,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).parent))
 from check import check_statements
 from checker import Checker
+from engine import SqlError
 from server import Warehouse, serve
 
 PROJECT = "mergemind-local"
@@ -136,6 +137,14 @@ class CheckerTest(unittest.TestCase):
                 problems = check_statements(self.checker, path)
         self.assertEqual(len(problems), 1)
         self.assertIn(":1: Unrecognized name: title", problems[0])
+
+    def test_statements_are_checked_later_among_the_tables_of_before(self):
+        self.run_sql("create or replace view marts.kept as select id from raw.issues")
+        later = Checker(self.checker.catalog.project)
+        later.catalog.take(self.checker.catalog.text())
+        later.run("select id from marts.kept", evaluate=False)
+        with self.assertRaisesRegex(SqlError, "Unrecognized name: title"):
+            later.run("select title from marts.kept", evaluate=False)
 
     def run_sql(self, sql: str):
         CheckerTest.jobs += 1

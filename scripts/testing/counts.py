@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 # libtest's line for a test, with the time that --report-time adds.
 LIBTEST = re.compile(r"^test (?P<name>.+?) \.\.\. (?P<word>ok|FAILED|ignored)(?:, (?P<why>.*?))?(?: <(?P<seconds>[\d.]+)s>)?$", re.M)
 UNITTEST = re.compile(r"^Ran (?P<ran>\d+) tests? in [\d.]+s\n\n(?P<word>OK|FAILED)(?: \((?P<rest>[^)]*)\))?$", re.M)
-PYTHON_TEST = re.compile(r"^(?P<name>test_\w+ \([\w.]+\))(?:\n.*)? \.\.\. (?P<word>ok|FAIL|ERROR|skipped)", re.M)
 ROUND = re.compile(r"^(?P<name>\w+ +\d+)  (?P<word>ok|FOUND)  (?P<seconds>[\d.]+) s$", re.M)
 MEASURED = re.compile(r"^measuring (?P<name>\S+) …$", re.M)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,8 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
 LOGS = LOCAL / "logs"
 RESULTS = LOCAL / "test"
-# The temporary folder of everything that a test run starts.
+# The temporary folder of everything that a test run starts. Sockets are made in it, whose paths are short: where this folder's is
+# too long, it is one beside those of others, with the same name each time.
 TEMPORARY = LOCAL / "tmp"
+if len(str(TEMPORARY)) > 70:
+    TEMPORARY = Path(tempfile.gettempdir()) / f"mergemind-test-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 
 
 class Place:

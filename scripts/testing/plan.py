@@ -13,9 +13,9 @@ from place import LOCAL, ROOT
 from schedule import Job
 
 SCRIPTS = ROOT / "scripts"
-# Where the warehouse of the black-box tests writes down what it is sent, and a file that says that it is complete.
+# Where the warehouse of the black-box tests writes down what it is sent, and the tables among which that is checked.
 SENT = LOCAL / "analyzer/sent.jsonl"
-ALL_SENT = LOCAL / "analyzer/sent.complete"
+TABLES = LOCAL / "analyzer/tables.json"
 # Always the whole workspace and its tests: then each crate is compiled once, with one set of features.
 CARGO = ["cargo", "build", "--locked", "--workspace", "--message-format=json-render-diagnostics"]
 # Of a test program that prints how long each test took. libtest calls that unstable, and takes it from a stable compiler so.
@@ -74,7 +74,7 @@ class Plan:
 
     def _black_box(self, found: tuple[Path, Path], after: tuple[str, ...]) -> Job:
         program, folder = found
-        arguments = [*TIMED, "--test-threads=6", *(["--ignored"] if self.slow else []), *self.names]
+        arguments = [*TIMED, "--test-threads=4", *(["--ignored"] if self.slow else []), *self.names]
         environment = {"RUSTC_BOOTSTRAP": "1", "WAREHOUSE_RECORD": str(SENT)} | self.moved
         if self.browser == "install":
             environment["CHROMIUM"] = str(LOCAL / "chromium/browser")
@@ -83,15 +83,14 @@ class Plan:
         else:
             arguments += ["--skip", "in_a_browser"]
             self.without.append("tests whose names hold in_a_browser (neither a Chromium nor npm is installed; CHROMIUM=… names one)")
-        for file in (SENT, ALL_SENT):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.unlink(missing_ok=True)
-        command = ["bash", "-c", 'status=0; "$@" || status=$?; touch "$0"; exit $status', ALL_SENT, program, *arguments]
-        return Job("black-box tests", command, after, 1.2, environment, folder, Counts.of_rust)
+        SENT.parent.mkdir(parents=True, exist_ok=True)
+        SENT.unlink(missing_ok=True)
+        return Job("black-box tests", [program, *arguments], after, 1.2, environment, folder, Counts.of_rust)
 
     def _models(self) -> list[Job]:
-        # It waits for the end of the black-box tests by itself, so that its own work is done beside them.
-        return [Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", SENT, "--when", ALL_SENT], ("environments", "build"), 0.9, self.moved, count=Counts.of_python)]
+        models = Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "build"), 1.0, self.moved, count=Counts.of_python)
+        statements = Job("statements on GoogleSQL", [SCRIPTS / "check-sql", "--kept", TABLES, SENT], ("models on GoogleSQL", "black-box tests"), 1.0, self.moved)
+        return [models, statements]
 
     def _chaos(self, target: Path) -> Job:
         return Job("chaos short", [target / "chaos", "--short"], ("build", "environments"), 0.8, self.moved, count=Counts.of_rounds)

@@ -142,7 +142,9 @@ def end_with_parent() -> None:
 
 
 def tail(output: str) -> str:
-    return "\n".join(f"     {line}" for line in output.splitlines()[-SHOWN:])
+    # Cargo's messages for programs are none for people.
+    lines = [line for line in output.splitlines() if not line.startswith('{"reason"')]
+    return "\n".join(f"     {line}" for line in lines[-SHOWN:])
 
 
 def say(text: str) -> None:
