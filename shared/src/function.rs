@@ -28,7 +28,8 @@
 //!   waits for them for a while; whoever would not have an answer by then is told so (503).
 //!
 //! A handler runs to its end even if its caller hangs up, as it does on a function platform.
-//! A request's extensions hold its [`Shutdown`] and its [`TraceContext`].
+//! A request's extensions hold its [`Shutdown`], its [`TraceContext`] and the address of its connection
+//! (`axum::extract::ConnectInfo<SocketAddr>`).
 
 mod body;
 mod handler;

@@ -12,6 +12,7 @@ pub mod id_token;
 pub mod retry;
 pub mod secret;
 pub mod telemetry;
+pub mod throttle;
 pub mod warehouse;
 
 pub use error::ApiError;

@@ -1,11 +1,12 @@
 //! Cloud Storage: the four requests that are needed of its JSON API.
 //!
-//! <https://cloud.google.com/storage/docs/json_api/v1/objects>. Google's own client is a good deal of gRPC
-//! for four requests; its credentials are used.
+//! <https://cloud.google.com/storage/docs/json_api/v1/objects>. Google's own client reads and writes objects by this API, but lists them
+//! and asks for their generation by gRPC, which stand-ins for Cloud Storage do not speak; its credentials are used.
 
 use std::time::Duration;
 
 use google_cloud_auth::credentials::{Builder, CacheableResource, Credentials};
+use mergemind_shared::retry::{Retryable, exponential};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -14,7 +15,10 @@ use crate::config::GcsUri;
 
 const GOOGLE: &str = "https://storage.googleapis.com";
 const PATIENCE: Duration = Duration::from_secs(60);
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: usize = 3;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The largest object that is read whole.
+const LIMIT: usize = 256 * 1024 * 1024;
 
 /// A bucket, or the part of one below a prefix.
 #[derive(Debug, Clone)]
@@ -27,25 +31,66 @@ pub struct Bucket {
     credentials: Option<Credentials>,
 }
 
+/// Why Cloud Storage can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BucketError {
+    /// The client can't be made.
+    #[error("there is no client for Cloud Storage: {0}")]
+    Client(String),
+    /// Google's credentials are missing or not accepted.
+    #[error("Google's credentials can't be had: {0}")]
+    Credentials(String),
+    /// This account may not do it.
+    #[error(
+        "Cloud Storage refuses bucket {bucket}: HTTP {status}; give this function's service account the role Storage Object User"
+    )]
+    Refused { bucket: String, status: u16 },
+    /// There is no such bucket.
+    #[error("there is no bucket {0}")]
+    NoBucket(String),
+    /// It failed, several times.
+    #[error("Cloud Storage answers HTTP {0}")]
+    Status(u16),
+    /// It did not answer, several times.
+    #[error("Cloud Storage can't be reached: {0}")]
+    Unreachable(String),
+    /// The answer broke off, or is not what is documented.
+    #[error("Cloud Storage's answer can't be read: {0}")]
+    Answer(String),
+    /// The answer is larger than it may be.
+    #[error("the object is larger than {0} bytes")]
+    TooLarge(usize),
+}
+
+impl BucketError {
+    fn answer(error: reqwest::Error) -> Self {
+        Self::Answer(error.without_url().to_string())
+    }
+}
+
 impl Bucket {
-    /// The bucket at `place`; `emulator` is the address of a stand-in that wants no credentials.
+    /// The bucket at `uri`; `emulator` is the address of a stand-in that wants no credentials.
     ///
     /// # Errors
     /// If there are no Google credentials, or TLS can't be started.
-    pub fn new(place: &GcsUri, emulator: Option<&Url>) -> Result<Self, String> {
+    pub fn new(uri: &GcsUri, emulator: Option<&Url>) -> Result<Self, BucketError> {
         let credentials = match emulator {
             Some(_) => None,
-            None => Some(Builder::default().build().map_err(|e| e.to_string())?),
+            None => Some(
+                Builder::default()
+                    .build()
+                    .map_err(|e| BucketError::Credentials(e.to_string()))?,
+            ),
         };
         let endpoint = emulator
             .cloned()
             .unwrap_or_else(|| Url::parse(GOOGLE).expect("a constant"));
         let http = reqwest::Client::builder().timeout(PATIENCE).build();
         Ok(Self {
-            http: http.map_err(|e| e.to_string())?,
+            http: http.map_err(|e| BucketError::Client(e.to_string()))?,
             endpoint,
-            name: place.bucket.clone(),
-            prefix: place.path.clone(),
+            name: uri.bucket.clone(),
+            prefix: uri.path.clone(),
             credentials,
         })
     }
@@ -53,8 +98,8 @@ impl Bucket {
     /// Writes an object.
     ///
     /// # Errors
-    /// Why it could not be written, for people.
-    pub async fn put(&self, object: &str, content_type: &str, body: Vec<u8>) -> Result<(), String> {
+    /// If Cloud Storage can't be asked, or refuses.
+    pub async fn put(&self, object: &str, content_type: &str, body: Vec<u8>) -> Result<(), BucketError> {
         let mut url = self.url(&["upload", "storage", "v1", "b", &self.name, "o"]);
         url.query_pairs_mut()
             .append_pair("uploadType", "media")
@@ -68,46 +113,54 @@ impl Bucket {
         self.send(request)
             .await?
             .map(|_| ())
-            .ok_or_else(|| format!("there is no bucket {}", self.name))
+            .ok_or_else(|| BucketError::NoBucket(self.name.clone()))
     }
 
     /// Reads an object; `None` if there is none.
     ///
     /// # Errors
-    /// Why it could not be read, for people.
-    pub async fn get(&self, object: &str) -> Result<Option<Vec<u8>>, String> {
+    /// If Cloud Storage can't be asked, or refuses.
+    pub async fn get(&self, object: &str) -> Result<Option<Vec<u8>>, BucketError> {
         let mut url = self.object(object);
         url.set_query(Some("alt=media"));
         let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
             return Ok(None);
         };
-        Ok(Some(answer.bytes().await.map_err(|e| e.to_string())?.to_vec()))
+        let mut answer = answer;
+        let mut content = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(BucketError::answer)? {
+            if content.len() + chunk.len() > LIMIT {
+                return Err(BucketError::TooLarge(LIMIT));
+            }
+            content.extend_from_slice(&chunk);
+        }
+        Ok(Some(content))
     }
 
     /// The object's version, which changes whenever it is written; `None` if there is no such object.
     ///
     /// # Errors
-    /// Why it could not be asked for, for people.
-    pub async fn generation(&self, object: &str) -> Result<Option<String>, String> {
+    /// If Cloud Storage can't be asked, or refuses.
+    pub async fn generation(&self, object: &str) -> Result<Option<String>, BucketError> {
         let mut url = self.object(object);
         url.set_query(Some("fields=generation"));
         let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
             return Ok(None);
         };
-        let told: Value = answer.json().await.map_err(|e| e.to_string())?;
+        let told: Value = answer.json().await.map_err(BucketError::answer)?;
         let generation = told["generation"]
             .as_str()
             .filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
         generation
             .map(|text| Some(text.to_owned()))
-            .ok_or_else(|| "the object has no generation".into())
+            .ok_or_else(|| BucketError::Answer("the object has no generation".into()))
     }
 
     /// The names of the objects in a folder, without the folder's; at most 1,000, as one answer has.
     ///
     /// # Errors
-    /// Why they could not be asked for, for people.
-    pub async fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+    /// If Cloud Storage can't be asked, or refuses.
+    pub async fn names(&self, folder: &str) -> Result<Vec<String>, BucketError> {
         let prefix = format!("{}/", self.full_name(folder));
         let mut url = self.url(&["storage", "v1", "b", &self.name, "o"]);
         url.query_pairs_mut()
@@ -116,7 +169,7 @@ impl Bucket {
         let Some(answer) = self.send(|| self.http.get(url.clone())).await? else {
             return Ok(Vec::new());
         };
-        let told: Value = answer.json().await.map_err(|e| e.to_string())?;
+        let told: Value = answer.json().await.map_err(BucketError::answer)?;
         let items = told["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let names = items
             .iter()
@@ -125,37 +178,31 @@ impl Bucket {
     }
 
     /// `None` for 404.
-    async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Option<Response>, String> {
-        let mut attempt = 1;
-        loop {
-            let mut request = request();
-            if let Some(credentials) = &self.credentials {
-                let headers = credentials
-                    .headers(axum::http::Extensions::new())
-                    .await
-                    .map_err(|e| e.to_string())?;
-                if let CacheableResource::New { data, .. } = headers {
-                    request = request.headers(data);
-                }
+    async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Option<Response>, BucketError> {
+        let send = || self.send_once(request());
+        send.retry(exponential(FIRST_WAIT, ATTEMPTS))
+            .when(|error| matches!(error, BucketError::Status(_) | BucketError::Unreachable(_)))
+            .await
+    }
+
+    async fn send_once(&self, mut request: reqwest::RequestBuilder) -> Result<Option<Response>, BucketError> {
+        if let Some(credentials) = &self.credentials {
+            let headers = credentials.headers(axum::http::Extensions::new()).await;
+            let headers = headers.map_err(|e| BucketError::Credentials(e.to_string()))?;
+            if let CacheableResource::New { data, .. } = headers {
+                request = request.headers(data);
             }
-            let problem = match request.send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(Some(answer)),
-                Ok(answer) if answer.status() == StatusCode::NOT_FOUND => return Ok(None),
-                Ok(answer) if matches!(answer.status().as_u16(), 401 | 403) => {
-                    return Err(format!(
-                        "Cloud Storage refuses bucket {}: HTTP {}; give this function's service account the role Storage Object User",
-                        self.name,
-                        answer.status().as_u16()
-                    ));
-                }
-                Ok(answer) => format!("Cloud Storage answers HTTP {}", answer.status().as_u16()),
-                Err(e) => format!("Cloud Storage can't be reached: {}", e.without_url()),
-            };
-            if attempt == ATTEMPTS {
-                return Err(problem);
-            }
-            tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
-            attempt += 1;
+        }
+        let answer = request.send().await;
+        let answer = answer.map_err(|e| BucketError::Unreachable(e.without_url().to_string()))?;
+        match answer.status() {
+            status if status.is_success() => Ok(Some(answer)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(BucketError::Refused {
+                bucket: self.name.clone(),
+                status: status.as_u16(),
+            }),
+            status => Err(BucketError::Status(status.as_u16())),
         }
     }
 

@@ -27,11 +27,12 @@ use mergemind_shared::{function, telemetry};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use bucket::BucketError;
 use config::{Config, NAME};
 use project::Project;
 use queue::Queue;
 use queue::dispatcher::Dispatcher;
-use records::{Recorder, Records};
+use records::{OpenError, Recorder, Records};
 use work_dirs::WorkDirs;
 
 /// When all must be put away after the signal to stop: Cloud Run kills after 10 s.
@@ -46,6 +47,7 @@ const PROGRAM: Program = Program {
 
 fn main() -> ExitCode {
     telemetry::init(NAME);
+    keep_to_ourselves();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(e) => return failed(&format!("can't start threads: {e}")),
@@ -56,7 +58,15 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(serve(config)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(e) => failed(&e),
+        Err(e) => failed(&e.to_string()),
+    }
+}
+
+/// Other processes of this user, dbt's among them, can't read this one's memory and environment, which hold tokens.
+fn keep_to_ourselves() {
+    #[cfg(target_os = "linux")]
+    if let Err(e) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!("other processes can read this one's memory: {e}");
     }
 }
 
@@ -65,10 +75,22 @@ fn failed(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve(config: Config) -> Result<(), String> {
-    let told = |e: std::io::Error| e.to_string();
-    let dirs = WorkDirs::open(&config.dbt).map_err(told)?;
-    let listener = function::bind(&config.settings).await.map_err(told)?;
+/// Why the function can't start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Records(#[from] OpenError),
+    #[error(transparent)]
+    Project(#[from] BucketError),
+    #[error("TLS can't be started: {0}")]
+    Tls(#[from] reqwest::Error),
+}
+
+async fn serve(config: Config) -> Result<(), StartError> {
+    let dirs = WorkDirs::open(&config.dbt)?;
+    let listener = function::bind(&config.settings).await?;
     let stop = CancellationToken::new();
     let instance = uuid::Uuid::now_v7().to_string();
     let Records {

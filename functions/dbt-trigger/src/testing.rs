@@ -18,7 +18,7 @@ pub fn empty_project() -> TempDir {
 /// The configuration and state of a project at `directory`, all else by default.
 pub fn dbt_config(directory: &Path) -> (DbtConfig, WorkDirs) {
     let directory = directory.to_str().expect("unicode");
-    let mut env = Env::from_map([("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", directory)]);
+    let mut env = Env::from_map([("AUTH_TOKEN", "a-real-one-0f5c2d"), ("DBT_PROJECT_DIR", directory)]);
     let config = Config::read(&mut env).dbt;
     let dirs = WorkDirs::open(&config).expect("a state directory");
     (config, dirs)

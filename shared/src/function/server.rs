@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -42,7 +44,7 @@ pub(super) async fn serve(
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => spawn_connection(stream, settings, &handler, &connections),
+                Ok((stream, peer)) => spawn_connection(stream, peer, settings, &handler, &connections),
                 Err(e) => {
                     tracing::warn!("could not accept a connection: {e}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -50,8 +52,8 @@ pub(super) async fn serve(
             },
         }
     }
-    for stream in connected_already(listener) {
-        spawn_connection(stream, settings, &handler, &connections);
+    for (stream, peer) in connected_already(listener) {
+        spawn_connection(stream, peer, settings, &handler, &connections);
     }
     handler.shutdown.request();
     handler.running.close();
@@ -70,22 +72,33 @@ pub(super) async fn serve(
 }
 
 /// Closes `listener` and takes whoever has connected to it by now, who would be cut off otherwise.
-fn connected_already(listener: TcpListener) -> Vec<TcpStream> {
+fn connected_already(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
     let Ok(listener) = listener.into_std() else {
         return Vec::new();
     };
     let accepted = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG);
-    let streams = accepted.filter_map(|(stream, _)| stream.set_nonblocking(true).ok().map(|()| stream));
-    streams.filter_map(|stream| TcpStream::from_std(stream).ok()).collect()
+    let streams = accepted.filter_map(|(stream, peer)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    });
+    streams.collect()
 }
 
-fn spawn_connection(stream: TcpStream, settings: &Settings, handler: &Handler, connections: &GracefulShutdown) {
+fn spawn_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    settings: &Settings,
+    handler: &Handler,
+    connections: &GracefulShutdown,
+) {
     // Answers are small and whole: waiting to fill a packet only adds delay.
     let _ = stream.set_nodelay(true);
     let handler = handler.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let handler = handler.clone();
-        async move { Ok::<_, Infallible>(handler.handle(request.map(Body::new)).await) }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        async move { Ok::<_, Infallible>(handler.handle(request).await) }
     });
     // HTTP/1 alone: it is what Cloud Run speaks to a container by default, and its timeout for the
     // request's head covers the very first byte.

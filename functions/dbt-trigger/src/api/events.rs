@@ -5,16 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, Request, StatusCode};
+use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mergemind_shared::ApiError;
 use mergemind_shared::auth;
-use mergemind_shared::function::read_body;
 use serde_json::json;
 
 use super::answer::answer;
-use super::function::Function;
+use super::function::{Function, Sender};
 use crate::auth::Caller;
 use crate::auth::fivetran::{Signature, SyncEvent};
 use crate::request::RunRequest;
@@ -23,27 +21,19 @@ use crate::run::RunView;
 
 /// `POST /fivetran`: the webhook.
 pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Response, ApiError> {
-    let secret = function.auth.fivetran_secret().await?;
-    let Some(signature) = Signature::from_headers(request.headers()) else {
+    let (parts, body) = request.into_parts();
+    let from = Sender::of(&parts, &function).address;
+    let secret = function.auth.fivetran_secret(from).await?;
+    let Some(signature) = Signature::from_headers(&parts.headers) else {
         let refusal = auth::refused("there is no X-Fivetran-Signature-256 of 64 hexadecimal digits");
-        return Err(function.auth.refuse(refusal).await);
+        return Err(function.auth.refuse(from, refusal).await);
     };
-    // The body shows who it is, so it is read before that is known: few at a time, and none too large.
-    let Ok(_permit) = function.unknown_bodies.try_acquire() else {
-        let busy = ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "too many webhook calls at once",
-        );
-        return Err(busy.with_header(RETRY_AFTER, HeaderValue::from_static("5")));
-    };
-    let body = read_body(request.into_body()).await?;
+    // The body shows who it is, so it is read before that is known.
+    let body = function.unproven.read(body).await?;
     let known = signature.is_of(&body, secret) || (secret.renew().await && signature.is_of(&body, secret));
     if !known {
-        return Err(function
-            .auth
-            .refuse(auth::refused("the signature is not this body's"))
-            .await);
+        let refusal = auth::refused("the signature is not this body's");
+        return Err(function.auth.refuse(from, refusal).await);
     }
     match SyncEvent::read(&body) {
         SyncEvent::Ignored(reason) => Ok(ignored(&reason)),
@@ -88,13 +78,13 @@ async fn once(
     caller: &Caller,
     wait: bool,
 ) -> Result<Response, ApiError> {
-    if !function.seen.is_new(id) {
+    if !function.events.insert(id) {
         return Ok(ignored("this event was taken already"));
     }
     let run = match function.submit(request, caller) {
         Ok(run) => run,
         Err(error) => {
-            function.seen.forget(id);
+            function.events.remove(id);
             return Err(error);
         }
     };
@@ -108,7 +98,7 @@ async fn once(
                 event = id,
                 "an event's run was given up; its next delivery is taken"
             );
-            function.seen.forget(&id);
+            function.events.remove(&id);
         }
         result
     });

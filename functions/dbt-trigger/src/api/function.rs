@@ -1,26 +1,36 @@
 //! What the routes share, and what several of them do.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mergemind_shared::ApiError;
+use mergemind_shared::dedup::RecentIds;
+use mergemind_shared::throttle::address_of;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use super::answer::answer;
+use super::unproven::UnprovenBodies;
 use crate::auth::{Authenticator, Caller};
 use crate::config::{Config, RunnerKind};
 use crate::queue::Queue;
 use crate::records::{Artifacts, History};
-use crate::request::{RunRequest, Seen};
+use crate::request::RunRequest;
 use crate::run::{CalledBy, Run, RunView};
 
 /// The longest `sync_info` that is logged, in characters.
 const LOGGED_INFO: usize = 1_000;
-/// How many bodies are read at once of callers who must send one to show who they are.
-const UNKNOWN_BODIES: usize = 16;
+
+/// Fivetran delivers an event again for 24 hours.
+const EVENT_LIFETIME: Duration = Duration::from_secs(25 * 3_600);
+/// The most events that are remembered.
+const EVENTS: usize = 20_000;
 
 /// What the routes share.
 pub struct Function {
@@ -28,26 +38,82 @@ pub struct Function {
     pub(super) queue: Queue,
     pub(super) artifacts: Artifacts,
     pub(super) history: Option<History>,
-    pub(super) seen: Seen,
-    pub(super) unknown_bodies: Semaphore,
+    /// Events that were taken: they come again, when an answer was lost or somebody repeats them.
+    pub(super) events: RecentIds,
+    pub(super) unproven: UnprovenBodies,
+    on_cloud_run: bool,
     pub(super) fail_on_test_failure: bool,
     pub(super) targets: Vec<String>,
     pub(super) kind: RunnerKind,
 }
 
+/// What the head of a request says of who sends it.
+pub struct Sender {
+    pub method: Method,
+    pub headers: HeaderMap,
+    /// See [`address_of`].
+    pub address: Option<IpAddr>,
+}
+
+impl Sender {
+    /// From the head of a request to `function`.
+    pub fn of(parts: &Parts, function: &Function) -> Self {
+        Self {
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            address: address_of(&parts.extensions, &parts.headers, function.on_cloud_run),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Function>> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, function: &Arc<Function>) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, function))
+    }
+}
+
 impl Function {
+    /// Lets a program in.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub(super) async fn authenticate(&self, sender: &Sender) -> Result<Caller, ApiError> {
+        self.auth.authenticate(&sender.headers, sender.address).await
+    }
+
+    /// Lets a person's browser in, too.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate_browser`].
+    pub(super) async fn authenticate_browser(&self, sender: &Sender) -> Result<Caller, ApiError> {
+        let Sender {
+            method,
+            headers,
+            address,
+        } = sender;
+        self.auth.authenticate_browser(method, headers, *address).await
+    }
+
     /// As configured.
     ///
     /// # Errors
     /// If TLS can't be started.
-    pub fn new(config: Config, queue: Queue, artifacts: Artifacts, history: Option<History>) -> Result<Self, String> {
+    pub fn new(
+        config: Config,
+        queue: Queue,
+        artifacts: Artifacts,
+        history: Option<History>,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             auth: Authenticator::new(&config.callers)?,
             queue,
             artifacts,
             history,
-            seen: Seen::default(),
-            unknown_bodies: Semaphore::new(UNKNOWN_BODIES),
+            events: RecentIds::new(EVENTS, EVENT_LIFETIME),
+            unproven: UnprovenBodies::default(),
+            on_cloud_run: config.callers.on_cloud_run,
             fail_on_test_failure: config.fail_on_test_failure,
             targets: config.dbt.targets,
             kind: config.dbt.kind,

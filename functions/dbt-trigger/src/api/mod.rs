@@ -5,13 +5,15 @@ mod events;
 mod function;
 mod pages;
 mod runs;
+mod unproven;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -25,7 +27,7 @@ use crate::config::{Config, NAME, RunnerKind};
 use crate::queue::Queue;
 use crate::records::{Artifacts, History};
 use crate::request::{Action, RunRequest, event};
-use function::Function;
+use function::{Function, Sender};
 
 #[derive(Debug, Deserialize)]
 struct WaitQuery {
@@ -36,7 +38,12 @@ struct WaitQuery {
 ///
 /// # Errors
 /// If TLS can't be started.
-pub fn router(config: Config, queue: Queue, artifacts: Artifacts, history: Option<History>) -> Result<Router, String> {
+pub fn router(
+    config: Config,
+    queue: Queue,
+    artifacts: Artifacts,
+    history: Option<History>,
+) -> Result<Router, reqwest::Error> {
     let function = Function::new(config, queue, artifacts, history)?;
     Ok(Router::new()
         .route("/", get(describe).post(request_run))
@@ -45,32 +52,41 @@ pub fn router(config: Config, queue: Queue, artifacts: Artifacts, history: Optio
         .route("/runs/{run_id}", get(runs::one))
         .route("/runs/{run_id}/cancel", post(runs::cancel))
         .route("/runs/{run_id}/artifacts/{name}", get(runs::artifact))
+        .layer(map_response(not_stored))
         .with_state(Arc::new(function)))
 }
 
 /// `POST /`: a request for a run, or an event that is one.
-async fn request_run(
-    State(function): State<Arc<Function>>,
-    Query(WaitQuery { wait }): Query<WaitQuery>,
-    request: Request<Body>,
-) -> Result<Response, ApiError> {
+async fn request_run(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Response, ApiError> {
     if request.headers().contains_key(fivetran::SIGNATURE) {
         return events::fivetran(State(function), request).await;
     }
-    // First of all: who may not ask learns nothing, and can't make us read a body.
-    let caller = function.auth.authenticate(request.headers()).await?;
     let (parts, body) = request.into_parts();
+    // First of all: who may not ask learns nothing, and can't make us read a body.
+    let caller = function.authenticate(&Sender::of(&parts, &function)).await?;
+    let Query(WaitQuery { wait }) = Query::try_from_uri(&parts.uri).map_err(|problem| {
+        ApiError::bad_request("invalid_query", problem.body_text()).with_hint("use ?wait=true or ?wait=false")
+    })?;
     let body = read_body(body).await?;
     check_content_type(&parts.headers, &body)?;
     match event::read(&parts.headers, &body) {
         Ok(Some(pushed)) => events::pushed(&function, pushed, &caller, wait.unwrap_or(false)).await,
-        Err(problem) => Ok(events::unusable(&problem)),
+        Err(problem) => Ok(events::unusable(&problem.to_string())),
         Ok(None) => {
             let request = RunRequest::parse(&body, &function.targets)?;
             let run = function.submit(&request, &caller)?;
             function.answer(&run, &request.source, wait.unwrap_or(true)).await
         }
     }
+}
+
+/// Whatever is told about runs is for its caller alone.
+async fn not_stored(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A body that does not call itself JSON is not read as such, so that no form of a web page can be one.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use mergemind_shared::ApiError;
 use serde_json::json;
 
-use super::function::Function;
+use super::function::{Function, Sender};
 use super::pages;
 use crate::records::RUN;
 use crate::run::{RunView, url_of};
@@ -21,8 +21,8 @@ const LISTED: usize = 50;
 type Shared = State<Arc<Function>>;
 
 /// `GET /runs`: the last ones, the newest first; with a history, those of all instances.
-pub async fn list(State(function): Shared, method: Method, headers: HeaderMap) -> Result<Response, ApiError> {
-    function.auth.authenticate_browser(&method, &headers).await?;
+pub async fn list(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+    function.authenticate_browser(&sender).await?;
     let own = function.queue.runs().last(LISTED);
     let mut runs: Vec<RunView> = own.iter().map(|run| RunView::brief(run)).collect();
     if let Some(history) = &function.history {
@@ -38,26 +38,21 @@ pub async fn list(State(function): Shared, method: Method, headers: HeaderMap) -
             Err(problem) => tracing::warn!("the history can't be read: {problem}"),
         }
     }
-    if pages::is_wanted(&headers) {
+    if pages::is_wanted(&sender.headers) {
         return Ok(pages::list(&runs));
     }
     Ok(Json(json!({"runs": runs})).into_response())
 }
 
 /// `GET /runs/{id}`.
-pub async fn one(
-    State(function): Shared,
-    Path(run_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    function.auth.authenticate_browser(&method, &headers).await?;
+pub async fn one(State(function): Shared, Path(run_id): Path<String>, sender: Sender) -> Result<Response, ApiError> {
+    function.authenticate_browser(&sender).await?;
     let mut view = match function.queue.runs().get(&run_id) {
         Some(run) => RunView::whole(&run),
         None => function.recorded(&run_id).await?.ok_or_else(unknown)?,
     };
     let artifacts = function.artifacts.names(&run_id).await;
-    if pages::is_wanted(&headers) {
+    if pages::is_wanted(&sender.headers) {
         return Ok(pages::run(&view, &artifacts));
     }
     view.artifacts = Some(artifacts.into_iter().map(Into::into).collect());
@@ -85,10 +80,9 @@ impl Function {
 pub async fn artifact(
     State(function): Shared,
     Path((run_id, name)): Path<(String, String)>,
-    method: Method,
-    headers: HeaderMap,
+    sender: Sender,
 ) -> Result<Response, ApiError> {
-    function.auth.authenticate_browser(&method, &headers).await?;
+    function.authenticate_browser(&sender).await?;
     let read = function
         .artifacts
         .read(&run_id, &name)
@@ -102,18 +96,13 @@ pub async fn artifact(
 }
 
 /// `POST /runs/{id}/cancel`: ends a run that waits or runs; 202, since dbt takes a moment.
-pub async fn cancel(
-    State(function): Shared,
-    Path(run_id): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let caller = function.auth.authenticate_browser(&method, &headers).await?;
+pub async fn cancel(State(function): Shared, Path(run_id): Path<String>, sender: Sender) -> Result<Response, ApiError> {
+    let caller = function.authenticate_browser(&sender).await?;
     let run = function.queue.runs().get(&run_id).ok_or_else(|| {
         unknown().with_hint("a run is cancelled by the instance that runs it; GET /runs/{id} tells its state")
     })?;
     let url = url_of(&run.run_id);
-    if pages::is_wanted(&headers) {
+    if pages::is_wanted(&sender.headers) {
         run.cancel.cancel();
         return Ok((StatusCode::SEE_OTHER, [(LOCATION, url)]).into_response());
     }

@@ -6,6 +6,7 @@
 //! calls fail each other, and fetches keys anew for every token that names a wrong one.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::dangerous::insecure_decode_claims;
@@ -13,7 +14,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -26,6 +27,8 @@ const LEAST_PAUSE: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Google's own tokens are below 2 KiB.
 const TOKEN_LIMIT: usize = 8 * 1024;
+/// Google's keys are below 2 KiB.
+const KEYS_LIMIT: usize = 256 * 1024;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 30;
 const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
@@ -45,6 +48,8 @@ pub struct IdTokenCheck {
     keys_url: Url,
     http: reqwest::Client,
     keys: RwLock<Keys>,
+    /// Held while keys are asked for, so that one asks for all; nobody else waits for it.
+    asking: Mutex<()>,
     fresh: Duration,
     least_pause: Duration,
 }
@@ -68,17 +73,66 @@ struct Claims {
     #[serde(default)]
     email_verified: bool,
     #[serde(default)]
+    iss: String,
+    #[serde(default)]
     aud: String,
     #[serde(default)]
     exp: u64,
 }
 
-/// What is wrong with a token, without what stands in it: errors of parsers repeat that.
-fn why(error: &jsonwebtoken::errors::Error) -> String {
-    match error.kind() {
-        ErrorKind::Json(_) | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => "it can't be read as a JSON Web Token".into(),
-        _ => error.to_string(),
+/// Why a token is not valid here, for the log: without what stands in it, but for the address it is of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdTokenError {
+    /// Errors of parsers repeat what they parse, so they are left out.
+    #[error("it can't be read as a JSON Web Token")]
+    Unreadable,
+    /// Its signature or its claims.
+    #[error("{0}")]
+    Invalid(String),
+    /// Google signs by RS256.
+    #[error("it is signed by {0:?}, not by RS256 as Google's are")]
+    Algorithm(Algorithm),
+    /// It does not say which key it is signed by.
+    #[error("it names no key")]
+    NoKey,
+    /// It says that it is signed by a key that Google has not published.
+    #[error("it names a key that is not Google's")]
+    UnknownKey,
+    /// Checked here only where Cloud Run took the signature away.
+    #[error("it is of another issuer")]
+    Issuer,
+    /// The same.
+    #[error("it is for another audience")]
+    Audience,
+    /// The same.
+    #[error("it has expired")]
+    Expired,
+    /// Google has not made sure whose it is.
+    #[error("it has no verified email")]
+    NoEmail,
+    /// Of an account that may not call.
+    #[error("{0} is not one of ID_TOKEN_ACCOUNTS")]
+    Account(String),
+}
+
+impl From<jsonwebtoken::errors::Error> for IdTokenError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        match error.kind() {
+            ErrorKind::Json(_) | ErrorKind::Base64(_) | ErrorKind::Utf8(_) => Self::Unreadable,
+            _ => Self::Invalid(error.to_string()),
+        }
     }
+}
+
+/// Why keys can't be fetched.
+#[derive(Debug, thiserror::Error)]
+enum KeysError {
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    #[error("they can't be read: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("the answer is larger than {KEYS_LIMIT} bytes")]
+    TooLarge,
 }
 
 /// Whether `token` has a JSON Web Token's form, unlike the bearer tokens that people make.
@@ -87,7 +141,11 @@ pub fn looks_like_one(token: &str) -> bool {
 }
 
 impl IdTokenCheck {
-    pub fn new(callers: &GoogleCallers) -> Result<Self, String> {
+    /// As configured.
+    ///
+    /// # Errors
+    /// If TLS can't be started.
+    pub fn new(callers: &GoogleCallers) -> Result<Self, reqwest::Error> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.leeway = LEEWAY;
         validation.set_issuer(&ISSUERS);
@@ -95,23 +153,33 @@ impl IdTokenCheck {
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         let http = reqwest::Client::builder().timeout(PATIENCE).build();
         Ok(Self {
-            accounts: callers.accounts.iter().map(|email| email.to_lowercase()).collect(),
+            accounts: callers
+                .accounts
+                .iter()
+                .map(|email| email.to_ascii_lowercase())
+                .collect(),
             audiences: callers.audiences.clone(),
             checked_by_cloud_run: callers.checked_by_cloud_run,
             validation,
             keys_url: callers.keys_url.clone(),
-            http: http.map_err(|e| e.to_string())?,
+            http: http?,
             keys: RwLock::default(),
+            asking: Mutex::default(),
             fresh: FRESH,
             least_pause: LEAST_PAUSE,
         })
     }
 
+    /// Whether Cloud Run has checked callers before they get here.
+    pub fn is_checked_by_cloud_run(&self) -> bool {
+        self.checked_by_cloud_run
+    }
+
     /// The account that `token` is of.
     ///
     /// # Errors
-    /// Why it is not valid here, for the log.
-    pub async fn check(&self, token: &str) -> Result<String, String> {
+    /// Why it is not valid here.
+    pub async fn check(&self, token: &str) -> Result<String, IdTokenError> {
         let claims = match self.checked_by_cloud_run && token.ends_with(SIGNATURE_REMOVED) {
             true => self.claims_without_signature(token)?,
             false => self.claims(token).await?,
@@ -119,68 +187,92 @@ impl IdTokenCheck {
         let email = claims
             .email
             .filter(|_| claims.email_verified)
-            .ok_or("it has no verified email")?;
-        if !self.accounts.contains(&email.to_lowercase()) {
-            return Err(format!("{email} is not one of ID_TOKEN_ACCOUNTS"));
+            .ok_or(IdTokenError::NoEmail)?;
+        if !self.accounts.contains(&email.to_ascii_lowercase()) {
+            return Err(IdTokenError::Account(email));
         }
         Ok(email)
     }
 
-    async fn claims(&self, token: &str) -> Result<Claims, String> {
-        let header = decode_header(token).map_err(|e| why(&e))?;
+    async fn claims(&self, token: &str) -> Result<Claims, IdTokenError> {
+        let header = decode_header(token)?;
         if header.alg != Algorithm::RS256 {
-            return Err(format!(
-                "it is signed by {:?}, not by RS256 as Google's are",
-                header.alg
-            ));
+            return Err(IdTokenError::Algorithm(header.alg));
         }
-        let key = self.key(&header.kid.ok_or("it names no key")?).await?;
+        let key = self.key(&header.kid.ok_or(IdTokenError::NoKey)?).await?;
         let token = decode::<Claims>(token, &key, &self.validation);
-        Ok(token.map_err(|e| why(&e))?.claims)
+        Ok(token?.claims)
     }
 
     /// Cloud Run let the caller in by this token, but knows nothing of our audiences.
-    fn claims_without_signature(&self, token: &str) -> Result<Claims, String> {
-        let claims: Claims = insecure_decode_claims(token).map_err(|e| why(&e))?;
+    fn claims_without_signature(&self, token: &str) -> Result<Claims, IdTokenError> {
+        let claims: Claims = insecure_decode_claims(token)?;
+        if !ISSUERS.contains(&claims.iss.as_str()) {
+            return Err(IdTokenError::Issuer);
+        }
         if !self.audiences.contains(&claims.aud) {
-            return Err("it is for another audience".into());
+            return Err(IdTokenError::Audience);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if claims.exp + LEEWAY < now.as_secs() {
-            return Err("it has expired".into());
+        if claims.exp.saturating_add(LEEWAY) < now.as_secs() {
+            return Err(IdTokenError::Expired);
         }
         Ok(claims)
     }
 
-    async fn key(&self, id: &str) -> Result<DecodingKey, String> {
-        let known = |keys: &Keys, age: Duration| {
-            let fresh = keys.asked_at.is_some_and(|at| at.elapsed() < age);
-            keys.by_id.get(id).filter(|_| fresh).cloned()
+    async fn key(&self, id: &str) -> Result<DecodingKey, IdTokenError> {
+        let (known, is_fresh) = self.known(id);
+        if let (Some(key), true) = (&known, is_fresh) {
+            return Ok(key.clone());
+        }
+        // Whoever has a key that may be outdated does not wait for another one who asks already.
+        let asking = match known {
+            Some(key) => match self.asking.try_lock() {
+                Ok(asking) => asking,
+                Err(_) => return Ok(key),
+            },
+            None => self.asking.lock().await,
         };
-        if let Some(key) = known(&*self.keys.read().await, self.fresh) {
-            return Ok(key);
+        let (known, is_fresh) = self.known(id);
+        if known.is_none() || !is_fresh {
+            self.renew().await;
         }
-        let mut keys = self.keys.write().await;
-        let may_ask = keys.asked_at.is_none_or(|at| at.elapsed() >= self.least_pause);
-        if may_ask && known(&keys, self.fresh).is_none() {
-            keys.asked_at = Some(Instant::now());
-            match self.fetch().await {
-                Ok(by_id) => keys.by_id = by_id,
-                Err(problem) => tracing::warn!("Google's keys can't be fetched: {problem}"),
-            }
-        }
-        keys.by_id
-            .get(id)
-            .cloned()
-            .ok_or_else(|| "it names a key that is not Google's".into())
+        drop(asking);
+        self.known(id).0.ok_or(IdTokenError::UnknownKey)
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, String> {
-        let answer = self.http.get(self.keys_url.clone()).send().await;
-        let answer = answer
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(|e| e.to_string())?;
-        let set: JwkSet = answer.json().await.map_err(|e| e.to_string())?;
+    /// The key of that id, and whether keys were asked for lately.
+    fn known(&self, id: &str) -> (Option<DecodingKey>, bool) {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = keys.asked_at.is_some_and(|at| at.elapsed() < self.fresh);
+        (keys.by_id.get(id).cloned(), is_fresh)
+    }
+
+    /// Asks for the keys, unless that was done a moment ago.
+    async fn renew(&self) {
+        {
+            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+            if keys.asked_at.is_some_and(|at| at.elapsed() < self.least_pause) {
+                return;
+            }
+            keys.asked_at = Some(Instant::now());
+        }
+        match self.fetch().await {
+            Ok(by_id) => self.keys.write().unwrap_or_else(PoisonError::into_inner).by_id = by_id,
+            Err(problem) => tracing::warn!("Google's keys can't be fetched: {problem}"),
+        }
+    }
+
+    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, KeysError> {
+        let mut answer = self.http.get(self.keys_url.clone()).send().await?.error_for_status()?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            if body.len() + chunk.len() > KEYS_LIMIT {
+                return Err(KeysError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let set: JwkSet = serde_json::from_slice(&body)?;
         let keys = set.keys.iter().filter_map(|key| {
             let id = key.common.key_id.clone()?;
             Some((id, DecodingKey::from_jwk(key).ok()?))
@@ -243,6 +335,42 @@ mod tests {
             .await
             .expect("keys are used longer if Google is away");
         assert_eq!(google.asked(), 5);
+    }
+
+    #[tokio::test]
+    async fn who_names_an_unknown_key_holds_nobody_up() {
+        let google = Server::start();
+        let (known, unknown) = (Key::new("known"), Key::new("unknown"));
+        google.set("/certs", &json!({"keys": [known.public()]}));
+        let callers = GoogleCallers {
+            audiences: vec![AUDIENCE.into()],
+            accounts: vec![ACCOUNT.into()],
+            keys_url: Url::parse(&format!("http://{}/certs", google.address)).expect("an address"),
+            checked_by_cloud_run: false,
+        };
+        let mut check = IdTokenCheck::new(&callers).expect("a client");
+        check.least_pause = Duration::ZERO;
+        let [known, unknown] = [&known, &unknown].map(|key| key.token(&json!({})));
+        check.check(&known).await.expect("known");
+        // It takes connections and never answers.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("an address");
+        check.keys_url = Url::parse(&format!("http://{address}/")).expect("an address");
+        let stranger = check.check(&unknown);
+        let caller = async {
+            let (_connection, _) = silent.accept().await.expect("asked");
+            let begun = Instant::now();
+            assert_eq!(check.check(&known).await.as_deref(), Ok(ACCOUNT));
+            assert!(
+                begun.elapsed() < Duration::from_secs(2),
+                "it waited {:?}",
+                begun.elapsed()
+            );
+        };
+        tokio::select! {
+            _ = stranger => panic!("nobody has answered"),
+            () = caller => {}
+        }
     }
 
     proptest! {

@@ -2,19 +2,23 @@
 
 pub mod fivetran;
 mod google;
-mod throttle;
+
+use std::net::IpAddr;
 
 use axum::http::header::{AUTHORIZATION, HeaderName, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::auth::{self, Tokens};
+use mergemind_shared::throttle::Throttle;
 use mergemind_shared::{ApiError, Secret};
 
 use crate::config::Callers;
 use google::IdTokenCheck;
-use throttle::Throttle;
 
+/// The header whose ID token Cloud Run checks instead of `Authorization`'s, if it is there:
+/// <https://cloud.google.com/run/docs/authenticating/service-to-service>.
+const SERVERLESS_AUTHORIZATION: HeaderName = HeaderName::from_static("x-serverless-authorization");
 /// What a browser says about the page that a request comes from.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -54,7 +58,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// If TLS can't be started.
-    pub fn new(callers: &Callers) -> Result<Self, String> {
+    pub fn new(callers: &Callers) -> Result<Self, reqwest::Error> {
         let google = callers.google.as_ref().map(IdTokenCheck::new).transpose()?;
         Ok(Self {
             tokens: callers.tokens.clone(),
@@ -67,11 +71,11 @@ impl Authenticator {
     /// Lets a program in, which shows a bearer token or an ID token.
     ///
     /// # Errors
-    /// 401, after a while that grows with the number of failures; 429 if too many wait for theirs.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    /// 401, after a while that grows with the failures of `from`, the caller's address; 429 if too many of them wait.
+    pub async fn authenticate(&self, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Caller, ApiError> {
         match self.recognise(headers).await {
             Ok(caller) => Ok(caller),
-            Err(refusal) => Err(self.throttle.refuse(refusal).await),
+            Err(refusal) => Err(self.throttle.refuse(from, refusal).await),
         }
     }
 
@@ -79,9 +83,14 @@ impl Authenticator {
     ///
     /// # Errors
     /// As [`Authenticator::authenticate`]; and 401 for what another page makes a browser send.
-    pub async fn authenticate_browser(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    pub async fn authenticate_browser(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        from: Option<IpAddr>,
+    ) -> Result<Caller, ApiError> {
         let Some(password) = basic_password(headers) else {
-            return self.authenticate(headers).await.map_err(|refusal| {
+            return self.authenticate(headers, from).await.map_err(|refusal| {
                 // Makes a browser ask for the token; programs read the first challenge.
                 let ask = HeaderValue::from_static("Basic realm=\"dbt-trigger: any name, AUTH_TOKEN as password\"");
                 refusal.with_header(WWW_AUTHENTICATE, ask)
@@ -91,47 +100,77 @@ impl Authenticator {
         let harmless = matches!(*method, Method::GET | Method::HEAD)
             || headers.get(&SEC_FETCH_SITE).is_some_and(|site| site == "same-origin");
         if !harmless {
-            return Err(self.throttle.refuse(auth::refused("this came from another page")).await);
+            return Err(self
+                .throttle
+                .refuse(from, auth::refused("this came from another page"))
+                .await);
         }
         let mut as_bearer = HeaderMap::new();
         if let Ok(value) = HeaderValue::from_bytes(&[b"Bearer ", password.as_slice()].concat()) {
             as_bearer.insert(AUTHORIZATION, value);
         }
-        self.authenticate(&as_bearer).await
+        self.authenticate(&as_bearer, from).await
     }
 
     /// The secret of Fivetran's webhook, if it may call.
     ///
     /// # Errors
     /// 401 if it may not.
-    pub async fn fivetran_secret(&self) -> Result<&Secret, ApiError> {
+    pub async fn fivetran_secret(&self, from: Option<IpAddr>) -> Result<&Secret, ApiError> {
         match &self.fivetran {
             Some(secret) => Ok(secret),
             None => {
                 let refusal = ApiError::unauthorized("this function takes no webhook of Fivetran")
                     .with_hint("set FIVETRAN_WEBHOOK_SECRET to the webhook's secret");
-                Err(self.throttle.refuse(refusal).await)
+                Err(self.throttle.refuse(from, refusal).await)
             }
         }
     }
 
     /// Slows a refusal down.
-    pub async fn refuse(&self, refusal: ApiError) -> ApiError {
-        self.throttle.refuse(refusal).await
+    pub async fn refuse(&self, from: Option<IpAddr>, refusal: ApiError) -> ApiError {
+        self.throttle.refuse(from, refusal).await
     }
 
     async fn recognise(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
-        if let Some(google) = &self.google
-            && let Ok(shown) = auth::bearer(headers)
-            && let Ok(token) = std::str::from_utf8(shown)
-            && google::looks_like_one(token)
-        {
-            return match google.check(token).await {
+        let shown = auth::bearer(headers);
+        let own = shown.as_ref().ok().and_then(|token| std::str::from_utf8(token).ok());
+        let own = own.filter(|token| google::looks_like_one(token));
+        let Some(google) = self.google.as_ref().filter(|_| own.is_some() || shown.is_err()) else {
+            return self.tokens.check(headers).await.map(|()| Caller::Token);
+        };
+        // Where Cloud Run checks callers, the header that it checked is the only one that names an account: the other
+        // one may hold whatever its caller has written.
+        let checked = match google.is_checked_by_cloud_run() {
+            true => single_bearer(headers, &SERVERLESS_AUTHORIZATION)?,
+            false => None,
+        };
+        match checked.or(own) {
+            Some(token) => match google.check(token).await {
                 Ok(email) => Ok(Caller::Account(email)),
                 Err(problem) => Err(ApiError::unauthorized("the ID token is not valid here").with_log(problem)),
-            };
+            },
+            None => self.tokens.check(headers).await.map(|()| Caller::Token),
         }
-        self.tokens.check(headers).await.map(|()| Caller::Token)
+    }
+}
+
+/// The bearer token of the header `name`, if it is there.
+///
+/// # Errors
+/// 401 if the header is there more than once or holds something else.
+fn single_bearer<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.trim().split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    match (token, values.next()) {
+        (Some(token), None) => Ok(Some(token)),
+        _ => Err(auth::refused(
+            "X-Serverless-Authorization is not one 'Bearer <ID token>'",
+        )),
     }
 }
 
@@ -175,19 +214,19 @@ mod tests {
         let auth = auth();
         let good = basic("anybody:real-one");
         assert_eq!(
-            auth.authenticate_browser(&Method::GET, &good).await.expect("in"),
+            auth.authenticate_browser(&Method::GET, &good, None).await.expect("in"),
             Caller::Token
         );
         let bad = basic("real-one:anything");
         assert_eq!(
-            auth.authenticate_browser(&Method::GET, &bad)
+            auth.authenticate_browser(&Method::GET, &bad, None)
                 .await
                 .expect_err("out")
                 .status(),
             401
         );
         // Programs show it as a bearer token only.
-        assert_eq!(auth.authenticate(&good).await.expect_err("out").status(), 401);
+        assert_eq!(auth.authenticate(&good, None).await.expect_err("out").status(), 401);
     }
 
     #[tokio::test]
@@ -198,11 +237,11 @@ mod tests {
             if let Some(site) = site {
                 headers.insert(SEC_FETCH_SITE, HeaderValue::from_static(site));
             }
-            let refused = auth.authenticate_browser(&Method::POST, &headers).await;
+            let refused = auth.authenticate_browser(&Method::POST, &headers, None).await;
             assert_eq!(refused.expect_err("out").status(), 401, "{site:?}");
         }
         headers.insert(SEC_FETCH_SITE, HeaderValue::from_static("same-origin"));
-        assert!(auth.authenticate_browser(&Method::POST, &headers).await.is_ok());
+        assert!(auth.authenticate_browser(&Method::POST, &headers, None).await.is_ok());
     }
 
     proptest! {

@@ -17,6 +17,8 @@ pub struct Callers {
     pub fivetran: Option<Secret>,
     /// Google's service accounts; `None`: their tokens are not taken.
     pub google: Option<GoogleCallers>,
+    /// Whether every connection is of Google's front end, which tells whose it is.
+    pub on_cloud_run: bool,
 }
 
 /// Which of Google's ID tokens are taken.
@@ -35,16 +37,21 @@ pub struct GoogleCallers {
 impl Callers {
     pub(super) fn read(env: &mut Env) -> Self {
         let token = env
-            .secret("AUTH_TOKEN", "token that callers show as 'Authorization: Bearer …'")
+            .token(
+                "AUTH_TOKEN",
+                "token that callers show as 'Authorization: Bearer …', of at least 16 characters",
+            )
+            .check(has_no_blank)
             .required("a secret of your own, such as the output of: openssl rand -hex 32");
         let previous = env
-            .secret(
+            .token(
                 "AUTH_TOKEN_PREVIOUS",
                 "an older token that stays valid while callers change over",
             )
+            .check(has_no_blank)
             .optional();
         let fivetran = env
-            .secret(
+            .token(
                 "FIVETRAN_WEBHOOK_SECRET",
                 "secret of Fivetran's webhook, which then may call POST /fivetran",
             )
@@ -53,7 +60,16 @@ impl Callers {
             tokens: Tokens::new(token, previous),
             fivetran,
             google: GoogleCallers::read(env),
+            on_cloud_run: env.is_set("K_SERVICE"),
         }
+    }
+}
+
+/// A bearer token ends at a blank.
+fn has_no_blank(secret: &Secret) -> Result<(), String> {
+    match secret.expose().contains(char::is_whitespace) {
+        true => Err("holds a blank, so that no caller can show it; make one with: openssl rand -hex 32".into()),
+        false => Ok(()),
     }
 }
 

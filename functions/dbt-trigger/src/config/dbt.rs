@@ -40,6 +40,8 @@ pub struct DbtConfig {
     pub target_path: Option<PathBuf>,
     /// dbt's own setting for its log files; without it, dbt writes none.
     pub log_path: Option<PathBuf>,
+    /// Names of variables that dbt may know beside those that it needs; one that ends in `*` stands for all that begin so.
+    pub env_allow: Vec<String>,
     /// Variables that dbt gets on top of this process's own.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -129,6 +131,23 @@ impl DbtConfig {
                 "run dbt deps when packages.yml, dependencies.yml or their lock changed",
             )
             .default(true);
+        let env_allow = env
+            .list(
+                "DBT_ENV_ALLOW",
+                "variables that the project may read with env_var(), beside dbt's, Google's and Python's own; commas between, COMPANY_* for all that begin so",
+            )
+            .check(|names| {
+                let own = ["AUTH_TOKEN", "FIVETRAN_WEBHOOK_SECRET", "DBT_PROJECT_GIT_TOKEN"];
+                let covers = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
+                    Some(beginning) => name.starts_with(beginning),
+                    None => name.starts_with(pattern),
+                };
+                match names.iter().find(|pattern| own.iter().any(|name| covers(pattern, name))) {
+                    Some(pattern) => Err(format!("holds {pattern}, which would show this function's own secrets to the project; name variables one by one")),
+                    None => Ok(()),
+                }
+            })
+            .default(Vec::new());
         let mut path = |name, description| {
             let path = env.string(name, description).optional();
             path.map(|path| directory(&path))
@@ -165,6 +184,7 @@ impl DbtConfig {
             state_dir,
             target_path,
             log_path,
+            env_allow,
             environment: environment(env, threads),
         }
     }

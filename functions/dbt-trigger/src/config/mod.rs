@@ -82,10 +82,50 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_guessed_is_no_token() {
+        for (name, value) in [
+            ("AUTH_TOKEN", "ab"),
+            ("AUTH_TOKEN", "123456789012345"),
+            ("AUTH_TOKEN_PREVIOUS", "letmein"),
+            ("FIVETRAN_WEBHOOK_SECRET", "dt4821"),
+        ] {
+            let (_, problems) = read(&[(name, value)]);
+            let told = format!("{name} has fewer than 16 characters");
+            assert!(
+                problems.contains(&told) && problems.contains("openssl rand -hex 32"),
+                "{problems}"
+            );
+            assert!(!problems.contains(value), "{problems}");
+        }
+        let (_, problems) = read(&[("AUTH_TOKEN", "sixteen letters and blanks")]);
+        assert!(problems.contains("AUTH_TOKEN holds a blank"), "{problems}");
+        for sound in ["sixteen-letters-", "sm://projects/p/secrets/s"] {
+            assert!(!read(&[("AUTH_TOKEN", sound)]).1.contains("AUTH_TOKEN"), "{sound}");
+        }
+    }
+
+    #[test]
+    fn a_project_sees_no_secret_of_ours_however_it_is_allowed() {
+        for pattern in [
+            "AUTH_TOKEN",
+            "AUTH_*",
+            "*",
+            "COMPANY_REGION,FIVETRAN_*",
+            "DBT_PROJECT_GIT_TOKEN",
+        ] {
+            let (_, problems) = read(&[("DBT_ENV_ALLOW", pattern)]);
+            assert!(problems.contains("DBT_ENV_ALLOW holds"), "{pattern}: {problems}");
+        }
+        let (config, problems) = read(&[("DBT_ENV_ALLOW", "COMPANY_REGION, TEAM_*")]);
+        assert!(!problems.contains("DBT_ENV_ALLOW"), "{problems}");
+        assert_eq!(config.dbt.env_allow, ["COMPANY_REGION", "TEAM_*"]);
+    }
+
+    #[test]
     fn a_token_and_a_project_are_enough() {
         let project = crate::testing::empty_project();
         let path = project.path().to_str().expect("unicode");
-        let (config, problems) = read(&[("AUTH_TOKEN", "a-real-one"), ("DBT_PROJECT_DIR", path)]);
+        let (config, problems) = read(&[("AUTH_TOKEN", "a-real-one-0f5c2d"), ("DBT_PROJECT_DIR", path)]);
         assert_eq!(problems, "");
         assert_eq!(config.dbt.profiles_dir, config.dbt.project_dir);
         assert_eq!(config.dbt.kind, RunnerKind::Worker);

@@ -9,8 +9,47 @@ use tokio::process::Command;
 use crate::config::DbtConfig;
 use crate::work_dirs::WorkDirs;
 
-/// Beginnings of names of variables that are for this function alone: a project's macros can read all others.
-const SECRETS: [&str; 3] = ["AUTH_TOKEN", "FIVETRAN_WEBHOOK_SECRET", "DBT_PROJECT_GIT_TOKEN"];
+/// What dbt, Python and Google's clients read. A project's macros can read whatever dbt gets, so it gets nothing else
+/// but what `DBT_ENV_ALLOW` names. A name that ends in `*` stands for all that begin so.
+const ALLOWED: [&str; 35] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "LD_LIBRARY_PATH",
+    "VIRTUAL_ENV",
+    "PYTHON*",
+    "DBT_*",
+    "PROJECT_ID",
+    "BQ_*",
+    "BIGQUERY_EMULATOR_HOST",
+    "GOOGLE_*",
+    "CLOUDSDK_*",
+    "GCE_METADATA_*",
+    "GCLOUD_PROJECT",
+    "NO_GCE_CHECK",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "JE_ARROW_MALLOC_CONF",
+];
+/// Of those, what is for this function alone, or for the one that calls it.
+const OWN: [&str; 3] = ["DBT_PROJECT_GIT_*", "DBT_TRIGGER_*", "DBT_ENV_ALLOW"];
 
 /// How every Python process is started.
 #[derive(Debug, Clone)]
@@ -49,14 +88,14 @@ impl Launch {
     }
 }
 
-/// This process's environment without its tokens, with what dbt is told by it.
+/// What of this process's environment dbt may know, with what dbt is told by this function.
 fn environment(
     own: impl Iterator<Item = (OsString, OsString)>,
     config: &DbtConfig,
     dirs: &WorkDirs,
 ) -> Vec<(OsString, OsString)> {
     let mut all: Vec<_> = own
-        .filter(|(name, _)| !SECRETS.iter().any(|secret| name.to_string_lossy().starts_with(secret)))
+        .filter(|(name, _)| name.to_str().is_some_and(|name| is_allowed(name, &config.env_allow)))
         .collect();
     let path = |path: &std::path::Path| path.as_os_str().to_owned();
     let log_level_file = if config.log_path.is_some() { "debug" } else { "none" };
@@ -77,12 +116,21 @@ fn environment(
     all
 }
 
+fn is_allowed(name: &str, more: &[String]) -> bool {
+    let is = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
+    };
+    let is_own = OWN.iter().any(|pattern| is(pattern));
+    !is_own && (ALLOWED.iter().any(|pattern| is(pattern)) || more.iter().any(|pattern| is(pattern)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn dbt_gets_the_environment_but_no_token() {
+    fn dbt_gets_what_it_needs_and_what_is_allowed_and_no_token() {
         let project = crate::testing::empty_project();
         let (config, dirs) = crate::testing::dbt_config(project.path());
         let own = [
@@ -90,7 +138,22 @@ mod tests {
             ("AUTH_TOKEN_PREVIOUS", "y"),
             ("PATH", "/bin"),
             ("DBT_LOG_FORMAT", "text"),
+            ("DBT_PROJECT_GIT_TOKEN", "x"),
+            ("DBT_TRIGGER_AUTH_TOKEN", "x"),
+            ("FIVETRAN_WEBHOOK_SECRET", "x"),
+            ("GITLAB_TOKEN", "x"),
+            ("DATABASE_PASSWORD", "x"),
+            ("COMPANY_REGION", "eu"),
+            ("COMPANY_SECRET", "x"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "/key.json"),
+            ("https_proxy", "http://proxy"),
+            ("PYTHONPATH", "/lib"),
+            ("DBT_ENV_SECRET_PACKAGES", "dbt's own"),
         ];
+        let config = DbtConfig {
+            env_allow: vec!["COMPANY_REGION".into()],
+            ..config
+        };
         let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
         let all = environment(own, &config, &dirs);
         let value = |name: &str| {
@@ -98,8 +161,27 @@ mod tests {
             assert!(found.len() <= 1, "{name}");
             found.first().map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        assert_eq!(value("AUTH_TOKEN"), None);
-        assert_eq!(value("AUTH_TOKEN_PREVIOUS"), None);
+        for kept in [
+            "AUTH_TOKEN",
+            "AUTH_TOKEN_PREVIOUS",
+            "DBT_PROJECT_GIT_TOKEN",
+            "DBT_TRIGGER_AUTH_TOKEN",
+            "FIVETRAN_WEBHOOK_SECRET",
+            "GITLAB_TOKEN",
+            "DATABASE_PASSWORD",
+            "COMPANY_SECRET",
+        ] {
+            assert_eq!(value(kept), None, "{kept}");
+        }
+        for (given, wanted) in [
+            ("COMPANY_REGION", "eu"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "/key.json"),
+            ("https_proxy", "http://proxy"),
+            ("PYTHONPATH", "/lib"),
+            ("DBT_ENV_SECRET_PACKAGES", "dbt's own"),
+        ] {
+            assert_eq!(value(given).as_deref(), Some(wanted));
+        }
         assert_eq!(value("PATH").as_deref(), Some("/bin"));
         assert_eq!(value("DBT_LOG_FORMAT").as_deref(), Some("json"));
         assert_eq!(value("BQ_DATASET_MODELED").as_deref(), Some("mergemind"));

@@ -27,6 +27,7 @@ fn auth(checked_by_cloud_run: bool) -> Authenticator {
     Authenticator::new(&Callers {
         tokens: Tokens::new(Secret::new(TOKEN), Some(Secret::new(PREVIOUS))),
         fivetran: None,
+        on_cloud_run: false,
         google: Some(GoogleCallers {
             audiences: vec![AUDIENCE.into()],
             accounts: vec![ACCOUNT.into()],
@@ -49,6 +50,7 @@ fn trigger_auth() {
         .words(&[
             "authorization: Bearer ",
             "authorization: Basic ",
+            "x-serverless-authorization: Bearer ",
             "eyJ",
             REMOVED,
             "{{token}}",
@@ -84,7 +86,7 @@ fn trigger_auth() {
             let who = shown(&request);
             let mut names = Vec::new();
             for (auth, trusting) in all.iter().zip([false, true]) {
-                let entered = runtime.block_on(auth.authenticate(request.headers()));
+                let entered = runtime.block_on(auth.authenticate(request.headers(), None));
                 match &entered {
                     Ok(Caller::Token) => assert_eq!(who, Shown::Bearer),
                     Ok(Caller::Account(account)) => {
@@ -102,7 +104,7 @@ fn trigger_auth() {
                         );
                     }
                 }
-                let by_browser = runtime.block_on(auth.authenticate_browser(request.method(), request.headers()));
+                let by_browser = runtime.block_on(auth.authenticate_browser(request.method(), request.headers(), None));
                 assert!(
                     entered.is_err() || by_browser.is_ok(),
                     "a program is let in, but not as a browser"
@@ -136,20 +138,27 @@ fn with_tokens(text: &[u8]) -> Vec<u8> {
     format!("{before}{}{behind}", parts.join(".")).into_bytes()
 }
 
-/// What a token says about itself, if it can be read.
+/// What the tokens of a request say about themselves, if they can be read.
 fn claimed(headers: &HeaderMap) -> String {
-    let value = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let claims = value.split('.').nth(1).unwrap_or_default();
-    let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
-    String::from_utf8_lossy(&claims).into_owned()
+    let shown = ["authorization", "x-serverless-authorization"].map(|name| {
+        let value = headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let claims = value.split('.').nth(1).unwrap_or_default();
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap_or_default();
+        String::from_utf8_lossy(&claims).into_owned()
+    });
+    shown.concat()
 }
 
 /// The token's claims are those that this function was told to take.
 fn assert_claims(headers: &HeaderMap) {
-    let value = headers[AUTHORIZATION].to_str().expect("ASCII");
+    // Beside the one that Cloud Run checks instead, the usual header names nobody.
+    let checked = headers
+        .get("x-serverless-authorization")
+        .unwrap_or_else(|| &headers[AUTHORIZATION]);
+    let value = checked.to_str().expect("ASCII");
     assert!(value.trim().ends_with(REMOVED));
     let claims = value.split('.').nth(1).expect("claims");
     let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
@@ -158,6 +167,9 @@ fn assert_claims(headers: &HeaderMap) {
         .duration_since(UNIX_EPOCH)
         .expect("after 1970")
         .as_secs();
+    assert!(
+        ["https://accounts.google.com", "accounts.google.com"].contains(&claims["iss"].as_str().expect("an issuer"))
+    );
     assert_eq!(claims["aud"], AUDIENCE);
     assert_eq!(claims["email_verified"], true);
     assert!(

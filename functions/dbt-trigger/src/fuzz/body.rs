@@ -119,7 +119,7 @@ fn trigger_event() {
                     );
                     "no event".into()
                 }
-                Err(problem) => format!("broken {}", problem.chars().take(20).collect::<String>()),
+                Err(problem) => format!("broken {}", problem.to_string().chars().take(20).collect::<String>()),
             }
         });
 }
@@ -200,6 +200,7 @@ fn assert_sound(request: &RunRequest, targets: &[String]) {
                 !value.split('/').any(|folder| folder == ".."),
                 "{selector} leaves the project"
             );
+            assert!(value.matches("**").count() <= 1, "{selector} takes dbt for ever");
         }
     }
     assert!(selection.select.len() <= 100 && selection.exclude.len() <= 100 && selection.vars.len() <= 50);

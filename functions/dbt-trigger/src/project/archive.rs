@@ -5,44 +5,71 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
+use super::error::ProjectError;
 use crate::bucket::Bucket;
 
 /// The most that an archive may unpack to: a project is text.
 const UNPACKED_LIMIT: u64 = 512 * 1024 * 1024;
 
 /// Fetches the object's newest generation into a folder of its own; its number and the folder.
-pub async fn fetch(bucket: &Bucket, object: &str, cache: &Path) -> Result<(String, PathBuf), String> {
+///
+/// # Errors
+/// If it can't be had, or not be unpacked.
+pub async fn fetch(bucket: &Bucket, object: &str, cache: &Path) -> Result<(String, PathBuf), ProjectError> {
     let generation = bucket.generation(object).await?;
-    let generation = generation.ok_or_else(|| format!("there is no object {object} in the bucket"))?;
+    let generation = generation.ok_or_else(|| ProjectError::NoArchive(object.to_owned()))?;
     let folder = cache.join(&generation);
     if folder.is_dir() {
         return Ok((generation, folder));
     }
-    let packed = bucket.get(object).await?.ok_or("the object is gone again")?;
+    let packed = bucket.get(object).await?.ok_or(ProjectError::Gone)?;
     let unpacking = cache.join(format!("{generation}.part"));
     let (from, to) = (unpacking.clone(), folder.clone());
     let unpacked = tokio::task::spawn_blocking(move || {
         let _ = std::fs::remove_dir_all(&from);
-        unpack(&packed, &from)?;
         // Last, so that a folder of this name is whole.
-        std::fs::rename(&from, &to)
+        let done = unpack(&packed, &from).and_then(|()| std::fs::rename(&from, &to));
+        if done.is_err() {
+            let _ = std::fs::remove_dir_all(&from);
+        }
+        done
     });
-    let unpacked = unpacked.await.map_err(|e| e.to_string())?;
-    unpacked.map_err(|e| format!("{object} is no .tar.gz that can be unpacked: {e}"))?;
+    let unpacked = unpacked.await.map_err(std::io::Error::other).flatten();
+    unpacked.map_err(|error| ProjectError::Unpack {
+        object: object.to_owned(),
+        error,
+    })?;
     Ok((generation, folder))
 }
 
+/// Unpacks files and folders. Links are left out: dbt would follow them out of the project.
 fn unpack(packed: &[u8], folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
+    let too_large = || std::io::Error::other(format!("it unpacks to more than {UNPACKED_LIMIT} bytes"));
     let mut limited = GzDecoder::new(packed).take(UNPACKED_LIMIT);
-    // Leaves out what would land outside of the folder.
     let mut archive = tar::Archive::new(&mut limited);
     archive.set_preserve_permissions(false);
-    archive.unpack(folder)?;
+    let mut unpacked = 0;
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let kind = entry.header().entry_type();
+        if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() || kind.is_dir()) {
+            tracing::warn!(
+                "{} of the project's archive is neither a file nor a folder, and is left out",
+                entry.path()?.display()
+            );
+            continue;
+        }
+        // Of a sparse file this is what it seems to hold, which takes no room in the archive.
+        unpacked += entry.size();
+        if unpacked > UNPACKED_LIMIT {
+            return Err(too_large());
+        }
+        // Leaves out what would land outside of the folder.
+        entry.unpack_in(folder)?;
+    }
     if limited.limit() == 0 {
-        return Err(std::io::Error::other(format!(
-            "it unpacks to more than {UNPACKED_LIMIT} bytes"
-        )));
+        return Err(too_large());
     }
     Ok(())
 }
@@ -84,6 +111,64 @@ mod tests {
         assert!(!folder.path().join("outside").exists());
     }
 
+    fn gzipped(header: &tar::Header, content: &[u8]) -> Vec<u8> {
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        archive.append(header, content).expect("added");
+        archive.into_inner().expect("whole").finish().expect("whole")
+    }
+
+    #[test]
+    fn links_are_left_out() {
+        for kind in [tar::EntryType::Symlink, tar::EntryType::Link, tar::EntryType::Fifo] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut header = tar::Header::new_gnu();
+            header.set_path("environ.sql").expect("a path");
+            header.set_link_name("/proc/self/environ").expect("a link");
+            header.set_entry_type(kind);
+            header.set_size(0);
+            header.set_cksum();
+            unpack(&gzipped(&header, b""), folder.path()).expect("unpacked");
+            assert!(!folder.path().join("environ.sql").exists(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_sparse_file_counts_as_what_it_seems_to_hold() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut header = tar::Header::new_gnu();
+        header.set_path("dbt_project.yml").expect("a path");
+        header.set_entry_type(tar::EntryType::GNUSparse);
+        header.set_size(0);
+        let gnu = header.as_gnu_mut().expect("GNU's form");
+        // One tebibyte without a byte of content: a hole up to its end.
+        let size = 1_u64 << 40;
+        gnu.realsize[0] = 0x80;
+        gnu.realsize[4..].copy_from_slice(&size.to_be_bytes());
+        gnu.sparse[0].offset[0] = 0x80;
+        gnu.sparse[0].offset[4..].copy_from_slice(&size.to_be_bytes());
+        gnu.sparse[0].numbytes[..11].copy_from_slice(b"00000000000");
+        header.set_cksum();
+        let refused = unpack(&gzipped(&header, b""), folder.path()).expect_err("too large");
+        assert!(refused.to_string().contains("more than"), "{refused}");
+        assert!(!folder.path().join("dbt_project.yml").exists());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_unpacked_leaves_nothing() {
+        let emulator = crate::bucket::tests::fake().await;
+        let uri = crate::config::GcsUri::parse("gs://b").expect("valid");
+        let bucket = Bucket::new(&uri, Some(&emulator)).expect("a client");
+        let cache = tempfile::tempdir().expect("a folder");
+        let broken = packed(&[("a", "text")]);
+        let broken = broken[..broken.len() / 2].to_vec();
+        bucket
+            .put("p.tar.gz", "application/gzip", broken)
+            .await
+            .expect("written");
+        fetch(&bucket, "p.tar.gz", cache.path()).await.expect_err("broken");
+        assert_eq!(std::fs::read_dir(cache.path()).expect("there").count(), 0);
+    }
+
     #[tokio::test]
     async fn each_generation_of_an_archive_gets_a_folder_of_its_own() {
         let emulator = crate::bucket::tests::fake().await;
@@ -95,6 +180,7 @@ mod tests {
             fetch(&bucket, object, cache.path())
                 .await
                 .expect_err("none")
+                .to_string()
                 .contains(object)
         );
         let store = async |text: &str| {

@@ -10,6 +10,7 @@ use mergemind_shared::Secret;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::error::ProjectError;
 use crate::config::GitConfig;
 
 /// How long one command of Git may take.
@@ -35,7 +36,10 @@ impl Repository {
     }
 
     /// Fetches the commit that the ref is at now into a folder of its own; its id and the folder.
-    pub async fn fetch(&self, cache: &Path) -> Result<(String, PathBuf), String> {
+    ///
+    /// # Errors
+    /// If Git is not there or fails.
+    pub async fn fetch(&self, cache: &Path) -> Result<(String, PathBuf), ProjectError> {
         let objects = cache.join("objects.git");
         if !objects.join("HEAD").is_file() {
             self.git(cache, &["init", "--quiet", "--bare", "objects.git"]).await?;
@@ -66,19 +70,30 @@ impl Repository {
         let folder = cache.join(&commit);
         if !folder.join(COMPLETE).is_file() {
             let _ = std::fs::remove_dir_all(&folder);
-            std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+            std::fs::create_dir_all(&folder).map_err(ProjectError::file(&folder))?;
             let work_tree = format!("--work-tree={}", folder.display());
             self.git(
                 &objects,
-                &[&work_tree, "checkout", "--quiet", "--force", &commit, "--", "."],
+                &[
+                    // A link becomes a file that holds its target's name: dbt would follow it out of the project.
+                    "-c",
+                    "core.symlinks=false",
+                    &work_tree,
+                    "checkout",
+                    "--quiet",
+                    "--force",
+                    &commit,
+                    "--",
+                    ".",
+                ],
             )
             .await?;
-            std::fs::write(folder.join(COMPLETE), "").map_err(|e| e.to_string())?;
+            std::fs::write(folder.join(COMPLETE), "").map_err(ProjectError::file(&folder))?;
         }
         Ok((commit, folder))
     }
 
-    async fn git(&self, directory: &Path, args: &[&str]) -> Result<String, String> {
+    async fn git(&self, directory: &Path, args: &[&str]) -> Result<String, ProjectError> {
         let mut command = Command::new("git");
         command
             .args(args)
@@ -121,16 +136,21 @@ impl Repository {
         let output = match timeout(PATIENCE, command.output()).await {
             Ok(Ok(output)) => output,
             Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err("git is not installed here; install it, or use DBT_PROJECT_ARCHIVE".into());
+                return Err(ProjectError::NoGit);
             }
-            Ok(Err(e)) => return Err(format!("can't start git: {e}")),
-            Err(_) => return Err(format!("git {} took longer than {} s", args[0], PATIENCE.as_secs())),
+            Ok(Err(e)) => return Err(ProjectError::StartGit(e)),
+            Err(_) => {
+                return Err(ProjectError::SlowGit {
+                    command: args[0].to_owned(),
+                    limit: PATIENCE,
+                });
+            }
         };
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let said: String = String::from_utf8_lossy(&output.stderr).chars().take(500).collect();
-        Err(format!("git says: {}", self.without_password(said.trim())))
+        Err(ProjectError::Git(self.without_password(said.trim())))
     }
 
     /// Git repeats the address, which may hold a password.
@@ -186,13 +206,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_link_leads_nowhere() {
+        let (origin, cache) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        git(origin.path(), &["init", "--quiet"]);
+        std::fs::create_dir(origin.path().join("models")).expect("made");
+        for (target, link) in [("/proc/self/environ", "models/environ.sql"), ("/etc", "models/etc")] {
+            std::os::unix::fs::symlink(target, origin.path().join(link)).expect("linked");
+        }
+        git(origin.path(), &["add", "."]);
+        git(origin.path(), &["commit", "--quiet", "-m", "links"]);
+        let (_, folder) = repository(origin.path(), "main")
+            .fetch(cache.path())
+            .await
+            .expect("fetched");
+        for (target, link) in [("/proc/self/environ", "models/environ.sql"), ("/etc", "models/etc")] {
+            let path = folder.join(link);
+            assert!(path.symlink_metadata().expect("there").is_file(), "{link} is a link");
+            assert_eq!(std::fs::read_to_string(path).expect("text"), target);
+        }
+    }
+
+    #[tokio::test]
     async fn what_git_says_is_told_without_a_password() {
         let cache = tempfile::tempdir().expect("a folder");
         let problem = repository(Path::new("/nowhere"), "main")
             .fetch(cache.path())
             .await
             .expect_err("none");
-        assert!(problem.contains("git says"), "{problem}");
+        assert!(problem.to_string().contains("git says"), "{problem}");
         let secret = repository(Path::new("https://me:hunter2@git.example/x"), "main");
         assert!(
             !secret

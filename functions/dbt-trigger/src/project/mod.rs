@@ -4,6 +4,7 @@
 //! (packages, then a whole parse) beside the one in use, and takes its place only when it is good.
 
 mod archive;
+mod error;
 mod git;
 mod packages;
 mod version;
@@ -15,11 +16,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, BucketError};
 use crate::config::{DbtConfig, ProjectConfig};
 use crate::dbt::{Exit, Invocation, Limits, Runner, project_args};
 use crate::work_dirs::WorkDirs;
 
+use error::ProjectError;
 pub use git::Repository;
 use packages::Packages;
 use version::CheckedVersion;
@@ -78,8 +80,8 @@ impl Project {
     /// Gets it ready, and finds out whether dbt can work with it.
     ///
     /// # Errors
-    /// What dbt says.
-    async fn check(&mut self, stop: &CancellationToken) -> Result<(), String> {
+    /// If dbt can't.
+    async fn check(&mut self, stop: &CancellationToken) -> Result<(), ProjectError> {
         self.runner.warm(stop).await;
         let limits = Limits {
             deadline: Instant::now() + self.config.timeout,
@@ -107,7 +109,7 @@ impl Project {
                 Exit::Exited(0) => {}
                 exit => {
                     let said = ended.log.complaint().unwrap_or_default();
-                    return Err(format!("dbt {command} fails ({exit:?}) {said}"));
+                    return Err(ProjectError::Dbt { command, exit, said });
                 }
             }
             if !reuse_manifest {
@@ -123,7 +125,7 @@ impl Source {
     ///
     /// # Errors
     /// If Cloud Storage can't be used.
-    pub fn new(config: &ProjectConfig) -> Result<Option<Self>, String> {
+    pub fn new(config: &ProjectConfig) -> Result<Option<Self>, BucketError> {
         if let Some(git) = &config.git {
             return Ok(Some(Self::Git(Repository::new(git))));
         }
@@ -139,7 +141,7 @@ impl Source {
     }
 
     /// Fetches the newest version into `cache`, unless it is there; its name and folder.
-    async fn fetch(&self, cache: &Path) -> Result<(String, PathBuf), String> {
+    async fn fetch(&self, cache: &Path) -> Result<(String, PathBuf), ProjectError> {
         match self {
             Self::Git(repository) => repository.fetch(cache).await,
             Self::Archive { bucket, object } => archive::fetch(bucket, object, cache).await,
@@ -192,7 +194,7 @@ impl Watcher {
                 }
                 Err(problem) => {
                     tracing::error!("there is no new version of the project: {problem}");
-                    self.problem.send_replace(Some(problem));
+                    self.problem.send_replace(Some(problem.to_string()));
                 }
             }
             tokio::select! {
@@ -202,9 +204,9 @@ impl Watcher {
         }
     }
 
-    async fn look(&self, checked: &mut CheckedVersion) -> Result<Option<Project>, String> {
+    async fn look(&self, checked: &mut CheckedVersion) -> Result<Option<Project>, ProjectError> {
         let cache = self.dirs.projects();
-        std::fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
+        std::fs::create_dir_all(&cache).map_err(ProjectError::file(&cache))?;
         let (version, folder) = self.source.fetch(&cache).await?;
         if !checked.is_due(&version) {
             return Ok(None);
@@ -216,25 +218,27 @@ impl Watcher {
                 Ok(Some(project))
             }
             Err(problem) => {
+                remove_version(&self.dirs, &version);
                 let pause = checked.is_broken(&version);
-                Err(format!(
-                    "version {version} is broken, so the one before stays in use ({problem}); \
-                     trying it again in {pause:?}, or another one as soon as there is one"
-                ))
+                Err(ProjectError::Broken {
+                    version,
+                    problem: Box::new(problem),
+                    pause,
+                })
             }
         }
     }
 
     /// The project of a version that was fetched into `folder`, if it is good.
-    async fn checked(&self, version: &str, folder: &Path) -> Result<Project, String> {
+    async fn checked(&self, version: &str, folder: &Path) -> Result<Project, ProjectError> {
         let directory = project_folder(folder.join(&self.subfolder))
-            .ok_or_else(|| format!("it has no dbt_project.yml in '{}'", self.subfolder.display()))?;
+            .ok_or_else(|| ProjectError::NoProject(self.subfolder.clone()))?;
         let mut config = self.config.clone();
         if config.profiles_dir == config.project_dir {
             config.profiles_dir.clone_from(&directory);
         }
         config.project_dir = directory;
-        let dirs = self.dirs.for_version(version).map_err(|e| e.to_string())?;
+        let dirs = self.dirs.for_version(version).map_err(ProjectError::file(folder))?;
         let mut project = Project::new(config, dirs, Some(version.to_owned()));
         match project.check(&self.stop).await {
             Ok(()) => Ok(project),
@@ -263,4 +267,12 @@ pub fn forget(project: &Project) {
         let _ = std::fs::remove_dir_all(project.dirs.target());
         let _ = std::fs::remove_dir_all(project.dirs.projects().join(version));
     }
+}
+
+/// The same of a version that is not used at all: on Cloud Run files are memory.
+fn remove_version(dirs: &WorkDirs, version: &str) {
+    if let Ok(of_version) = dirs.for_version(version) {
+        let _ = std::fs::remove_dir_all(of_version.target());
+    }
+    let _ = std::fs::remove_dir_all(dirs.projects().join(version));
 }

@@ -8,23 +8,38 @@ use crate::request::Action;
 use crate::run::{BuildSet, Run};
 use crate::work_dirs::WorkDirs;
 
+/// Why a run can't be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error("can't prepare {}: {error}", directory.display())]
+    Directory { directory: PathBuf, error: std::io::Error },
+    #[error("there is nothing to retry: this function has run nothing since its start")]
+    NothingToRetry,
+}
+
 /// Sees to it that what is in the target directory afterwards is of this run; returns the directory.
-pub fn prepare(run: &Run, dirs: &WorkDirs) -> Result<PathBuf, String> {
+///
+/// # Errors
+/// If the directory can't be prepared, or there is nothing to retry.
+pub fn prepare(run: &Run, dirs: &WorkDirs) -> Result<PathBuf, PrepareError> {
     // Another target or other variables are another project: they must not mix with the parsed one.
     let target = if run.selection.is_of_the_parsed_project() {
         dirs.target().to_owned()
     } else {
         dirs.other_target()
     };
-    let told = |e: std::io::Error| format!("can't prepare {}: {e}", target.display());
-    std::fs::create_dir_all(&target).map_err(told)?;
+    let failed = |error| PrepareError::Directory {
+        directory: target.clone(),
+        error,
+    };
+    std::fs::create_dir_all(&target).map_err(failed)?;
     if run.action == Action::Retry {
-        std::fs::create_dir_all(dirs.retry()).map_err(told)?;
+        std::fs::create_dir_all(dirs.retry()).map_err(failed)?;
         std::fs::copy(dirs.last_results(), dirs.retry().join("run_results.json"))
-            .map_err(|_| "there is nothing to retry: this function has run nothing since its start".to_owned())?;
+            .map_err(|_| PrepareError::NothingToRetry)?;
     }
     match std::fs::remove_file(target.join(run.action.results_file())) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(told(e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
         _ => Ok(target),
     }
 }

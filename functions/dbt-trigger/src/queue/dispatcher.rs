@@ -16,9 +16,22 @@ use crate::config::DbtConfig;
 use crate::dbt::{CommandResult, Exit, Invocation, Limits, project_args};
 use crate::orphans::Orphans;
 use crate::project::{self, Project, Watched};
-use crate::records::{Artifacts, History, Lease, Leases, Recorder};
+use crate::records::{Artifacts, History, Leases, Recorder, RunLease};
 use crate::request::Action;
-use crate::run::{BuildSet, Outcome, Results, Run, RunResult};
+use crate::run::{BuildSet, Outcome, Results, ResultsError, Run, RunResult};
+
+/// Why a command of dbt was not run, or its results are not known.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("there is no project")]
+    NoProject,
+    #[error(transparent)]
+    Prepare(#[from] command::PrepareError),
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    #[error("its results can't be read: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
 
 /// Owns the project and its runner, so there can be only one run.
 pub struct Dispatcher {
@@ -83,7 +96,7 @@ impl Dispatcher {
     async fn serve_one(&mut self, run: &Arc<Run>, plan: &mut BuildPlan) {
         let result = match self.take_lease(run).await {
             Ok(lease) => {
-                let lost = lease.as_ref().map(|lease| lease.lost.clone()).unwrap_or_default();
+                let lost = lease.as_ref().map(|lease| lease.lost().clone()).unwrap_or_default();
                 let result = self.run(run, plan, &lost).await;
                 if let Some(lease) = lease {
                     lease.give_back().await;
@@ -105,7 +118,7 @@ impl Dispatcher {
     }
 
     /// Waits for the right to run; the error is what the run comes to without.
-    async fn take_lease(&self, run: &Run) -> Result<Option<Lease>, Outcome> {
+    async fn take_lease(&self, run: &Run) -> Result<Option<RunLease>, Outcome> {
         let Some((leases, history)) = &self.leases else {
             return Ok(None);
         };
@@ -168,7 +181,7 @@ impl Dispatcher {
         };
         let outcome = match &results {
             Ok(results) => Outcome::of(&ended, results.as_ref(), self.config.timeout),
-            Err(problem) => Outcome::CouldNotRun(problem.clone()),
+            Err(problem) => Outcome::CouldNotRun(problem.to_string()),
         };
         plan.ended(&built, matches!(outcome, Outcome::Success | Outcome::Warning));
         let results = results.ok().flatten().unwrap_or_default();
@@ -236,18 +249,18 @@ impl Dispatcher {
         run: &Run,
         built: &BuildSet,
         limits: &Limits,
-    ) -> (CommandResult, Result<Option<Results>, String>) {
+    ) -> (CommandResult, Result<Option<Results>, CommandError>) {
         if let BuildSet::Changed(tables) = built
             && tables.is_empty()
         {
             return (CommandResult::nothing_to_do(), Ok(None));
         }
         let Some(project) = &mut self.project else {
-            return (CommandResult::nothing_to_do(), Err("there is no project".into()));
+            return (CommandResult::nothing_to_do(), Err(CommandError::NoProject));
         };
         let target = match command::prepare(run, &project.dirs) {
             Ok(target) => target,
-            Err(problem) => return (CommandResult::nothing_to_do(), Err(problem)),
+            Err(problem) => return (CommandResult::nothing_to_do(), Err(problem.into())),
         };
         let invocation = Invocation {
             id: run.run_id.clone(),
@@ -265,7 +278,7 @@ impl Dispatcher {
             Results::read(&target, action)
         };
         let read = tokio::task::spawn_blocking(read).await;
-        (ended, read.unwrap_or_else(|e| Err(e.to_string())))
+        (ended, read.map_err(CommandError::from).and_then(|read| Ok(read?)))
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, BucketError};
 use crate::request::Action;
 
 /// How many runs are kept in the state directory, which is memory on Cloud Run.
 const KEPT: usize = 20;
 /// This function's own summary of a run.
 pub const RUN: &str = "run.json";
+/// dbt's documentation with all its data in one file, which therefore need not ask for any, and dbt's name for it.
+const DOCS: &str = "index.html";
+const DOCS_AS_MADE: &str = "static_index.html";
 /// What is kept, and what browsers and programs are told that it is.
 const FILES: [(&str, &str); 6] = [
     (RUN, "application/json"),
@@ -16,7 +19,7 @@ const FILES: [(&str, &str); 6] = [
     ("manifest.json", "application/json"),
     ("sources.json", "application/json"),
     ("catalog.json", "application/json"),
-    ("index.html", "text/html; charset=utf-8"),
+    (DOCS, "text/html; charset=utf-8"),
 ];
 
 /// Where artifacts are kept.
@@ -42,13 +45,14 @@ impl Artifacts {
     pub fn collect(&self, run_id: &str, target: &Path, action: Action) {
         let wanted: &[&str] = match action {
             Action::Freshness => &["sources.json"],
-            Action::Docs => &["manifest.json", "run_results.json", "catalog.json", "index.html"],
+            Action::Docs => &["manifest.json", "run_results.json", "catalog.json", DOCS],
             Action::Build | Action::Test | Action::Retry => &["manifest.json", "run_results.json"],
         };
         let folder = self.folder.join(run_id);
         let copied = std::fs::create_dir_all(&folder).and_then(|()| {
             for name in wanted {
-                match std::fs::copy(target.join(name), folder.join(name)) {
+                let from = if *name == DOCS { DOCS_AS_MADE } else { *name };
+                match std::fs::copy(target.join(from), folder.join(name)) {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
                     _ => {}
                 }
@@ -106,8 +110,8 @@ impl Artifacts {
     /// One artifact and its type; `None` if there is none.
     ///
     /// # Errors
-    /// Why Cloud Storage can't be asked, for people.
-    pub async fn read(&self, run_id: &str, name: &str) -> Result<Option<(Vec<u8>, &'static str)>, String> {
+    /// If Cloud Storage can't be asked.
+    pub async fn read(&self, run_id: &str, name: &str) -> Result<Option<(Vec<u8>, &'static str)>, BucketError> {
         // Both come from a caller: only ids of our form and known names may become a path.
         let known = FILES.iter().find(|(known, _)| *known == name);
         let (Some((name, kind)), Ok(_)) = (known, uuid::Uuid::try_parse(run_id)) else {

@@ -7,16 +7,27 @@ mod recorder;
 
 use std::sync::Arc;
 
-use mergemind_shared::warehouse::Warehouse;
+use mergemind_shared::warehouse::{Error, Warehouse};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, BucketError};
 use crate::config::Config;
 use crate::work_dirs::WorkDirs;
 
 pub use artifacts::{Artifacts, RUN};
 pub use history::History;
-pub use lease::{Lease, Leases};
+pub use lease::{Leases, RunLease};
 pub use recorder::Recorder;
+
+/// Why records can't be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The artifacts' bucket.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// Without its lease a run could meet another instance's.
+    #[error("RUN_LEASE needs BigQuery: {0}")]
+    Lease(Error),
+}
 
 /// What keeps records.
 pub struct Records {
@@ -30,7 +41,7 @@ impl Records {
     ///
     /// # Errors
     /// If Cloud Storage, or BigQuery where a lease needs it, can't be used.
-    pub async fn open(config: &Config, dirs: &WorkDirs, instance: &str) -> Result<Self, String> {
+    pub async fn open(config: &Config, dirs: &WorkDirs, instance: &str) -> Result<Self, OpenError> {
         let target = config.dbt.target.as_deref();
         let config = &config.records;
         let bucket = config.bucket.as_ref();
@@ -44,7 +55,7 @@ impl Records {
             // Without credentials there is no history, and a run says so, too.
             Some(settings) => match Warehouse::connect(settings).await {
                 Ok(warehouse) => Some(Arc::new(warehouse)),
-                Err(e) if config.lease.is_some() => return Err(format!("RUN_LEASE needs BigQuery: {e}")),
+                Err(e) if config.lease.is_some() => return Err(OpenError::Lease(e)),
                 Err(e) => {
                     tracing::error!("there is no history of runs: {e}");
                     None

@@ -43,7 +43,7 @@ impl Action {
         match self {
             Self::Build => &["build"],
             Self::Test => &["test"],
-            Self::Docs => &["docs", "generate"],
+            Self::Docs => &["docs", "generate", "--static"],
             Self::Freshness => &["source", "freshness"],
             Self::Retry => &["retry"],
         }

@@ -2,7 +2,6 @@
 
 mod action;
 pub mod event;
-mod seen;
 mod selection;
 
 use std::collections::BTreeSet;
@@ -11,8 +10,8 @@ use mergemind_shared::ApiError;
 use serde_json::{Map, Value, json};
 
 pub use action::Action;
-pub use seen::Seen;
 pub use selection::Selection;
+use selection::SelectionError;
 
 /// The longest `source`, in bytes: it is repeated in answers and log lines.
 const SOURCE_LIMIT: usize = 200;
@@ -75,7 +74,7 @@ impl RunRequest {
         };
         let selection = Selection::take(&mut fields, targets)
             .and_then(|selection| fits(action, &selection).map(|()| selection))
-            .map_err(|problem| ApiError::bad_request("invalid_selection", problem))?;
+            .map_err(|problem| ApiError::bad_request("invalid_selection", problem.to_string()))?;
         Ok(Self {
             source,
             action,
@@ -100,13 +99,11 @@ impl RunRequest {
 }
 
 /// What dbt's command for an action takes.
-fn fits(action: Action, selection: &Selection) -> Result<(), String> {
+fn fits(action: Action, selection: &Selection) -> Result<(), SelectionError> {
     match action {
-        Action::Retry if !selection.is_everything() => {
-            Err("'retry' repeats what failed in the last run, with its selection: send none".into())
-        }
+        Action::Retry if !selection.is_everything() => Err(SelectionError::Retry),
         Action::Test | Action::Docs | Action::Freshness if selection.full_refresh => {
-            Err(format!("'full_refresh' means nothing to '{}'", action.name()))
+            Err(SelectionError::NothingToRefresh(action.name()))
         }
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 //! <https://docs.getdbt.com/reference/artifacts/sources-json>.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,6 +16,15 @@ use crate::request::Action;
 
 /// The longest message of a node that is passed on, in characters.
 const MESSAGE_LIMIT: usize = 2_000;
+
+/// Why dbt's results can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    #[error("can't read {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{} is not what dbt writes: {error}", path.display())]
+    Form { path: PathBuf, error: serde_json::Error },
+}
 
 /// The nodes of a run.
 #[derive(Debug, Clone, Default)]
@@ -65,13 +74,13 @@ impl Results {
     /// Reads what dbt left in `target` after `action`; `None` if it left nothing.
     ///
     /// # Errors
-    /// Why it can't be read, for people.
-    pub fn read(target: &Path, action: Action) -> Result<Option<Self>, String> {
+    /// If it can't be read.
+    pub fn read(target: &Path, action: Action) -> Result<Option<Self>, ResultsError> {
         let path = target.join(action.results_file());
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(format!("can't read {}: {e}", path.display())),
+            Err(error) => return Err(ResultsError::Unreadable { path, error }),
         };
         match serde_json::from_slice(&text) {
             Ok(file) => {
@@ -79,7 +88,7 @@ impl Results {
                 Manifest::read(&target.join("manifest.json")).explain(&mut results.nodes);
                 Ok(Some(results))
             }
-            Err(e) => Err(format!("{} is not what dbt 1.11 writes: {e}", path.display())),
+            Err(error) => Err(ResultsError::Form { path, error }),
         }
     }
 
@@ -262,7 +271,7 @@ pub mod tests {
         let read = || Results::read(path, Action::Build);
         assert!(read().expect("no file is no problem").is_none());
         std::fs::write(path.join("run_results.json"), "{\"metadata\": {}").expect("written");
-        assert!(read().expect_err("broken").contains("run_results.json"));
+        assert!(read().expect_err("broken").to_string().contains("run_results.json"));
     }
 
     #[test]

@@ -9,9 +9,9 @@ mod result;
 mod run;
 mod view;
 
-pub use dbt_files::Results;
 #[cfg(test)]
 pub use dbt_files::tests::results as results_of;
+pub use dbt_files::{Results, ResultsError};
 pub use error::RunError;
 pub use node::{Counts, Node};
 pub use result::{BuildSet, Outcome, RunResult};

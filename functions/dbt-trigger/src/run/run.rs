@@ -76,7 +76,7 @@ impl Run {
 
     /// Whether it does what `order` asks for.
     pub fn serves(&self, request: &RunRequest) -> bool {
-        self.action == request.action && self.selection == request.selection
+        !self.cancel.is_cancelled() && self.action == request.action && self.selection == request.selection
     }
 
     /// Adds a caller to it, while it waits.
@@ -209,6 +209,11 @@ mod tests {
         for other in ["{}", r#"{"select":"b"}"#, r#"{"select":"a","action":"test"}"#] {
             assert!(!run.serves(&request(other)), "{other}");
         }
+        run.cancel.cancel();
+        assert!(
+            !run.serves(&request(r#"{"select":"a"}"#)),
+            "nobody shares a cancelled run's end"
+        );
     }
 
     #[test]

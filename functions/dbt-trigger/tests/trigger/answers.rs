@@ -37,9 +37,11 @@ fn dbt_gets_the_defaults_but_no_token() {
     let trigger = Trigger::start(
         &one_model(),
         &[
-            ("AUTH_TOKEN_PREVIOUS", "older-one"),
+            ("AUTH_TOKEN_PREVIOUS", "older-one-5f0c2d"),
             ("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1"),
             ("MINE", "x"),
+            ("SOMEBODY_ELSES_TOKEN", "not-for-dbt"),
+            ("DBT_ENV_ALLOW", "FAKE_*,MINE"),
         ],
     );
     assert_eq!(trigger.run().status, 200);
@@ -53,13 +55,15 @@ fn dbt_gets_the_defaults_but_no_token() {
     ] {
         assert_eq!(environment[name], value, "{name}");
     }
-    assert!(!environment.to_string().contains("older-one"));
+    for kept in ["older-one-5f0c2d", "not-for-dbt", "SOMEBODY_ELSES_TOKEN"] {
+        assert!(!environment.to_string().contains(kept), "{kept}");
+    }
     assert!(!environment.to_string().contains(TOKEN));
 }
 
 #[test]
 fn only_callers_with_a_token_are_served() {
-    let trigger = Trigger::start(&one_model(), &[("AUTH_TOKEN_PREVIOUS", "older-one")]);
+    let trigger = Trigger::start(&one_model(), &[("AUTH_TOKEN_PREVIOUS", "older-one-5f0c2d")]);
     for token in [None, Some("wrong"), Some("")] {
         // Even what can't be parsed: nothing is said about the body before the token is known.
         let answer = trigger.call("POST", token, "{");
@@ -76,7 +80,7 @@ fn only_callers_with_a_token_are_served() {
     let about = trigger.call("GET", None, "");
     assert_eq!((about.status, &about.body["service"]), (200, &json!("dbt-trigger")));
     assert_eq!(trigger.calls("build").len(), 0, "something ran");
-    assert_eq!(trigger.call("POST", Some("older-one"), "{}").status, 200);
+    assert_eq!(trigger.call("POST", Some("older-one-5f0c2d"), "{}").status, 200);
 }
 
 #[test]

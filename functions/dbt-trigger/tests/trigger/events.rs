@@ -113,6 +113,56 @@ fn a_wrong_signature_of_fivetran_is_refused() {
     );
 }
 
+#[test]
+fn slow_strangers_do_not_shut_fivetran_out() {
+    use std::io::{Read, Write};
+    let trigger = Trigger::start(&one_model(), &[("FIVETRAN_WEBHOOK_SECRET", SECRET)]);
+    let strangers: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(trigger.address()).expect("connects");
+            let head = "POST /fivetran HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n";
+            let body = "x".repeat(50_000);
+            write!(
+                stream,
+                "{head}X-Fivetran-Signature-256: {}\r\n\r\n{body}",
+                "0".repeat(64)
+            )
+            .expect("sent");
+            stream
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    for number in 0..3 {
+        let begun = std::time::Instant::now();
+        let body = sync_end(&format!("sync-{number}"), "SUCCESSFUL");
+        let answer = fivetran(&trigger, "/fivetran", &body, &sign(&body, SECRET));
+        assert_eq!(answer.status, 202, "{answer:?}");
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+    // They are cut off within seconds, not half a minute.
+    for mut stranger in strangers {
+        stranger
+            .set_read_timeout(Some(std::time::Duration::from_secs(12)))
+            .expect("a timeout");
+        let mut answer = [0; 12];
+        stranger.read_exact(&mut answer).expect("an answer");
+        assert!(
+            [&b"HTTP/1.1 408"[..], b"HTTP/1.1 503"].contains(&&answer[..]),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    let large = "x".repeat(64 * 1024 + 1);
+    assert_eq!(
+        fivetran(&trigger, "/fivetran", &large, &sign(&large, SECRET)).status,
+        413
+    );
+}
+
 fn pushed(trigger: &Trigger, headers: &[(&str, &str)], body: &Value) -> Answer {
     let bearer = format!("Bearer {TOKEN}");
     let mut all = vec![("Authorization", bearer.as_str())];

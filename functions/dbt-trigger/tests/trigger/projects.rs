@@ -76,6 +76,10 @@ fn a_project_from_git_is_renewed_and_a_broken_version_leaves_the_old_one_running
                 .then_some(())
         });
         assert!(trigger.log().contains("no such macro 'x'"));
+        eventually("the broken version's files are gone", || {
+            let versions = trigger.versions();
+            (versions == [version.as_str().expect("a commit")]).then_some(())
+        });
         assert_eq!(
             trigger.run().body["project_version"],
             version,

@@ -60,6 +60,15 @@ fn documentation_is_served_as_dbt_made_it() {
         docs.text.contains("dbt docs") && docs.head.contains("text/html"),
         "{docs:?}"
     );
+    // Whatever is written in it can't act as its reader.
+    assert!(
+        docs.head.contains("content-security-policy: sandbox allow-scripts")
+            && !docs.head.contains("allow-same-origin"),
+        "{}",
+        docs.head
+    );
+    let build = trigger.calls("docs");
+    assert!(build[0]["args"].to_string().contains("--static"), "{build:?}");
     assert_eq!(
         trigger
             .ask("GET", &format!("/runs/{id}/artifacts/catalog.json"), "")

@@ -21,6 +21,58 @@ fn it_does_not_start_without_a_real_token() {
 }
 
 #[test]
+fn it_does_not_start_with_a_token_that_can_be_guessed() {
+    for name in ["AUTH_TOKEN", "AUTH_TOKEN_PREVIOUS", "FIVETRAN_WEBHOOK_SECRET"] {
+        let message = refused(&[(name, "dt4821")]);
+        assert!(
+            message.contains(&format!("{name} has fewer than 16 characters"))
+                && message.contains("openssl rand -hex 32"),
+            "{message}"
+        );
+        assert!(!message.contains("dt4821"), "{message}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn other_processes_of_its_user_cannot_read_its_tokens() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+    let me = std::fs::metadata("/proc/self").expect("Linux").uid();
+    // Root may read everything, so the function and who looks at it are somebody else.
+    let user = if me == 0 { 65_534 } else { me };
+    let project = Project::new(&one_model());
+    let trigger = if me == 0 {
+        project.start_as(user)
+    } else {
+        project.start(&[])
+    };
+    assert_eq!(trigger.run().status, 200);
+    let read = |pid: u64, file: &str| {
+        let mut cat = std::process::Command::new("cat");
+        cat.arg(format!("/proc/{pid}/{file}"));
+        if me == 0 {
+            cat.uid(user).gid(user);
+        }
+        cat.output().expect("cat")
+    };
+    let function = u64::from(trigger.pid());
+    for file in ["environ", "maps", "fd/0"] {
+        let output = read(function, file);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{file} was read");
+    }
+    // dbt's own can be read, and holds none.
+    let worker = trigger.calls("build")[0]["parent"].as_u64().expect("a process");
+    let output = read(worker, "environ");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("DBT_TARGET_PATH") && !text.contains(crate::support::TOKEN),
+        "{text}"
+    );
+}
+
+#[test]
 fn help_lists_every_variable() {
     let project = Project::new(&one_model());
     let output = project.command(&[]).arg("--help").output().expect("it ends");

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use local_stack::with_own_environment;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const TOKEN: &str = "trigger-test-1";
+pub const TOKEN: &str = "trigger-test-1-5f0c";
 /// How long anything here may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,13 +81,31 @@ impl Project {
             .env("PYTHONPATH", fake)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("FAKE_DBT_CALLS", self.path("calls"))
+            .env("DBT_ENV_ALLOW", "FAKE_*")
             .envs(variables.iter().copied());
         command
     }
 
     pub fn start(self, variables: &[(&str, &str)]) -> Trigger {
-        let mut child = self
-            .command(variables)
+        let command = self.command(variables);
+        self.run(command)
+    }
+
+    /// Starts the function as another user, to whom the project is given; only root can.
+    pub fn start_as(self, user: u32) -> Trigger {
+        let folder = self.directory.path();
+        let status = Command::new("chown")
+            .args(["-R", &user.to_string()])
+            .arg(folder)
+            .status();
+        assert!(status.expect("chown").success());
+        let mut command = self.command(&[]);
+        command.uid(user).gid(user);
+        self.run(command)
+    }
+
+    fn run(self, mut command: Command) -> Trigger {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -167,6 +186,16 @@ impl Trigger {
         self.send(method, path, &[("Authorization", &format!("Bearer {TOKEN}"))], body)
     }
 
+    /// The versions of a fetched project whose files are kept.
+    pub fn versions(&self) -> Vec<String> {
+        let states = std::fs::read_dir(self.project.path("tmp")).expect("there");
+        let kept = states.filter_map(|state| std::fs::read_dir(state.ok()?.path().join("projects")).ok());
+        let names = kept
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| name.len() == 40).collect()
+    }
+
     pub fn address(&self) -> &str {
         &self.address
     }
@@ -191,6 +220,10 @@ impl Trigger {
     /// Waits for the `count`th build to begin.
     pub fn wait_for_build(&self, count: usize) -> Value {
         eventually("a build begins", || self.calls("build").get(count - 1).cloned())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn signal(&self, name: &str) {

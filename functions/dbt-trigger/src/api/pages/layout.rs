@@ -9,8 +9,10 @@ const STYLE: &str = include_str!("style.css");
 /// Nothing but what is in the page itself.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// dbt's own page brings its scripts with it and reads the files beside it.
-const DOCS_POLICY: &str = "default-src 'self' 'unsafe-inline' data: blob:; frame-ancestors 'none'";
+/// An artifact holds what the authors of the project, of its packages and of its data have written. It is of no origin, so
+/// that nothing in it can act as whoever looks at it: it may run the scripts that it brings, and ask for nothing.
+const ARTIFACT_POLICY: &str = "sandbox allow-scripts allow-popups allow-downloads; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; \
+    style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Whether the caller is a browser that wants a page.
 pub fn is_wanted(headers: &HeaderMap) -> bool {
@@ -38,9 +40,9 @@ pub(super) fn page(title: &str, again: Option<u8>, content: &Markup) -> Response
     secured("text/html; charset=utf-8", POLICY, page.into_string().into_bytes())
 }
 
-/// An artifact, as a browser may show it.
+/// An artifact, as a browser may show it: without anything that it could do to its reader.
 pub fn artifact(kind: &'static str, content: Vec<u8>) -> Response {
-    secured(kind, DOCS_POLICY, content)
+    secured(kind, ARTIFACT_POLICY, content)
 }
 
 fn secured(kind: &'static str, policy: &'static str, content: Vec<u8>) -> Response {

@@ -15,7 +15,7 @@ use super::launch::Launch;
 use super::log::Log;
 use crate::config::DbtConfig;
 use crate::work_dirs::WorkDirs;
-use process::{CommandOutcome, OpenCommand, WorkerProcess};
+use process::{CommandOutcome, OpenCommand, StartError, WorkerProcess};
 
 /// How long the worker may take until it is ready. Imports take seconds, parsing a project of
 /// thousands of models minutes; a worker that needs longer hangs.
@@ -58,8 +58,8 @@ impl Worker {
             watch: &self.watch,
         };
         let started = tokio::select! {
-            () = stop.cancelled() => Err("the function is stopping".into()),
-            () = tokio::time::sleep(START_LIMIT) => Err(format!("it was not ready after {START_LIMIT:?}")),
+            () = stop.cancelled() => Err(StartError::Stopping),
+            () = tokio::time::sleep(START_LIMIT) => Err(StartError::TooSlow(START_LIMIT)),
             started = WorkerProcess::start(&self.launch, opening) => started,
         };
         match started {
@@ -77,7 +77,7 @@ impl Worker {
                 if !stop.is_cancelled() {
                     tracing::error!("the dbt worker did not start: {problem}");
                 }
-                self.problem = problem;
+                self.problem = problem.to_string();
             }
         }
     }

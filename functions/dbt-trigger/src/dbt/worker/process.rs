@@ -46,6 +46,27 @@ pub(super) struct WorkerProcess {
     log: Arc<Mutex<Log>>,
 }
 
+/// Why there is no process.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("{0}")]
+    Spawn(String),
+    #[error("it has no pipes")]
+    NoPipes,
+    #[error(
+        "it ended ({status}) {complaint}; is DBT_PYTHON, '{python}', the Python interpreter of the environment that has dbt?"
+    )]
+    Ended {
+        status: String,
+        complaint: String,
+        python: String,
+    },
+    #[error("the function is stopping")]
+    Stopping,
+    #[error("it was not ready after {0:?}")]
+    TooSlow(Duration),
+}
+
 /// What became of a command.
 pub(super) enum CommandOutcome {
     /// It ended; the process waits for the next.
@@ -60,16 +81,16 @@ impl WorkerProcess {
     /// Starts a process and waits until it is ready.
     ///
     /// # Errors
-    /// Why it is not, for people.
-    pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, String> {
+    /// If it can't be started, or ends before it is ready.
+    pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, StartError> {
         let mut child = launch
             .command()
             .args(["-c", SOURCE])
             .spawn()
-            .map_err(|e| launch.explain(&e))?;
+            .map_err(|e| StartError::Spawn(launch.explain(&e)))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err("it has no pipes".into());
+            return Err(StartError::NoPipes);
         };
         let (sender, messages) = unbounded_channel();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -99,10 +120,11 @@ impl WorkerProcess {
         let status = live.wait().await;
         let _ = timeout(LOG_TAIL, read_to_the_end(&mut live.messages)).await;
         let complaint = live.log().complaint().unwrap_or_default();
-        Err(format!(
-            "it ended ({status}) {complaint}; is DBT_PYTHON, '{}', the Python interpreter of the environment that has dbt?",
-            launch.python
-        ))
+        Err(StartError::Ended {
+            status,
+            complaint,
+            python: launch.python.clone(),
+        })
     }
 
     fn complain(&self, ready: &Ready) {

@@ -6,7 +6,7 @@ mod tables;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mergemind_shared::warehouse::{Batch, Commit, Table, Warehouse};
+use mergemind_shared::warehouse::{Batch, Commit, Error, Table, Warehouse};
 use tokio::sync::OnceCell;
 
 use crate::run::Run;
@@ -45,8 +45,8 @@ impl History {
     /// Writes that a run has begun, or, with its nodes, that it has ended.
     ///
     /// # Errors
-    /// Why BigQuery did not take it, for people.
-    pub async fn write(&self, run: &Run) -> Result<(), String> {
+    /// If BigQuery does not take it.
+    pub async fn write(&self, run: &Run) -> Result<(), Error> {
         self.make_ready().await?;
         let inner = &self.0;
         let mut batches = vec![Batch {
@@ -71,15 +71,15 @@ impl History {
             ..Commit::default()
         };
         let written = inner.warehouse.commit(commit).await;
-        written.map(|_| ()).map_err(|e| e.to_string())
+        written.map(|_| ())
     }
 
     /// Marks runs that say that they are running, and can't be, because they would be the longest ever: their
     /// process was killed. `limit` is how long a run may take.
     ///
     /// # Errors
-    /// Why BigQuery did not do it, for people.
-    pub async fn mark_old_lost(&self, limit: Duration) -> Result<(), String> {
+    /// If BigQuery does not do it.
+    pub async fn mark_old_lost(&self, limit: Duration) -> Result<(), Error> {
         let age = (limit + GRACE).as_secs();
         self.mark_lost(&format!(
             "started_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {age} SECOND)"
@@ -91,30 +91,25 @@ impl History {
     /// lease of that target, and is not yet running.
     ///
     /// # Errors
-    /// Why BigQuery did not do it, for people.
-    pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), String> {
+    /// If BigQuery does not do it.
+    pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), Error> {
         let target = target.unwrap_or_default().replace('\\', r"\\").replace('\'', r"\'");
         self.mark_lost(&format!("IFNULL(target, '') = '{target}'")).await
     }
 
-    async fn mark_lost(&self, condition: &str) -> Result<(), String> {
+    async fn mark_lost(&self, condition: &str) -> Result<(), Error> {
         self.make_ready().await?;
         let table = self.0.warehouse.name_of(tables::RUNS);
         let sql = format!(
             "UPDATE {table} SET status = 'lost', problem = 'the function was killed during this run' \
              WHERE status = 'running' AND {condition}"
         );
-        self.0.warehouse.query(sql).await.map(|_| ()).map_err(|e| e.to_string())
+        self.0.warehouse.query(sql).await.map(|_| ())
     }
 
-    async fn make_ready(&self) -> Result<(), String> {
+    async fn make_ready(&self) -> Result<(), Error> {
         let inner = &self.0;
         let ensure = || async { inner.warehouse.ensure(&[&inner.runs, &inner.nodes]).await };
-        inner
-            .ready
-            .get_or_try_init(ensure)
-            .await
-            .map(|_| ())
-            .map_err(|e| e.to_string())
+        inner.ready.get_or_try_init(ensure).await.map(|_| ())
     }
 }

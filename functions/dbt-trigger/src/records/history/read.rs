@@ -1,6 +1,6 @@
 //! What the history tells about runs, in the form in which this process tells about its own.
 
-use mergemind_shared::warehouse::ResultRow;
+use mergemind_shared::warehouse::{Error, ResultRow};
 use time::OffsetDateTime;
 use time::macros::format_description;
 use uuid::Uuid;
@@ -18,8 +18,8 @@ impl History {
     /// The last runs of all instances, the newest first, as `GET /runs` tells them.
     ///
     /// # Errors
-    /// Why BigQuery can't be asked, for people.
-    pub async fn last(&self, count: usize) -> Result<Vec<RunView>, String> {
+    /// If BigQuery can't be asked.
+    pub async fn last(&self, count: usize) -> Result<Vec<RunView>, Error> {
         self.make_ready().await?;
         let table = self.0.warehouse.name_of(tables::RUNS);
         let sql = format!(
@@ -27,7 +27,7 @@ impl History {
              FORMAT_TIMESTAMP('%Y-%m-%dT%H:%M:%SZ', started_at) AS started_at \
              FROM {table} ORDER BY queued_at DESC LIMIT {count}"
         );
-        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        let rows = self.0.warehouse.query(sql).await?;
         rows.iter()
             .map(|row| {
                 let cells = Cells(row);
@@ -49,8 +49,8 @@ impl History {
     /// All that is known about a run, as `GET /runs/{id}` tells it; `None` if it is in no history.
     ///
     /// # Errors
-    /// Why BigQuery can't be asked, for people.
-    pub async fn one(&self, run_id: &str) -> Result<Option<RunView>, String> {
+    /// If BigQuery can't be asked.
+    pub async fn one(&self, run_id: &str) -> Result<Option<RunView>, Error> {
         // It comes from a caller. Ids hold the time, which spares BigQuery the months before.
         let Some((run_id, since)) = id_and_time(run_id) else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl History {
             time("queued_at"),
             time("started_at"),
         );
-        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        let rows = self.0.warehouse.query(sql).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let cells = Cells(row);
         let callers = cells.list("called_by")?;
@@ -103,14 +103,14 @@ impl History {
         Ok(Some(view))
     }
 
-    async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, String> {
+    async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, Error> {
         let table = self.0.warehouse.name_of(tables::NODES);
         let sql = format!(
             "SELECT node, name, type, status, CAST(elapsed_s AS FLOAT64) AS elapsed_s, CAST(started_s AS FLOAT64) AS started_s, \
              ARRAY_TO_STRING(waited_for, '\\n') AS waited_for, rows_affected, bytes, failures, severity, message, compiled_path \
              FROM {table} WHERE run_id = '{run_id}' AND run_started_at >= TIMESTAMP '{since}' ORDER BY started_s, node"
         );
-        let rows = self.0.warehouse.query(sql).await.map_err(|e| e.to_string())?;
+        let rows = self.0.warehouse.query(sql).await?;
         rows.iter()
             .map(|row| {
                 let cells = Cells(row);
@@ -136,7 +136,7 @@ impl History {
 
 impl Cells<'_> {
     /// What a list and a run's own page both have.
-    fn run(&self) -> Result<RunView, String> {
+    fn run(&self) -> Result<RunView, Error> {
         Ok(RunView {
             status: self.text("status")?.unwrap_or_default(),
             action: self.text("action")?.unwrap_or_default(),
@@ -148,24 +148,24 @@ impl Cells<'_> {
         })
     }
 
-    fn count(&self, column: &str) -> Result<Option<u64>, String> {
+    fn count(&self, column: &str) -> Result<Option<u64>, Error> {
         Ok(self.int(column)?.and_then(|count| u64::try_from(count).ok()))
     }
 
-    fn text(&self, column: &str) -> Result<Option<String>, String> {
-        self.0.get(column).map_err(|e| e.to_string())
+    fn text(&self, column: &str) -> Result<Option<String>, Error> {
+        Ok(self.0.get(column)?)
     }
 
-    fn int(&self, column: &str) -> Result<Option<i64>, String> {
-        self.0.get(column).map_err(|e| e.to_string())
+    fn int(&self, column: &str) -> Result<Option<i64>, Error> {
+        Ok(self.0.get(column)?)
     }
 
-    fn float(&self, column: &str) -> Result<Option<f64>, String> {
-        self.0.get(column).map_err(|e| e.to_string())
+    fn float(&self, column: &str) -> Result<Option<f64>, Error> {
+        Ok(self.0.get(column)?)
     }
 
     /// A time that is told in milliseconds since 1970.
-    fn time(&self, column: &str) -> Result<Option<String>, String> {
+    fn time(&self, column: &str) -> Result<Option<String>, Error> {
         let at = self
             .int(column)?
             .map(|millis| OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000));
@@ -173,7 +173,7 @@ impl Cells<'_> {
     }
 
     /// A list whose items stand in lines.
-    fn list(&self, column: &str) -> Result<Vec<String>, String> {
+    fn list(&self, column: &str) -> Result<Vec<String>, Error> {
         let text = self.text(column)?.unwrap_or_default();
         Ok(text.lines().map(ToOwned::to_owned).collect())
     }

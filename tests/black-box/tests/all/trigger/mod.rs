@@ -12,7 +12,7 @@ mod quick;
 mod records;
 mod states;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -215,20 +215,9 @@ pub fn signal(name: &str, pid: u32) {
     assert!(status.expect("kill").success());
 }
 
-/// The process id of the function that listens on `url`.
+/// The process id of a function.
 pub fn pid_of(function: &Function) -> u32 {
-    let port = function.url.rsplit(':').next().expect("a port");
-    let wanted = format!("PORT={port}");
-    let mine = below(std::process::id());
-    let found = mine.into_iter().find(|pid| {
-        let environment = std::fs::read(Path::new("/proc").join(pid.to_string()).join("environ")).unwrap_or_default();
-        let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-        exe.ends_with("dbt-trigger")
-            && environment
-                .split(|b| *b == 0)
-                .any(|variable| variable == wanted.as_bytes())
-    });
-    found.expect("its process")
+    function.process.id()
 }
 
 /// A model that takes a minute of many small queries: one large one would keep the emulator from

@@ -3,9 +3,9 @@
 use black_box::TRIGGER_TOKEN;
 use serde_json::json;
 
-use super::browser::Browser;
+use super::browser::{Browser, Screen};
 use super::look::on_every_screen;
-use super::{Function, Small, everything};
+use super::{Function, Small, eventually, everything};
 
 /// The function's address, as a person would answer the browser's question.
 pub fn address(function: &Function) -> String {
@@ -52,4 +52,53 @@ fn runs_are_readable_in_a_browser_on_a_desk_and_on_a_phone_in_light_and_dark() {
             assert!(seen["bars"].as_u64() >= Some(bars), "{name}: {seen:#}");
         }
     }
+}
+
+#[test]
+fn documentation_in_a_browser_can_do_nothing_as_its_reader() {
+    let small = Small::new("docs_page");
+    small.write(
+        "models/customers.yml",
+        "models:\n  - name: stg_customers\n    description: \"who buys <img src=x onerror='attack(1)'>\"\n",
+    );
+    let function = small.start(1, &[]);
+    let made = function.run(&json!({"source": "test", "action": "docs"}));
+    let id = made["run_id"].as_str().expect("an id");
+    let mut browser = Browser::start();
+    let desk = Screen {
+        width: 1_100,
+        is_phone: false,
+        is_dark: false,
+    };
+    let page = format!("{}/runs/{id}/artifacts/index.html", address(&function));
+    browser.show(&format!("{page}#!/model/model.small.stg_customers"), desk);
+    // It is dbt's own page, and works without asking for anything.
+    let text = eventually("the documentation is shown", || {
+        let text = browser.ask("document.body.innerText");
+        let shown = text
+            .as_str()
+            .is_some_and(|text| text.contains("stg_customers") && text.contains("who buys"));
+        shown.then_some(text)
+    });
+    assert_eq!(browser.ask("self.origin"), "null", "{text}");
+    // What a script in it can try: the list of runs, and ending one.
+    browser.ask(
+        "window.tried = {}; for (const [name, path, options] of [
+            ['list', '/runs', {credentials: 'include'}],
+            ['cancel', '/runs/' + location.pathname.split('/')[2] + '/cancel', {method: 'POST', credentials: 'include'}],
+        ]) fetch(location.origin + path, options).then(
+            answer => window.tried[name] = 'answered ' + answer.status, problem => window.tried[name] = 'refused');
+        const form = document.createElement('form');
+        form.method = 'post'; form.action = '/runs/x/cancel'; document.body.append(form); form.submit(); 1",
+    );
+    let tried = eventually("both are decided", || {
+        let tried = browser.ask("window.tried");
+        (tried["list"].is_string() && tried["cancel"].is_string()).then_some(tried)
+    });
+    assert_eq!(tried, json!({"list": "refused", "cancel": "refused"}));
+    let storage = "(() => { try { return String(localStorage.length); } catch (problem) { return problem.name; } })()";
+    assert_eq!(browser.ask(storage), "SecurityError");
+    let log = function.process.log_text();
+    assert!(!log.contains("/cancel"), "{log}");
+    assert!(!log.contains("GET /runs 200"), "{log}");
 }

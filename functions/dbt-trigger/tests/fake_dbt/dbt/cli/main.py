@@ -49,6 +49,7 @@ class dbtRunner:
         options.add_argument("--state")
         options.add_argument("--output")
         options.add_argument("--empty-catalog", action="store_true")
+        options.add_argument("--static", action="store_true")
         options = options.parse_args(args)
         options.args = args
         with open(os.path.join(options.project_dir, "fake.json")) as file:
@@ -117,7 +118,7 @@ class dbtRunner:
 
     def docs_generate(self, options, plan):
         result = self.build(options, plan)
-        for name in ("catalog.json", "index.html"):
+        for name in ("catalog.json", "index.html", "static_index.html" if options.static else "index.html"):
             with open(os.path.join(options.target_path, name), "w") as file:
                 file.write("{}" if name.endswith("json") else "<!doctype html><title>dbt docs</title>")
         return result

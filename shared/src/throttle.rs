@@ -1,0 +1,208 @@
+//! Makes guessing slow, without making anybody wait who belongs.
+//!
+//! Failures of one address are answered one after the other, each after a wait that doubles: however many come at once,
+//! an address learns about one guess in two seconds for each of its connections, and nothing sooner.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use tokio::time::Instant;
+
+use crate::ApiError;
+
+/// The wait for the first failure, which doubles with each one that follows soon.
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+/// One failure is forgotten in this time.
+const FORGET: Duration = Duration::from_secs(1);
+/// The longest that a refusal waits for those before it. Beyond that it is 429, after the same time.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many addresses are remembered; those that come on top share one place.
+const ADDRESSES: usize = 10_000;
+
+/// Counts failures, for each address by itself.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    addresses: Mutex<HashMap<Option<IpAddr>, Failures>>,
+}
+
+/// The recent failures of one address.
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    last: Instant,
+    /// When the last of them is answered.
+    answered: Instant,
+}
+
+impl Throttle {
+    /// Returns `refusal` of a caller at `address` when its turn comes, or 429 if too many of its failures wait.
+    pub async fn refuse(&self, address: Option<IpAddr>, refusal: ApiError) -> ApiError {
+        let wait = self.note(address);
+        tokio::time::sleep(wait.min(PATIENCE)).await;
+        if wait <= PATIENCE {
+            return refusal;
+        }
+        ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            "too many calls with a wrong token or none",
+        )
+        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// Notes a failure; how long its answer has to wait.
+    fn note(&self, address: Option<IpAddr>) -> Duration {
+        let now = Instant::now();
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut address = address.map(network);
+        if addresses.len() >= ADDRESSES && !addresses.contains_key(&address) {
+            addresses.retain(|_, failures| failures.remembered(now) > 0);
+            if addresses.len() >= ADDRESSES {
+                address = None;
+            }
+        }
+        let failures = addresses.entry(address).or_insert(Failures {
+            count: 0,
+            last: now,
+            answered: now,
+        });
+        let count = failures.remembered(now);
+        let step = FIRST.saturating_mul(1 << count.min(10)).min(LONGEST);
+        // Who does not wait for answers does not push them ever further away.
+        let answered = (failures.answered.max(now) + step).min(now + PATIENCE + LONGEST);
+        *failures = Failures {
+            count: (count + 1).min(20),
+            last: now,
+            answered,
+        };
+        answered - now
+    }
+}
+
+impl Failures {
+    /// Those that are not forgotten by now.
+    fn remembered(&self, now: Instant) -> u32 {
+        if self.answered > now {
+            return self.count.max(1);
+        }
+        let forgotten = now.duration_since(self.last.max(self.answered)).as_secs() / FORGET.as_secs();
+        self.count.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX))
+    }
+}
+
+/// Whose failures a request's are: the address of its connection. On Cloud Run (`is_on_cloud_run`) every connection is of
+/// Google's front end, which adds its caller's address to `X-Forwarded-For`, at the end; what stands before it may be
+/// anything.
+pub fn address_of(extensions: &Extensions, headers: &HeaderMap, is_on_cloud_run: bool) -> Option<IpAddr> {
+    if is_on_cloud_run {
+        let forwarded = headers.get_all("x-forwarded-for").iter().next_back();
+        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        if let Some(address) = last.and_then(|address| address.trim().parse().ok()) {
+            return Some(address);
+        }
+    }
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(peer.ip())
+}
+
+/// What one caller has for itself: an address of version 4, or a network of 64 bits of version 6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_slowed_and_forgotten() {
+        let throttle = Throttle::default();
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let wait = throttle.note(HERE);
+            waits.push(wait.as_millis());
+            tokio::time::sleep(wait).await;
+        }
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
+        assert_eq!(throttle.note(None), FIRST, "another address has its own");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(throttle.note(HERE), FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_learns_nothing_at_once() {
+        let throttle = Arc::new(Throttle::default());
+        let begun = Instant::now();
+        let attempts: Vec<_> = (0..300)
+            .map(|_| {
+                let throttle = throttle.clone();
+                tokio::spawn(async move {
+                    let refused = throttle.refuse(HERE, ApiError::unauthorized("no")).await;
+                    (refused.status().as_u16(), begun.elapsed())
+                })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for attempt in attempts {
+            answers.push(attempt.await.expect("an answer"));
+        }
+        let within = |time: Duration| answers.iter().filter(|(_, after)| *after < time).count();
+        assert_eq!(within(Duration::from_secs(1)), 4, "50, 150, 350 and 750 ms");
+        assert!(within(PATIENCE) <= 10, "{}", within(PATIENCE));
+        assert_eq!(
+            answers.iter().filter(|(status, _)| *status == 429).count() + within(PATIENCE),
+            300
+        );
+        let other = throttle.note(Some(IpAddr::from([10, 0, 0, 1])));
+        assert_eq!(other, FIRST, "nobody else waits for them");
+    }
+
+    #[test]
+    fn a_caller_with_many_addresses_of_version_6_is_one() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8:1:2:3::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    }
+
+    #[test]
+    fn only_what_google_wrote_tells_whose_a_request_is() {
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))));
+        let mut headers = HeaderMap::new();
+        for forwarded in ["10.9.9.9", "10.9.9.9, 192.0.2.7"] {
+            headers.append("x-forwarded-for", HeaderValue::from_static(forwarded));
+        }
+        assert_eq!(address_of(&extensions, &headers, false), HERE);
+        assert_eq!(
+            address_of(&extensions, &headers, true),
+            Some(IpAddr::from([192, 0, 2, 7]))
+        );
+        assert_eq!(address_of(&extensions, &HeaderMap::new(), true), HERE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_of_addresses_has_an_end() {
+        let throttle = Throttle::default();
+        for number in 0..ADDRESSES as u32 + 50 {
+            throttle.note(Some(IpAddr::from(number.to_be_bytes())));
+        }
+        assert!(throttle.addresses.lock().expect("a lock").len() <= ADDRESSES + 1);
+    }
+}
