@@ -53,6 +53,9 @@ class Plan:
         if self.browser == "install":
             installs.append(Job("browser", ["bash", "-c", '. scripts/lib/environments.sh; . scripts/lib/chromium.sh; ensure_chromium'],
                                 weight=0.2, environment={"ROOT": str(ROOT)}, count=Counts.of_preparation, prepares=True))
+        if not self.names and not self.slow:
+            # Compiling the analyzer for this machine takes a processor most of a minute, which downloads of the build leave free.
+            installs.append(Job("analyzer", [SCRIPTS / "check-sql", "--prepare"], ("environments",), 0.6, count=Counts.of_preparation))
         targets = ["--bins", "--test", "black-box"] if self.names or self.slow else ["--all-targets"]
         return [*installs, Job("build", [*CARGO, *targets], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_build)]
 
@@ -88,7 +91,7 @@ class Plan:
         return Job("black-box tests", [program, *arguments], after, 1.2, environment, folder, Counts.of_rust)
 
     def _models(self) -> list[Job]:
-        models = Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "build"), 1.0, self.moved, count=Counts.of_python)
+        models = Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "analyzer", "build"), 1.0, self.moved, count=Counts.of_python)
         statements = Job("statements on GoogleSQL", [SCRIPTS / "check-sql", "--kept", TABLES, SENT], ("models on GoogleSQL", "black-box tests"), 1.0, self.moved)
         return [models, statements]
 
