@@ -40,13 +40,15 @@ class Plan:
             jobs += [
                 Job("format", ["cargo", "fmt", "--all", "--check"], weight=0.2),
                 Job("dependencies", ["python3", SCRIPTS / "testing/dependencies.py"], weight=0.2),
+                Job("query", ["python3", "-m", "unittest", "discover", "-s", SCRIPTS / "emulator"], weight=0.2, count=Counts.of_python),
+                Job("worker", ["python3", "-m", "unittest", "discover", "-s", ROOT / "functions/dbt-trigger/python"], weight=0.2, count=Counts.of_python),
                 Job("runner", ["python3", "-m", "unittest", "discover", "-s", SCRIPTS / "testing"], weight=0.2, count=Counts.of_python),
             ]
         return jobs
 
     def _preparation(self) -> list[Job]:
         """What is compiled and installed, always by the real clock: certificates are valid today."""
-        environments = ["dbt", "emulator", "fivetran"]
+        environments = ["dbt", "emulator", "fivetran", *(["dbt-1.11"] if self.slow else [])]
         if not self.names and not self.slow:
             environments += ["analyzer", *(["infra"] if shutil.which("terraform") else [])]
         installs = [Job("environments", [SCRIPTS / "prepare-python", *environments], weight=0.3, count=Counts.of_preparation, prepares=True)]
@@ -62,7 +64,10 @@ class Plan:
     def _after_build(self, output: str) -> list[Job]:
         programs = test_programs(output)
         prepared = ("build", "environments", *(["browser"] if self.browser == "install" else []))
-        black_box = self._black_box(programs.pop("black-box"), prepared)
+        found = programs.pop("black-box")
+        black_box = self._black_box(found, prepared)
+        if self.slow and not self.names:
+            return [black_box, self._other_dbt(found)]
         if self.names or self.slow:
             return [black_box]
         target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
@@ -89,6 +94,13 @@ class Plan:
         SENT.parent.mkdir(parents=True, exist_ok=True)
         SENT.unlink(missing_ok=True)
         return Job("black-box tests", [program, *arguments], after, 1.2, environment, folder, Counts.of_rust)
+
+    def _other_dbt(self, found: tuple[Path, Path]) -> Job:
+        """All tests of dbt-trigger with a real dbt again, on the dbt before. Pages are the same whatever built them."""
+        program, folder = found
+        command = [program, *TIMED, "--test-threads=6", "--include-ignored", "--skip", "in_a_browser", "trigger::"]
+        environment = {"RUSTC_BOOTSTRAP": "1", "DBT_ENVIRONMENT": "dbt-1.11"} | self.moved
+        return Job("dbt-trigger on dbt 1.11", command, ("black-box tests",), 1.2, environment, folder, Counts.of_rust)
 
     def _models(self) -> list[Job]:
         models = Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "analyzer", "build"), 1.0, self.moved, count=Counts.of_python)

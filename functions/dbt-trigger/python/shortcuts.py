@@ -3,9 +3,14 @@
 This text stands before worker.py's in one program, and imports nothing before that has mended `sys.path`.
 
 dbt's results, messages and artifacts stay as they are: a test compares them with the command line's. Left out are
-two files for diagnosis, which neither dbt nor this function reads: `graph.gpickle` and `graph_summary.json`. The names
-are dbt-core 1.11's; where one is missing, that shortcut is not taken, and the function says so.
+two files for diagnosis, which neither dbt nor this function reads: `graph.gpickle` and `graph_summary.json`.
+
+The names are dbt's own and promised by nobody. They are changed only in a dbt-core that was read and tried, and only where
+they take what they took there; what is left out for that is said when the process is ready.
 """
+
+# The versions of dbt-core whose insides were read.
+KNOWN = ("1.11.", "1.12.")
 
 # What dbt imports only when a command needs it.
 IMPORTED_LATE = [
@@ -27,13 +32,22 @@ class Shortcuts:
         # The macros of the parsed project, which no run changes: most of a small project's manifest.
         self.macros = None
         self.macros_text = None
+        # Whether this dbt-core's insides may be used.
+        self.knows = False
 
     def take(self):
         """Takes what does not depend on the project."""
         import importlib
 
-        steps = [lambda name=name: importlib.import_module(name) for name in IMPORTED_LATE]
-        steps += [look_for_plugins_once, find_callers_by_their_frames, leave_graph_files_out, write_json_in_one_go]
+        for name in IMPORTED_LATE:
+            self.attempt(lambda name=name: importlib.import_module(name))
+        version = dbt_version()
+        self.knows = version.startswith(KNOWN)
+        if not self.knows:
+            known = " and ".join(text + "x" for text in KNOWN)
+            self.problems.append(f"this is dbt-core {version}, and the worker knows the insides of {known}")
+            return
+        steps = [look_for_plugins_once, find_callers_by_their_frames, leave_graph_files_out, write_json_in_one_go]
         for step in [*steps, self.write_macros_as_kept]:
             self.attempt(step)
 
@@ -41,13 +55,17 @@ class Shortcuts:
         """Finds what there is to prepare of a project."""
         self.macros = self.macros_text = None
         self.later = []
-        self.attempt(lambda: self.find_later(manifest))
+        if self.knows:
+            self.attempt(lambda: self.find_later(manifest))
 
     def attempt(self, step):
+        """Takes one step, or notes why not; whether it went well."""
         try:
             step()
         except Exception as e:
-            self.problems.append(repr(e))
+            self.problems.append(f"{type(e).__name__}: {e}")
+            return False
+        return True
 
     def find_later(self, manifest):
         self.later = [lambda macro=macro: compile_macro(macro) for macro in manifest.macros.values()]
@@ -66,10 +84,13 @@ class Shortcuts:
     def write_macros_as_kept(self):
         from dbt.contracts.graph import manifest as module
 
-        ordinary = module.Manifest.write
+        expect(module.Manifest, "writable_manifest", ["self"])
+        expect(module, "fire_event", ["e", ...])
+        expect(module, "ArtifactWritten", ...)
+        ordinary = expect(module.Manifest, "write", ["self", "path"])
 
         def write(manifest, path):
-            if manifest.macros is not self.macros:
+            if self.macros is None or manifest.macros is not self.macros:
                 return ordinary(manifest, path)
             manifest.macros = {}
             try:
@@ -91,11 +112,26 @@ def compile_macro(macro):
     template_cache.get_node_template(macro)
 
 
+def expect(owner, name, parameters):
+    """What `owner` has by that name. An error unless it takes these parameters; `...` stands for any, or for any more."""
+    import inspect
+
+    found = getattr(owner, name, None)
+    if found is None:
+        raise LookupError(f"{owner.__name__} has no {name}")
+    if parameters is not ...:
+        taken = list(inspect.signature(found).parameters)
+        wanted = parameters[:-1] if parameters[-1:] == [...] else parameters
+        if taken[: len(wanted)] != wanted or (wanted is parameters and len(taken) != len(wanted)):
+            raise TypeError(f"{owner.__name__}.{name} takes {taken} and not {wanted}")
+    return found
+
+
 def look_for_plugins_once():
     """dbt looks through all directories of Python's path in each run."""
     from dbt.plugins import PluginManager
 
-    found = PluginManager.get_prefixed_modules()
+    found = expect(PluginManager, "get_prefixed_modules", [])()
     PluginManager.get_prefixed_modules = classmethod(lambda _: found)
 
 
@@ -109,12 +145,15 @@ def find_callers_by_their_frames():
             frame = frame.f_back
         return frame.f_globals["__name__"] if frame else "Unknown"
 
+    expect(behavior_flags.BehaviorFlagRendered, "_default_source", [])
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(source)
 
 
 def leave_graph_files_out():
     from dbt.compilation import Compiler, Linker
 
+    expect(Linker, "get_graph_summary", ["self", "manifest"])
+    expect(Compiler, "write_graph_file", ["self", "linker", "manifest"])
     Linker.get_graph_summary = lambda *_: {}
     Compiler.write_graph_file = lambda *_: None
 
@@ -123,6 +162,7 @@ def write_json_in_one_go():
     """`json.dump` encodes in Python, `json.dumps` in C: the same text, several times faster."""
     from dbt.artifacts.schemas import base
 
+    expect(base, "write_json", ["path", "data"])
     base.write_json = lambda path, data: write_text(path, as_json(data))
 
 

@@ -11,7 +11,7 @@ Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "signal", "id": "...", "signal": "SIGINT"}                         to the run's process group
     end of file: end the run and this process; so nothing is left when the function dies
 Events go to standard output:
-    {"event": "ready", "dbt": "1.11.16", "parsed": true, "threads": 1, "slower": [], "seconds": 5.2}
+    {"event": "ready", "dbt": "1.12.6", "parsed": true, "threads": 1, "slower": [], "seconds": 5.2}
     {"event": "finished", "id": "...", "exit_code": 0, "signal": null}
 dbt's own log (JSON lines, too) goes to standard error; after the last line of a run follows
     {"end_of_log": "<id>"}
@@ -55,6 +55,7 @@ class Worker:
         os.dup2(2, 1)
         self.pending = b""
         self.shortcuts = Shortcuts()
+        self.resident = False
         self.parse_args = []
         self.watch = []
         self.manifest = None
@@ -97,13 +98,16 @@ class Worker:
     def command(self, command):
         if command["cmd"] == "open":
             self.shortcuts.take()
+            # Without this nothing is kept between runs: each is a command line of its own.
+            self.resident = self.shortcuts.attempt(lambda: expect(sys.modules["dbt.cli.main"], "dbtRunner", ["manifest", ...]))
             self.parse_args, self.watch = command["parse_args"], command["watch"]
             begun = time.monotonic()
-            self.parse_if_changed()
+            if self.resident:
+                self.parse_if_changed()
             self.send(
                 event="ready",
                 dbt=dbt_version(),
-                parsed=self.manifest is not None,
+                parsed=self.manifest is not None or not self.resident,
                 threads=native_threads(),
                 slower=self.shortcuts.problems,
                 seconds=round(time.monotonic() - begun, 3),
@@ -132,7 +136,7 @@ class Worker:
 
     def start(self, command):
         self.run_id = command["id"]
-        reuse = command["reuse_manifest"]
+        reuse = command["reuse_manifest"] and self.resident
         if reuse and not self.parse_if_changed():
             self.finish(exit_code=2)
             return

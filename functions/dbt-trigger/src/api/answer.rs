@@ -39,7 +39,7 @@ mod tests {
         RunResult {
             run_id: "r1".into(),
             elapsed: Duration::from_millis(3_200),
-            dbt_version: Some("1.11.16".into()),
+            dbt_version: Some("1.12.6".into()),
             results: results_of(statuses),
             outcome,
             action: Action::Build,
@@ -55,7 +55,7 @@ mod tests {
         let answer = answered(&run(Outcome::Success, &[("model.p.a", "success")]), false).expect("success");
         assert_eq!(
             answer,
-            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "started_at": "1970-01-01T00:00:00Z", "dbt_version": "1.11.16", "elapsed_s": 3.2,
+            json!({"status": "success", "run_id": "r1", "action": "run_dbt", "source": "me", "started_at": "1970-01-01T00:00:00Z", "dbt_version": "1.12.6", "elapsed_s": 3.2,
                 "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
                 "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.25, "rows": 7, "message": "success it is"}]})
         );

@@ -20,6 +20,8 @@ pub struct DbtConfig {
     pub python: String,
     /// How dbt is run.
     pub kind: RunnerKind,
+    /// What the command line starts instead of Python's dbt; only with [`RunnerKind::Cli`].
+    pub executable: Option<String>,
     /// How long one run may take, and how long the worker may take to get ready.
     pub timeout: Duration,
     /// How many nodes dbt builds at a time.
@@ -107,6 +109,18 @@ impl DbtConfig {
             )
             .one_of(&["worker", "cli"])
             .default("worker".into());
+        let executable = env
+            .string(
+                "DBT_EXECUTABLE",
+                "dbt executable that DBT_RUNNER=cli starts, such as dbt v2's; DBT_PYTHON with its dbt-core, unless set",
+            )
+            .optional();
+        if executable.is_some() && kind != "cli" {
+            env.problem(
+                "DBT_EXECUTABLE",
+                "needs DBT_RUNNER=cli: the worker is Python's dbt-core, kept loaded".to_owned(),
+            );
+        }
         let timeout = env
             .duration("DBT_TIMEOUT_SECONDS", "how long a run may take before it is ended")
             .check(|timeout| match timeout.is_zero() {
@@ -175,6 +189,7 @@ impl DbtConfig {
                 RunnerKind::Worker
             },
             timeout,
+            executable,
             threads,
             targets,
             follow_changes: scope == "changed",

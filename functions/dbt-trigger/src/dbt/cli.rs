@@ -28,13 +28,8 @@ impl Cli {
     }
 
     pub(super) async fn run(&self, invocation: &Invocation, limits: &Limits) -> CommandResult {
-        let mut command = self.launch.command();
-        command
-            .args(["-m", "dbt.cli.main"])
-            .args(&invocation.args)
-            // With `-m` the current directory is on the path: a file there must not pass for a module.
-            .env("PYTHONSAFEPATH", "1")
-            .stdin(Stdio::null());
+        let mut command = self.launch.dbt();
+        command.args(&invocation.args).stdin(Stdio::null());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(e) => return ended(Exit::Lost(self.launch.explain(&e)), Log::default()),

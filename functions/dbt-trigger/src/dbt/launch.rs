@@ -1,4 +1,4 @@
-//! How Python processes are started, and what of this process's environment they get.
+//! How dbt's processes are started, and what of this process's environment they get.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -51,10 +51,12 @@ const ALLOWED: [&str; 35] = [
 /// Of those, what is for this function alone, or for the one that calls it.
 const OWN: [&str; 3] = ["DBT_PROJECT_GIT_*", "DBT_TRIGGER_*", "DBT_ENV_ALLOW"];
 
-/// How every Python process is started.
+/// How dbt's processes are started.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) python: String,
+    /// What is started as the command line instead of Python's dbt.
+    executable: Option<String>,
     environment: Arc<[(OsString, OsString)]>,
 }
 
@@ -62,12 +64,29 @@ impl Launch {
     pub(super) fn new(config: &DbtConfig, dirs: &WorkDirs) -> Self {
         Self {
             python: config.python.clone(),
+            executable: config.executable.clone(),
             environment: environment(std::env::vars_os(), config, dirs).into(),
         }
     }
 
-    pub(super) fn command(&self) -> Command {
-        let mut command = Command::new(&self.python);
+    /// Python.
+    pub(super) fn python(&self) -> Command {
+        self.command(&self.python)
+    }
+
+    /// dbt's command line.
+    pub(super) fn dbt(&self) -> Command {
+        if let Some(executable) = &self.executable {
+            return self.command(executable);
+        }
+        let mut command = self.python();
+        // With `-m` the current directory is on the path: a file there must not pass for a module.
+        command.args(["-m", "dbt.cli.main"]).env("PYTHONSAFEPATH", "1");
+        command
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -81,10 +100,15 @@ impl Launch {
     }
 
     pub(super) fn explain(&self, error: &std::io::Error) -> String {
-        format!(
-            "can't start '{}': {error}; set DBT_PYTHON to the Python interpreter of the environment that has dbt",
-            self.python
-        )
+        match &self.executable {
+            Some(executable) => {
+                format!("can't start '{executable}': {error}; set DBT_EXECUTABLE to the path of a dbt executable")
+            }
+            None => format!(
+                "can't start '{}': {error}; set DBT_PYTHON to the Python interpreter of the environment that has dbt",
+                self.python
+            ),
+        }
     }
 }
 

@@ -253,7 +253,7 @@ impl Dispatcher {
         if let BuildSet::Changed(tables) = built
             && tables.is_empty()
         {
-            return (CommandResult::nothing_to_do(), Ok(None));
+            return (CommandResult::nothing_to_do(), Ok(Some(Results::default())));
         }
         let Some(project) = &mut self.project else {
             return (CommandResult::nothing_to_do(), Err(CommandError::NoProject));

@@ -22,7 +22,7 @@ const MESSAGE_LIMIT: usize = 2_000;
 pub enum ResultsError {
     #[error("can't read {}: {error}", path.display())]
     Unreadable { path: PathBuf, error: std::io::Error },
-    #[error("{} is not what dbt writes: {error}", path.display())]
+    #[error("{} lacks what is read of it: {error}; docs/dbt.md names it", path.display())]
     Form { path: PathBuf, error: serde_json::Error },
 }
 
@@ -85,7 +85,12 @@ impl Results {
         match serde_json::from_slice(&text) {
             Ok(file) => {
                 let mut results = Self::from_file(file);
-                Manifest::read(&target.join("manifest.json")).explain(&mut results.nodes);
+                match Manifest::read(&target.join("manifest.json")) {
+                    Ok(manifest) => manifest.explain(&mut results.nodes),
+                    Err(problem) => {
+                        tracing::warn!("nodes are shown without their parents, severity and compiled SQL: {problem}")
+                    }
+                }
                 Ok(Some(results))
             }
             Err(error) => Err(ResultsError::Form { path, error }),
@@ -210,7 +215,7 @@ pub mod tests {
             .map(|(id, status)| json!({"unique_id": id, "status": status, "execution_time": 0.25, "message": format!(" {status} it is\n"),
                 "adapter_response": {"rows_affected": 7}, "failures": null, "timing": []}))
             .collect();
-        let file = json!({"metadata": {"dbt_version": "1.11.16", "invocation_id": "x"}, "results": results, "elapsed_time": 1.0, "args": {}});
+        let file = json!({"metadata": {"dbt_version": "1.12.6", "invocation_id": "x"}, "results": results, "elapsed_time": 1.0, "args": {}});
         Results::from_file(serde_json::from_value(file).expect("valid"))
     }
 
@@ -222,7 +227,7 @@ pub mod tests {
             ("model.p.b.v2", "skipped"),
             ("seed.p.s", "error"),
         ]);
-        assert_eq!(results.dbt_version.as_deref(), Some("1.11.16"));
+        assert_eq!(results.dbt_version.as_deref(), Some("1.12.6"));
         assert_eq!(
             results.counts,
             Counts {
@@ -276,7 +281,7 @@ pub mod tests {
 
     #[test]
     fn an_old_source_is_a_warning_and_a_broken_one_an_error() {
-        let file = json!({"metadata": {"dbt_version": "1.11.16"}, "elapsed_time": 1.0, "results": [
+        let file = json!({"metadata": {"dbt_version": "1.12.6"}, "elapsed_time": 1.0, "results": [
             {"unique_id": "source.p.raw.a", "status": "pass", "max_loaded_at": "2026-01-01T00:00:00Z", "execution_time": 0.1, "timing": []},
             {"unique_id": "source.p.raw.b", "status": "error", "max_loaded_at": "2020-01-01T00:00:00Z", "execution_time": 0.1, "timing": []},
             {"unique_id": "source.p.raw.c", "status": "runtime error", "error": "no such table"},

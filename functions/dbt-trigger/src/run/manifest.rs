@@ -37,10 +37,13 @@ struct NodeConfig {
 }
 
 impl Manifest {
-    /// An empty one if there is none that can be read: it only adds to what is known.
-    pub fn read(path: &Path) -> Self {
-        let text = std::fs::read(path).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+    /// Reads dbt's file. It only adds to what is known, so a run without it is judged all the same.
+    ///
+    /// # Errors
+    /// Why it can't be read, for people.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
+        serde_json::from_slice(&text).map_err(|e| format!("{} lacks what is read of it: {e}", path.display()))
     }
 
     /// Adds what it knows about `nodes`.
@@ -87,10 +90,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_manifest_nodes_stay_as_they_are() {
-        let mut nodes = results(&[("model.p.a", "error")]).nodes;
-        let before = nodes.clone();
-        Manifest::read(Path::new("/nowhere")).explain(&mut nodes);
-        assert_eq!(nodes, before);
+    fn a_missing_manifest_is_named() {
+        let problem = Manifest::read(Path::new("/nowhere/manifest.json")).expect_err("there is none");
+        assert!(problem.contains("/nowhere/manifest.json"), "{problem}");
     }
 }

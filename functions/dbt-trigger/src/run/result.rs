@@ -78,8 +78,12 @@ impl fmt::Display for BuildSet {
     }
 }
 
+/// Without its results nobody can say what dbt built, however well it says that it ended.
+const NO_RESULTS: &str = "dbt ended with exit code 0 but left no results in its --target-path (run_results.json, or sources.json of \
+    a freshness check); does it write artifacts (DBT_WRITE_JSON), and is it a dbt that does (DBT_EXECUTABLE)?";
+
 impl Outcome {
-    /// From how dbt ended and what it left: the results of `dbt build`, or `None` if it wrote none.
+    /// From how dbt ended and the results that it left; `None` if it wrote none.
     pub fn of(ended: &CommandResult, results: Option<&Results>, limit: Duration) -> Self {
         let complaint = || ended.log.complaint();
         match &ended.exit {
@@ -98,7 +102,8 @@ impl Outcome {
                 Some(results) if results.has_failed() => Self::NodesFailed,
                 // dbt counts a failed test as a failure, too.
                 Some(results) if results.has_complaints() => Self::Warning,
-                _ if *code == 0 => Self::Success,
+                Some(_) if *code == 0 => Self::Success,
+                None if *code == 0 => Self::CouldNotRun(NO_RESULTS.into()),
                 _ => Self::CouldNotRun(complaint().unwrap_or_else(|| "dbt failed and did not say why".into())),
             },
             Exit::Exited(code) => Self::CouldNotRun(
@@ -216,6 +221,19 @@ mod tests {
         };
         let results = dbt_files::tests::results(statuses);
         Outcome::of(&ended, Some(&results), Duration::from_secs(9))
+    }
+
+    #[test]
+    fn a_dbt_that_leaves_no_results_has_not_done_well() {
+        for code in [0, 1, 2] {
+            let ended = CommandResult {
+                exit: Exit::Exited(code),
+                log: Log::default(),
+                dbt_version: None,
+            };
+            let outcome = Outcome::of(&ended, None, Duration::from_secs(9));
+            assert!(matches!(outcome, Outcome::CouldNotRun(_)), "{code}: {outcome:?}");
+        }
     }
 
     #[test]

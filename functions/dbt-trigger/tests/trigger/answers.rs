@@ -17,7 +17,7 @@ fn a_run_is_answered_with_every_node() {
     assert_eq!(
         body,
         json!({
-            "status": "success", "run_id": null, "action": "run_dbt", "source": "test", "started_at": null, "dbt_version": "1.11.16", "elapsed_s": null,
+            "status": "success", "run_id": null, "action": "run_dbt", "source": "test", "started_at": null, "dbt_version": "1.12.6", "elapsed_s": null,
             "counts": {"total": 1, "success": 1, "pass": 0, "warn": 0, "fail": 0, "error": 0, "skipped": 0},
             "nodes": [{"node": "model.p.a", "name": "a", "type": "model", "status": "success", "elapsed_s": 0.01, "rows": 3, "message": "CREATE TABLE"}],
         })

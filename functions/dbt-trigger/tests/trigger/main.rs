@@ -6,6 +6,7 @@ mod answers;
 mod callers;
 mod endings;
 mod events;
+mod executables;
 mod issuer;
 mod projects;
 mod records;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Project, Trigger, eventually, one_model};
+use crate::support::{Project, Trigger, eventually, one_model, send_signal};
 
 fn refused(variables: &[(&str, &str)]) -> String {
     let project = Project::new(&one_model());
@@ -155,4 +155,24 @@ fn two_functions_never_share_a_state_directory() {
     assert!(!second.status.success());
     let message = String::from_utf8_lossy(&second.stderr);
     assert!(message.contains("give each its own DBT_STATE_DIR"), "{message}");
+}
+
+#[test]
+fn shortcuts_that_a_dbt_has_no_place_for_are_named_once_and_runs_do_without() {
+    for (version, words) in [
+        ("1.99.0", "this is dbt-core 1.99.0"),
+        // The version is known, but not one of the names is there.
+        ("1.12.6", "No module named 'dbt.plugins'"),
+    ] {
+        let trigger = Trigger::start(&one_model(), &[("FAKE_DBT_VERSION", version)]);
+        assert_eq!(trigger.run().status, 200);
+        let worker = trigger.wait_for_build(1)["parent"].as_i64().expect("its id");
+        send_signal(worker, "KILL");
+        eventually("another worker has parsed the project", || {
+            (trigger.calls("parse").len() == 2).then_some(())
+        });
+        assert_eq!(trigger.run().status, 200);
+        let log = trigger.log();
+        assert_eq!(log.matches(words).count(), 1, "{log}");
+    }
 }

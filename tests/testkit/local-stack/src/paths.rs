@@ -21,7 +21,10 @@ pub fn binary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// The interpreter of the environment `dbt` or `emulator`, made by `scripts/prepare-python`.
+/// The interpreter of the environment `dbt` or `emulator`, made by `scripts/prepare-python`. `DBT_ENVIRONMENT` names another one
+/// for dbt, such as `dbt-1.11`.
 pub fn venv_python(name: &str) -> PathBuf {
+    let other = (name == "dbt").then(|| std::env::var("DBT_ENVIRONMENT").ok()).flatten();
+    let name = other.as_deref().unwrap_or(name);
     root().join(".local").join(format!("venv-{name}")).join("bin/python")
 }

@@ -30,6 +30,8 @@ pub struct Worker {
     live: Option<WorkerProcess>,
     /// Why there is no live one.
     problem: String,
+    /// Why runs are slower than they could be, as it was last logged.
+    slower: Vec<String>,
 }
 
 impl Worker {
@@ -43,6 +45,7 @@ impl Worker {
             watch: watched(config),
             live: None,
             problem: "it was not started yet".into(),
+            slower: Vec::new(),
         }
     }
 
@@ -71,6 +74,11 @@ impl Worker {
                     seconds,
                     "the dbt worker is ready after {seconds:.1} s"
                 );
+                if live.slower != self.slower {
+                    self.slower.clone_from(&live.slower);
+                    let why = live.slower.join("; ");
+                    tracing::warn!("dbt runs without some of the worker's shortcuts, so more slowly: {why}");
+                }
                 self.live = Some(live);
             }
             Err(problem) => {

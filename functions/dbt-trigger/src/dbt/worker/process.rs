@@ -40,6 +40,8 @@ pub(super) struct OpenCommand<'a> {
 #[derive(Debug)]
 pub(super) struct WorkerProcess {
     pub(super) dbt_version: String,
+    /// Why its runs are slower than they could be.
+    pub(super) slower: Vec<String>,
     child: Child,
     stdin: ChildStdin,
     messages: UnboundedReceiver<WorkerMessage>,
@@ -84,7 +86,7 @@ impl WorkerProcess {
     /// If it can't be started, or ends before it is ready.
     pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, StartError> {
         let mut child = launch
-            .command()
+            .python()
             .args(["-c", SOURCE])
             .spawn()
             .map_err(|e| StartError::Spawn(launch.explain(&e)))?;
@@ -98,6 +100,7 @@ impl WorkerProcess {
         tokio::spawn(read_log(stderr, log.clone(), sender));
         let mut live = Self {
             dbt_version: String::new(),
+            slower: Vec::new(),
             child,
             stdin,
             messages,
@@ -110,7 +113,7 @@ impl WorkerProcess {
             match live.messages.recv().await {
                 Some(WorkerMessage::Event(WorkerEvent::Ready(ready))) => {
                     live.complain(&ready);
-                    live.dbt_version = ready.dbt;
+                    (live.dbt_version, live.slower) = (ready.dbt, ready.slower);
                     return Ok(live);
                 }
                 Some(WorkerMessage::Closed) | None => break,
@@ -130,10 +133,6 @@ impl WorkerProcess {
     fn complain(&self, ready: &Ready) {
         // A run misses nothing without dbt's static parser's pool, because it never parses.
         tracing::debug!(ready.threads, "threads of the dbt worker");
-        if !ready.slower.is_empty() {
-            let why = &ready.slower;
-            tracing::warn!("this dbt is not the one that the worker knows, so runs are slower: {why:?}");
-        }
         if !ready.parsed {
             let complaint = self.log().complaint().unwrap_or_default();
             // No error yet: what is missing may be packages, which the first run installs.

@@ -1,1 +1,3 @@
-__version__ = "1.11.16"
+import os
+
+__version__ = os.environ.get("FAKE_DBT_VERSION", "1.12.6")

@@ -1,7 +1,7 @@
 //! dbt-trigger with a real dbt on a small project of its own, on the emulator.
 
 mod actions;
-mod browser;
+pub mod browser;
 mod instances;
 mod jobs;
 mod kills;
