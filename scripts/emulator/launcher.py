@@ -11,7 +11,8 @@ Why not `bqemulator start` itself:
 * it cannot make a table with listed columns from a query in parentheses, which is how dbt makes a table with a contract;
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
   that when a model turns from a view into a table;
-* it parses each statement anew for each of its rules, which takes half of a dbt build's time.
+* it parses each statement anew for each of its rules, which takes half of a dbt build's time;
+* it takes requests of any page in a browser, and lets SQL, loads and exports read and write any file (guard.py).
 
 These changes touch private names, hence the check of the exact version.
 """
@@ -32,8 +33,10 @@ from collections import OrderedDict
 from importlib import metadata
 from pathlib import Path
 
+import guard
+
 SUPPORTED_VERSION = "1.4.0"
-LOOPBACK = "127.0.0.1"  # The emulator has no authentication: it must not be reachable from outside.
+LOOPBACK = "127.0.0.1"  # The emulator has no authentication: it must not be reachable from outside. guard.py has the rest.
 
 # Characters of the shortest statement that is kept parsed, and how many are kept: those under way and what they turn into.
 WORTH_KEEPING = 100
@@ -72,6 +75,8 @@ def parse_arguments() -> argparse.Namespace:
         prog="scripts/warehouse",
         description="Runs the local warehouse in the foreground until Ctrl-C or SIGTERM. When it is ready it prints the two"
         " variables that point the project's programs at it.",
+        epilog="It is for programs on this machine: it refuses what a page in a browser could send. SQL, load jobs and exports reach"
+        " no files but those below files/ in the data folder, which gs://name/file stands for.",
     )
     parser.add_argument("--rest-port", type=port_number, default=9050, help="BigQuery REST API; 0 picks a free port (default: 9050)")
     parser.add_argument("--grpc-port", type=port_number, default=9060, help="Storage Read/Write API; 0 picks a free port (default: 9060)")
@@ -143,8 +148,9 @@ def lock_data_folder(folder: Path):
     return lock
 
 
-def change_emulator() -> None:
-    """Applies the changes that the module's head explains."""
+def change_emulator(folders: list[Path]) -> None:
+    """Applies the changes that the module's head explains; `folders` are where loads and exports find and leave their files."""
+    import bqemulator.jobs.executor as jobs
     import duckdb
     from bqemulator.domain.errors import UnsupportedFeatureError
     from bqemulator.sql.rewriter import create_table_schema_ctas
@@ -198,6 +204,8 @@ def change_emulator() -> None:
                 parsed.popitem(last=False)
         return kept
 
+    resolve_uri = jobs._resolve_uri
+    jobs._resolve_uri = lambda uri, context: guard.below(folders, resolve_uri(uri, context))
     Dialect.parse = parse_once
     create_table_schema_ctas._first_select = first_select_in_parentheses
     DuckDBEngine._load_spatial = lambda self: None
@@ -214,21 +222,26 @@ async def serve(options: argparse.Namespace) -> None:
 
     log_level, log_format = LogLevel(options.log_level), LogFormat.CONSOLE
     configure_logging(level=log_level, fmt=log_format)  # First: the next imports already log.
-    change_emulator()
+    data = options.data_dir.resolve()
+    folders = files, uploads = [data / "files", data / "uploads"]
+    for folder in folders:
+        folder.mkdir(exist_ok=True)
+    change_emulator(folders)
     import bqemulator.server
     from bqemulator.server import EmulatorServer
 
-    if options.record:
-        from recorder import Recorder
+    create_app = bqemulator.server.create_app
 
-        create_app = bqemulator.server.create_app
+    def create_guarded_app(*arguments, **named):
+        app = create_app(*arguments, **named)
+        if options.record:
+            from recorder import Recorder
 
-        def create_recording_app(*arguments, **named):
-            app = create_app(*arguments, **named)
             app.add_middleware(Recorder, path=options.record)
-            return app
+        app.add_middleware(guard.Gate)  # Last, so that it is the first to see a request.
+        return app
 
-        bqemulator.server.create_app = create_recording_app
+    bqemulator.server.create_app = create_guarded_app
     server = EmulatorServer(
         Settings(
             rest_host=LOOPBACK,
@@ -236,7 +249,9 @@ async def serve(options: argparse.Namespace) -> None:
             grpc_host=LOOPBACK,
             grpc_port=options.grpc_port,
             persistence_mode=PersistenceMode.PERSISTENT,
-            data_dir=options.data_dir,
+            data_dir=data,
+            gcs_local_root=files,
+            upload_staging_dir=uploads,
             default_project_id=options.project,
             query_cache_ttl_seconds=0,  # It would serve yesterday's CURRENT_TIMESTAMP(), which BigQuery never does.
             enable_format_extensions=False,  # Another download at start.
@@ -247,6 +262,7 @@ async def serve(options: argparse.Namespace) -> None:
     try:
         await server.start()
         server._engine.execute(f"SET memory_limit = '{options.memory_limit}'")
+        guard.keep_to(server._engine, folders)
     except Exception as error:
         raise StartError(f"the emulator did not start: {error}") from error
 

@@ -6,6 +6,7 @@ mod deletions;
 mod errors;
 mod fivetran;
 mod fivetran_sdk;
+mod local_warehouse;
 mod overlapping;
 mod owed;
 mod renewed;
