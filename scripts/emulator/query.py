@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ def main() -> int:
         write(fields, rows, options.width)
         sys.stdout.flush()
     except QueryError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # The reader, `head` say, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -172,13 +173,14 @@ def decode(value, field: dict):
 
 
 def write_table(fields: list[dict], rows: list[list], width: int) -> None:
-    names = [field["name"] for field in fields]
+    names = [visible(field["name"]) for field in fields]
     cells = [[shorten(as_text(value), width) for value in row] for row in rows]
     numeric = [field["type"] in ("INTEGER", "INT64", "FLOAT", "FLOAT64", "NUMERIC") and field.get("mode") != "REPEATED" for field in fields]
-    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
+    widths = [max([columns(name), *(columns(row[i]) for row in cells)]) for i, name in enumerate(names)]
 
     def line(values: list[str]) -> str:
-        padded = (value.rjust(size) if right else value.ljust(size) for value, size, right in zip(values, widths, numeric))
+        gaps = (" " * (size - columns(value)) for value, size in zip(values, widths))
+        padded = (gap + value if right else value + gap for value, gap, right in zip(values, gaps, numeric))
         return "  ".join(padded).rstrip()
 
     if names:
@@ -200,23 +202,64 @@ def as_text(value) -> str:
         return "[" + ", ".join(as_text(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {as_text(item)}" for name, item in value.items()) + "}"
-    return " ".join(str(value).split())
+    return visible(str(value))
+
+
+def visible(text: str) -> str:
+    """One line, with an escape for each character that a terminal would act on."""
+    return "".join(escape(c) if acts_on_a_terminal(c) else c for c in text)
+
+
+def acts_on_a_terminal(c: str) -> bool:
+    """Control characters (C0, DEL, C1), line separators, and what changes the direction of writing."""
+    return unicodedata.category(c) in ("Cc", "Zl", "Zp") or c in "\u061c\u200e\u200f" or "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069"
+
+
+def escape(c: str) -> str:
+    """As JSON has it."""
+    return json.dumps(c)[1:-1] if ord(c) != 0x7F else "\\u007f"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(width_of(c) for c in text)
+
+
+def width_of(c: str) -> int:
+    if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
 
 def shorten(text: str, width: int) -> str:
-    return text if width <= 0 or len(text) <= width else text[: width - 1] + "…"
+    if width <= 0 or columns(text) <= width:
+        return text
+    taken = 0
+    for place, c in enumerate(text):
+        taken += width_of(c)
+        if taken >= width:
+            return text[:place] + "…"
+    return text
 
 
 def write_csv(fields: list[dict], rows: list[list], _width: int) -> None:
+    # A program gets the values as they are; who looks at them gets them escaped.
+    seen = visible if sys.stdout.isatty() else str
+
+    def cell(value):
+        value = json.dumps(value) if isinstance(value, (list, dict)) else value
+        return seen(value) if isinstance(value, str) else value
+
     writer = csv.writer(sys.stdout)
-    writer.writerow(field["name"] for field in fields)
-    writer.writerows([json.dumps(value) if isinstance(value, (list, dict)) else value for value in row] for row in rows)
+    writer.writerow(seen(field["name"]) for field in fields)
+    writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def write_json(fields: list[dict], rows: list[list], _width: int) -> None:
     names = [field["name"] for field in fields]
-    json.dump([dict(zip(names, row)) for row in rows], sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    text = json.dumps([dict(zip(names, row)) for row in rows], indent=2, ensure_ascii=False)
+    # JSON's own escapes, so that programs read the same values.
+    print("".join(escape(c) if c != "\n" and acts_on_a_terminal(c) else c for c in text))
 
 
 if __name__ == "__main__":

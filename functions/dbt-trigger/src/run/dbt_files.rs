@@ -88,7 +88,7 @@ impl Results {
                 match Manifest::read(&target.join("manifest.json")) {
                     Ok(manifest) => manifest.explain(&mut results.nodes),
                     Err(problem) => {
-                        tracing::warn!("nodes are shown without their parents, severity and compiled SQL: {problem}")
+                        tracing::warn!("nodes are shown without their parents, severity and compiled SQL: {problem}");
                     }
                 }
                 Ok(Some(results))

@@ -5,16 +5,15 @@
 //! row or field at which GitLab fails stops nobody else. Only what everybody would meet ends it all: a token that is
 //! refused, or a GitLab that does not answer at all.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::try_join_all;
 use serde_json::json;
 
-use crate::gitlab::client::Patience;
-use crate::gitlab::list::{Connection, LeftOut, Page, Rows};
-use crate::gitlab::pack::{Ask, Outcome, compose, pack};
-use crate::gitlab::{Client, Error, cost};
+use super::client::Patience;
+use super::list::{Connection, LeftOut, Page, Rows};
+use super::pack::{Ask, Outcome, compose, pack};
+use super::{Client, Error, cost};
 
 /// Parts that a request is split into when GitLab fails at it, which may take it long; two when it only ran out of time.
 const PARTS: usize = 8;
@@ -22,20 +21,12 @@ const PARTS: usize = 8;
 const MOST_FAILURES: u32 = 10;
 
 /// What lists are asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Purpose {
     /// What requests are counted under.
     pub stream: &'static str,
     /// Names the query in GitLab's logs.
-    pub operation: Cow<'static, str>,
-}
-
-impl Purpose {
-    /// For the sake of this stream.
-    pub fn new(stream: &'static str, operation: impl Into<Cow<'static, str>>) -> Self {
-        let operation = operation.into();
-        Self { stream, operation }
-    }
+    pub operation: &'static str,
 }
 
 /// Fetches a page of each list, or all rows that it names. The pages come in the lists' order; an error within concerns
@@ -45,7 +36,7 @@ impl Purpose {
 /// What everybody else would meet, too.
 pub async fn fetch(
     client: &Client,
-    purpose: &Purpose,
+    purpose: Purpose,
     lists: Vec<Connection>,
 ) -> Result<Vec<Result<Page, Error>>, Error> {
     let count = lists.len();
@@ -85,7 +76,7 @@ pub async fn fetch(
 ///
 /// # Errors
 /// Whatever stopped it.
-pub async fn fetch_one(client: &Client, purpose: &Purpose, list: Connection) -> Result<Page, Error> {
+pub async fn fetch_one(client: &Client, purpose: Purpose, list: Connection) -> Result<Page, Error> {
     let mut pages = fetch(client, purpose, vec![list]).await?;
     pages.pop().unwrap_or_else(|| Ok(Page::default()))
 }
@@ -94,7 +85,7 @@ type Found = Vec<(usize, Result<Page, Error>)>;
 
 struct Batch<'a> {
     client: &'a Client,
-    purpose: &'a Purpose,
+    purpose: Purpose,
     /// Failures since the last success.
     failures: AtomicU32,
 }
@@ -102,7 +93,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     async fn ask(&self, asks: Vec<Ask>, patience: Patience) -> Result<Found, Error> {
         let composed = compose(&asks);
-        let (text, variables) = composed.query.write(&self.purpose.operation);
+        let (text, variables) = composed.query.write(self.purpose.operation);
         let asked = self
             .client
             .ask_patiently(self.purpose.stream, &text, variables, patience)
@@ -132,7 +123,7 @@ impl Batch<'_> {
                     }
                     found.push((ask.list, Ok(page)));
                 }
-                Outcome::Page(_) | Outcome::Failed => failed.push(ask),
+                Outcome::Page(_) | Outcome::Failed(_) => failed.push(ask),
             }
         }
         let Some(error) = error.filter(|_| !failed.is_empty()) else {
@@ -199,10 +190,7 @@ impl Batch<'_> {
             }
             Rows::Named { argument, names } => {
                 let key = if *argument == "ids" { "id" } else { "iid" };
-                let mut row = json!({key: names.first()});
-                if *argument == "iids" {
-                    row["of"] = json!(ask.connection.owner.name());
-                }
+                let row = json!({key: names.first()});
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 let left_out = LeftOut {
                     row,
@@ -259,7 +247,7 @@ impl Batch<'_> {
             connection: ask.connection.nodes(identity),
         }];
         let composed = compose(&asks);
-        let (text, variables) = composed.query.write(&self.purpose.operation);
+        let (text, variables) = composed.query.write(self.purpose.operation);
         let asked = self
             .client
             .ask_patiently(self.purpose.stream, &text, variables, Patience::Full)
@@ -301,7 +289,7 @@ fn is_one(ask: &Ask) -> bool {
 fn is_slow(page: &Page) -> bool {
     page.left_out
         .iter()
-        .any(|left_out| crate::gitlab::response::is_timeout(&left_out.error))
+        .any(|left_out| super::response::is_timeout(&left_out.error))
 }
 
 #[cfg(test)]

@@ -12,13 +12,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use url::Url;
 
-use crate::gitlab::Error;
 use crate::gitlab::backoff::Backoff;
 use crate::gitlab::concurrency::Concurrency;
-use crate::gitlab::cost::{LARGEST_PAGE, USUAL_LIMIT};
-use crate::gitlab::list::Connection;
+use crate::gitlab::cost::USUAL_LIMIT;
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
-use crate::gitlab::sizes::PageSizes;
+use crate::gitlab::{Error, PageSizes};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
@@ -158,11 +156,6 @@ impl Client {
     /// The highest score of a query that GitLab takes from this token.
     pub fn limit(&self) -> u32 {
         self.limit.load(Ordering::Relaxed)
-    }
-
-    /// How many rows of a list GitLab can give at once, as far as is known.
-    pub fn page_size(&self, list: &Connection) -> u32 {
-        self.sizes.of(&list.shape()).unwrap_or(LARGEST_PAGE)
     }
 
     /// Notes the limit that GitLab tells.

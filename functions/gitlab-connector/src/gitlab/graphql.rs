@@ -7,8 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
-
-use crate::gitlab::text_of;
+use time::format_description::well_known::Rfc3339;
 
 /// The longest query that GitLab takes, in characters.
 pub const LONGEST_TEXT: usize = 10_000;
@@ -91,6 +90,11 @@ impl Argument {
     }
 }
 
+/// A time as GitLab takes it.
+pub fn text_of(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).expect("years after 0 have a form")
+}
+
 impl Field {
     /// A field without arguments and without anything below it.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
@@ -115,8 +119,8 @@ impl Field {
     }
 
     /// Under this key in the answer.
-    pub fn named(mut self, alias: impl Into<Cow<'static, str>>) -> Self {
-        self.alias = Some(alias.into().into_owned());
+    pub fn named(mut self, alias: impl Into<String>) -> Self {
+        self.alias = Some(alias.into());
         self
     }
 
@@ -136,27 +140,6 @@ impl Selection {
         let mut rest = text.trim();
         let selection = fields(&mut rest);
         assert!(rest.is_empty(), "{text} is no selection of fields: {rest} is left");
-        selection
-    }
-
-    /// Reads a query that was written, with the values of its variables.
-    #[cfg(test)]
-    pub fn read(text: &str, variables: &Json) -> Self {
-        fn fill(selection: &mut Selection, variables: &Json) {
-            for field in &mut selection.0 {
-                for (_, value) in &mut field.arguments {
-                    if let Argument::Literal(text) = &*value
-                        && let Some(name) = text.strip_prefix('$')
-                    {
-                        *value = Argument::Variable("", variables[name].clone());
-                    }
-                }
-                fill(&mut field.selection, variables);
-            }
-        }
-        let (_, inner) = text.split_once('{').expect("a query");
-        let mut selection = Self::parse(inner.trim_end().strip_suffix('}').expect("its end"));
-        fill(&mut selection, variables);
         selection
     }
 
@@ -219,12 +202,6 @@ fn fields(rest: &mut &str) -> Selection {
         }
         let mut field = Field::new(rest[..end].to_owned());
         *rest = rest[end..].trim_start();
-        if let Some(after) = rest.strip_prefix(':') {
-            let after = after.trim_start();
-            let end = after.find([' ', '(', '{', '}']).unwrap_or(after.len());
-            field = Field::new(after[..end].to_owned()).named(field.name);
-            *rest = after[end..].trim_start();
-        }
         if let Some(inner) = rest.strip_prefix('(') {
             let (arguments, after) = inner.split_once(')').unwrap_or((inner, ""));
             for argument in arguments.split(',') {
@@ -304,7 +281,7 @@ mod tests {
                 .with("sort", Argument::word("UPDATED_ASC"))
                 .of(Selection::parse("nodes { id author { id } }"));
             Field::new("project")
-                .named(alias.to_owned())
+                .named(alias)
                 .with("fullPath", Argument::id(path))
                 .of(Selection(vec![below]))
         };
@@ -321,8 +298,7 @@ mod tests {
 
     #[test]
     fn what_is_read_is_written_as_it_was() {
-        let text =
-            "id all: notes(first: 30, filter: ALL_NOTES) { pageInfo { hasNextPage } nodes { id } } author { id }";
+        let text = "id notes(first: 30, filter: ALL_NOTES) { pageInfo { hasNextPage } nodes { id } } author { id }";
         let (written, variables) = Selection::parse(text).write("Q");
         assert_eq!((written, variables), (format!("query Q {{ {text} }}"), json!({})));
         assert_eq!(Selection::parse(""), Selection::default());

@@ -3,8 +3,7 @@
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::gitlab::gid;
-use crate::gitlab::graphql::{Argument, Field, Selection};
+use super::graphql::{Argument, Field, Selection};
 
 /// Whose list it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,11 +17,11 @@ pub enum Owner {
     /// A project's, by its id, which never changes.
     Project(i64),
     /// A merge request's or an issue's, by its id.
-    Row(RowKind, i64),
+    Row(&'static RowKind, i64),
 }
 
 /// A kind of row that has lists of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct RowKind {
     /// GitLab's field for one of them.
     pub field: &'static str,
@@ -32,19 +31,19 @@ pub struct RowKind {
     pub id: &'static str,
 }
 
-/// Merge requests.
-pub const MERGE_REQUEST: RowKind = RowKind {
-    field: "mergeRequest",
-    name: "MergeRequest",
-    id: "MergeRequestID!",
-};
-
-/// Issues.
-pub const ISSUE: RowKind = RowKind {
-    field: "issue",
-    name: "Issue",
-    id: "IssueID!",
-};
+/// The kinds of rows.
+pub const ROW_KINDS: [RowKind; 2] = [
+    RowKind {
+        field: "mergeRequest",
+        name: "MergeRequest",
+        id: "MergeRequestID!",
+    },
+    RowKind {
+        field: "issue",
+        name: "Issue",
+        id: "IssueID!",
+    },
+];
 
 impl Owner {
     /// As people name it.
@@ -57,6 +56,11 @@ impl Owner {
             Self::Row(kind, id) => format!("{}:{id}", kind.field),
         }
     }
+}
+
+/// GitLab's id of a thing.
+pub fn gid(kind: &str, id: i64) -> String {
+    format!("gid://gitlab/{kind}/{id}")
 }
 
 /// Which rows of a list are asked for.
@@ -112,17 +116,12 @@ impl Connection {
             arguments: Vec::new(),
             range: None,
             rows: Rows::Page {
-                first: crate::gitlab::cost::LARGEST_PAGE,
+                first: super::cost::LARGEST_PAGE,
                 after: None,
             },
             nodes: Selection::default(),
             beside: Selection::default(),
         }
-    }
-
-    /// No list at all: only what [`Self::beside`] asks of the owner.
-    pub fn of_owner(owner: Owner) -> Self {
-        Self::new(owner, "").first(1)
     }
 
     /// With this argument.
@@ -166,16 +165,6 @@ impl Connection {
         };
         self.rows = Rows::Page { first, after };
         self
-    }
-
-    /// The same, unless its rows are named.
-    pub fn first_if_paged(self, first: u32) -> Self {
-        if self.is_named() { self } else { self.first(first) }
-    }
-
-    /// Whether its rows are named.
-    pub fn is_named(&self) -> bool {
-        matches!(self.rows, Rows::Named { .. })
     }
 
     /// From this cursor on.
@@ -294,16 +283,14 @@ pub struct LeftOut {
 impl LeftOut {
     /// As people name it: by its address, where that is known.
     pub fn name(&self) -> String {
-        let names = ["webUrl", "fullPath", "id", "iid"];
-        let name = names.iter().find_map(|name| self.row[*name].as_str());
-        let of = self.row["of"].as_str();
-        let name = match (name, of) {
-            (Some(name), Some(of)) => format!("{name} of {of}"),
-            (name, _) => name.unwrap_or("a row").to_owned(),
-        };
+        let names = ["webUrl", "fullPath", "id"];
+        let name = names
+            .iter()
+            .find_map(|name| self.row[*name].as_str())
+            .unwrap_or("a row");
         match &self.field {
             Some(field) => format!("{field} of {name}"),
-            None => name,
+            None => name.to_owned(),
         }
     }
 }

@@ -2,38 +2,44 @@
 //! It knows no stream, scope or table.
 
 mod backoff;
+#[allow(dead_code)]
 mod batch;
 mod client;
 mod concurrency;
+mod connection;
+#[allow(dead_code)]
 mod cost;
+#[allow(dead_code)]
 mod error;
 #[cfg(test)]
 mod fuzz;
+#[allow(dead_code)]
 mod graphql;
 mod instance;
+#[allow(dead_code)]
 mod list;
+#[allow(dead_code)]
 mod pack;
+mod page_size;
+#[allow(dead_code)]
 mod pager;
 mod response;
 mod shape;
+#[allow(dead_code)]
 mod sizes;
 #[cfg(test)]
 mod testing;
 mod token;
 mod values;
 
-pub use batch::{Purpose, fetch, fetch_one};
+use sizes::PageSizes;
+
 #[cfg(test)]
 pub use client::Call;
-pub use client::Client;
-pub use cost::LARGEST_PAGE;
-#[cfg(test)]
-pub use cost::of as score;
+pub use client::{Client, Reply};
+pub use connection::{next_of, nodes_of};
 pub use error::Error;
-pub use graphql::{Argument, Field, Selection};
 pub use instance::{Changed, Instance, probe};
-pub use list::{By, Connection, ISSUE, LeftOut, MERGE_REQUEST, Owner, Page, RowKind};
-pub use pack::fitting;
-pub use pager::{all, all_of, next};
+pub use page_size::{LARGEST_PAGE, PageSize, Parts};
 pub use token::TokenFacts;
-pub use values::{gid, nodes_of, number_of, text_of, time_of};
+pub use values::{gid, number_of, text_of, time_of};

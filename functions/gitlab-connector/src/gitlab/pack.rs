@@ -4,11 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-use crate::gitlab::cost::{self, LARGEST_PAGE};
-use crate::gitlab::error::Fault;
-use crate::gitlab::gid;
-use crate::gitlab::graphql::{Argument, Field, LONGEST_TEXT, Selection};
-use crate::gitlab::list::{Connection, LeftOut, Owner, Page, Rows};
+use super::cost::{self, LARGEST_PAGE};
+use super::error::Fault;
+use super::graphql::{Argument, Field, LONGEST_TEXT, Selection};
+use super::list::{Connection, LeftOut, Owner, Page, Rows, gid};
 
 /// A list as it is asked for in one request: all of it, or some of its rows.
 #[derive(Clone, Debug)]
@@ -40,7 +39,7 @@ pub enum Outcome {
     /// GitLab does not show the owner.
     Missing,
     /// GitLab failed at it.
-    Failed,
+    Failed(String),
 }
 
 /// An owner, with its lists.
@@ -70,7 +69,7 @@ pub fn compose(asks: &[Ask]) -> Composed {
         let (owner, field) = (&ask.connection.owner, ask.connection.to_field());
         if *owner == Owner::GitLab {
             let root = format!("g{index}");
-            query = query.with(field.named(root.clone()));
+            query = query.with(field.named(&root));
             places.push(Place {
                 root,
                 project: None,
@@ -88,9 +87,7 @@ pub fn compose(asks: &[Ask]) -> Composed {
         });
         let bundle = &mut owners[place].1;
         let key = format!("l{}", bundle.lists.len());
-        if !ask.connection.field.is_empty() {
-            bundle.lists.push(field.named(key.clone()));
-        }
+        bundle.lists.push(field.named(&key));
         bundle.beside = std::mem::take(&mut bundle.beside).and(&ask.connection.beside);
         of_owner.push((index, place));
         places.push(Place {
@@ -176,20 +173,20 @@ impl Place {
                 let fault = faults
                     .iter()
                     .find(|fault| fault.path.is_empty() || fault.path[0] == path[0]);
-                return fault.map_or(Outcome::Missing, |_| Outcome::Failed);
+                return fault.map_or(Outcome::Missing, |fault| Outcome::Failed(fault.message.clone()));
             };
             path.extend(["nodes".into(), at.into()]);
             found = &mut found["nodes"][at];
         }
         let owner_fails = |fault: &&Fault| fault.path.is_empty() || path.starts_with(&fault.path);
-        if faults.iter().any(|fault| owner_fails(&fault)) {
-            return Outcome::Failed;
+        let fault = faults.iter().find(owner_fails);
+        if let Some(fault) = fault {
+            return Outcome::Failed(fault.message.clone());
         }
         if found.is_null() && self.key.is_some() {
             return Outcome::Missing;
         }
         let mut list = match &self.key {
-            Some(_) if connection.field.is_empty() => Json::Null,
             Some(key) => {
                 path.push(key.as_str().into());
                 found[key].take()
@@ -207,7 +204,7 @@ impl Place {
                 _ => None,
             };
             let Some((row, field)) = row else {
-                return Outcome::Failed;
+                return Outcome::Failed(fault.message.clone());
             };
             let names = identity
                 .0
@@ -237,12 +234,6 @@ fn is_list(key: &str) -> bool {
     key.strip_prefix('l').is_some_and(|rest| rest.parse::<usize>().is_ok())
 }
 
-/// These lists, all of each.
-pub fn asks_of(lists: Vec<Connection>) -> Vec<Ask> {
-    let numbered = lists.into_iter().enumerate();
-    numbered.map(|(list, connection)| Ask { list, connection }).collect()
-}
-
 /// Whether these lists fit one query.
 fn fit(asks: &[Ask], limit: u32) -> bool {
     let query = compose(asks).query;
@@ -251,7 +242,13 @@ fn fit(asks: &[Ask], limit: u32) -> bool {
 
 /// How many of these lists fit one query, from the first on; one at least.
 pub fn fitting(lists: &[Connection], limit: u32) -> usize {
-    let asks = asks_of(lists.to_vec());
+    let asks: Vec<Ask> = lists
+        .iter()
+        .map(|list| Ask {
+            list: 0,
+            connection: list.clone(),
+        })
+        .collect();
     most(asks.len(), |count| fit(&asks[..count], limit)).max(1)
 }
 

@@ -36,7 +36,7 @@ impl PageSizes {
         if let Some(size) = sizes.get_mut(shape) {
             size.failed = 0;
             size.most = size.most.map(|most| most.max(asked + asked / 4 + 1));
-            if size.most.is_some_and(|most| most >= crate::gitlab::cost::LARGEST_PAGE) {
+            if size.most.is_some_and(|most| most >= super::cost::LARGEST_PAGE) {
                 sizes.remove(shape);
             }
         }

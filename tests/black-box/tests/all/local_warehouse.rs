@@ -208,7 +208,7 @@ fn a_hostile_page_in_a_browser_reaches_nothing_through_the_warehouse() {
     let schemas = warehouse()
         .query("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
         .expect("the schemata");
-    assert!(schemas.len() > 0, "there are others");
+    assert!(!schemas.is_empty(), "there are others");
     assert!(
         !schemas.concat().contains(&Some("from_a_web_page".into())),
         "{schemas:?}"

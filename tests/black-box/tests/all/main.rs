@@ -17,4 +17,5 @@ mod streams;
 mod sync;
 mod tables;
 mod trigger;
+mod version;
 mod webhooks;

@@ -10,7 +10,7 @@ pub mod processes;
 mod warehouse;
 
 pub use git::git;
-pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, function, with_own_environment};
+pub use parts::{Connector, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, function, new_token, with_own_environment};
 pub use paths::{binary, root, venv_python};
 pub use process::{Failed, Process, free_port, stop_all};
 pub use warehouse::{PROJECT, Rows, Warehouse};

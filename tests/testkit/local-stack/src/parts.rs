@@ -1,5 +1,7 @@
 //! The other three processes.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -103,6 +105,8 @@ pub struct Connector {
     pub process: Process,
     /// Its address.
     pub url: String,
+    /// The token that callers show: its `AUTH_TOKEN`, if it has one.
+    pub token: Option<String>,
 }
 
 impl Connector {
@@ -125,7 +129,9 @@ impl Connector {
         let url = format!("http://127.0.0.1:{port}");
         let mut process = Process::start("gitlab-connector", command, log)?;
         process.wait_until_healthy(&format!("{url}/healthz"), Duration::from_secs(60))?;
-        Ok(Self { process, url })
+        let token = variables.iter().rev().find(|(name, _)| *name == "AUTH_TOKEN");
+        let token = token.map(|(_, token)| (*token).to_owned());
+        Ok(Self { process, url, token })
     }
 
     /// The request that Cloud Scheduler would send.
@@ -133,7 +139,7 @@ impl Connector {
     /// # Errors
     /// If there is no answer.
     pub fn sync(&self) -> Result<http::Answer, Failed> {
-        http::post(&self.url, None, &json!({"source": "scheduler"}))
+        http::post(&self.url, self.token.as_deref(), &json!({"source": "scheduler"}))
     }
 }
 
@@ -199,6 +205,18 @@ pub fn with_own_environment(command: &mut Command) -> &mut Command {
         }
     }
     command
+}
+
+/// A token of this run: 32 random bytes, as `openssl rand -hex 32` prints them.
+///
+/// # Errors
+/// If the system has no random bytes.
+pub fn new_token() -> Result<String, Failed> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|e| format!("/dev/urandom: {e}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// One of the functions on a port, for a warehouse at these addresses, not started yet, with an environment of its own.

@@ -5,6 +5,7 @@ mod options;
 mod report;
 mod screen;
 mod stack;
+mod text;
 
 use std::process::ExitCode;
 use std::thread;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("\nerror: {problem}");
+            eprintln!("\nerror: {}", text::visible_lines(&problem));
             ExitCode::FAILURE
         }
     }

@@ -5,11 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::text;
+
 /// Longest cell of a table.
 const CELL: usize = 44;
 const BAR: usize = 40;
 
-/// Standard output.
+struct Column {
+    /// In columns of the terminal.
+    width: usize,
+    is_numeric: bool,
+}
+
+/// Standard output. Whatever it is given may hold what others wrote, so it shows all of it by [`text::visible`].
 pub struct Screen {
     live: bool,
 }
@@ -21,18 +29,18 @@ impl Screen {
         }
     }
 
-    pub fn heading(&self, text: &str) {
+    pub fn heading(&self, heading: &str) {
         let (on, off) = if self.live { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        println!("\n{on}{text}{off}");
+        println!("\n{on}{}{off}", text::visible(heading));
     }
 
-    pub fn line(&self, text: &str) {
-        println!("  {text}");
+    pub fn line(&self, line: &str) {
+        println!("  {}", text::visible(line));
     }
 
     /// Something that is there now.
     pub fn done(&self, what: &str, detail: &str) {
-        println!("  ✓ {what:<36} {detail}");
+        println!("  ✓ {} {}", text::padded(what, 36, false), text::visible(detail));
     }
 
     /// Does `work` while showing how long it has taken and what `status` says.
@@ -54,7 +62,7 @@ impl Screen {
                         print!(
                             "\r\x1b[K  … {what} {:.0} s  {}",
                             begun.elapsed().as_secs_f64(),
-                            status()
+                            text::visible(&status())
                         );
                         let _ = stdout().flush();
                         thread::sleep(Duration::from_millis(200));
@@ -76,53 +84,28 @@ impl Screen {
 
     /// A table; numbers stand to the right.
     pub fn table(&self, head: &[&str], rows: &[Vec<String>]) {
-        let cut = |text: &str| -> String {
-            let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            if text.chars().count() <= CELL {
-                text
-            } else {
-                text.chars().take(CELL - 1).chain(['…']).collect()
-            }
-        };
         let rows: Vec<Vec<String>> = rows
             .iter()
-            .map(|row| row.iter().map(|cell| cut(cell)).collect())
+            .map(|row| row.iter().map(|cell| text::cut(&text::visible(cell), CELL)).collect())
             .collect();
-        let width = |column: usize| {
-            let cells = rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count());
-            cells.max().unwrap_or(0).max(head[column].chars().count())
-        };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let numeric: Vec<bool> = (0..head.len())
+        let columns: Vec<Column> = (0..head.len())
             .map(|column| {
-                rows.iter()
-                    .filter_map(|row| row.get(column))
-                    .all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok())
+                let cells = || rows.iter().filter_map(|row| row.get(column));
+                let widest = cells().map(|cell| text::width(cell)).max().unwrap_or(0);
+                Column {
+                    width: widest.max(text::width(head[column])),
+                    is_numeric: cells().all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok()),
+                }
             })
             .collect();
         let print = |cells: Vec<&str>| {
-            let padded = cells.iter().enumerate().map(|(column, cell)| {
-                let gap = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
-                if numeric[column] {
-                    format!("{gap}{cell}")
-                } else {
-                    format!("{cell}{gap}")
-                }
-            });
+            let padded = cells.iter().zip(&columns);
+            let padded = padded.map(|(cell, column)| text::padded(cell, column.width, column.is_numeric));
             println!("  {}", padded.collect::<Vec<_>>().join("  ").trim_end());
         };
         print(head.to_vec());
-        println!(
-            "  {}",
-            widths
-                .iter()
-                .map(|width| "─".repeat(*width))
-                .collect::<Vec<_>>()
-                .join("  ")
-        );
+        let rules = columns.iter().map(|column| "─".repeat(column.width));
+        println!("  {}", rules.collect::<Vec<_>>().join("  "));
         for row in &rows {
             print(row.iter().map(String::as_str).collect());
         }
@@ -130,6 +113,11 @@ impl Screen {
 
     /// Horizontal bars.
     pub fn chart(&self, unit: &str, values: &[(String, f64)]) {
+        let widest = values
+            .iter()
+            .map(|(name, _)| text::width(&text::visible(name)))
+            .max()
+            .unwrap_or(0);
         let most = values.iter().map(|(_, value)| *value).fold(0.0, f64::max);
         for (name, value) in values {
             let length = if most > 0.0 {
@@ -137,6 +125,7 @@ impl Screen {
             } else {
                 0
             };
+            let name = text::padded(&text::visible(name), widest, false);
             println!("  {name}  {} {value:.1} {unit}", "█".repeat(length.max(1)));
         }
     }

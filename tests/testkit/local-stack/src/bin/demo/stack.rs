@@ -1,16 +1,15 @@
 //! The four processes of the demo.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, http, root};
+use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Trigger, TriggerOptions, Warehouse, http, new_token, root};
 use serde_json::Value;
 
 use crate::options::Options;
 use crate::screen::Screen;
-
-/// The token between the two functions; both listen on loopback only.
-const TRIGGER_TOKEN: &str = "demo-trigger-5f1c0d7e";
 
 /// Everything that runs. Dropping it ends it, callers before those they call.
 pub struct Stack {
@@ -30,11 +29,12 @@ impl Stack {
         let log = |name: &str| local.join("logs").join(format!("{name}.log"));
         // The warehouse takes longest: it starts while the others do.
         let mut warehouse = Warehouse::start(&options.data(), &log("warehouse"))?;
+        let (connector_token, trigger_token) = (new_token()?, new_token()?);
         let trigger_options = TriggerOptions {
             project: root().join("models"),
             datasets: ("mergemind_raw", "mergemind"),
             state: local.join("dbt"),
-            token: TRIGGER_TOKEN,
+            token: &trigger_token,
             unit_tests: false,
         };
         let trigger = Trigger::start(&warehouse, &trigger_options, &log("dbt-trigger"))?;
@@ -50,7 +50,8 @@ impl Stack {
         };
         let mut variables: Vec<(&str, &str)> = vec![
             ("DBT_TRIGGER_URL", &trigger.url),
-            ("DBT_TRIGGER_AUTH_TOKEN", TRIGGER_TOKEN),
+            ("DBT_TRIGGER_AUTH_TOKEN", &trigger_token),
+            ("AUTH_TOKEN", &connector_token),
         ];
         match (&options.own, &gitlab) {
             (Some(own), _) => variables.extend(own.variables.iter().map(|(name, value)| (*name, value.as_str()))),
@@ -65,10 +66,10 @@ impl Stack {
         screen.done("gitlab-connector", &connector.url);
         screen.during("the warehouse (BigQuery emulator)", String::new, || warehouse.wait())?;
         let addresses = format!(
-            "BIGQUERY_EMULATOR_HOST={}\nBIGQUERY_STORAGE_EMULATOR_HOST={}\n",
+            "BIGQUERY_EMULATOR_HOST={}\nBIGQUERY_STORAGE_EMULATOR_HOST={}\nCONNECTOR_TOKEN={connector_token}\nTRIGGER_TOKEN={trigger_token}\n",
             warehouse.rest, warehouse.storage
         );
-        fs::write(&remembered, addresses).map_err(|e| format!("{}: {e}", remembered.display()))?;
+        remember(&remembered, &addresses).map_err(|e| format!("{}: {e}", remembered.display()))?;
         Ok(Self {
             connector,
             trigger,
@@ -111,7 +112,25 @@ impl Stack {
             screen.done("simulated GitLab", &gitlab.url);
         }
         screen.done("warehouse", &self.warehouse.rest);
+        screen.line(
+            "Both functions want a token: CONNECTOR_TOKEN and TRIGGER_TOKEN in .local/demo.env, made for this run. So:",
+        );
+        screen.line(&format!(
+            ". .local/demo.env; curl -X POST -H \"Authorization: Bearer $CONNECTOR_TOKEN\" {}",
+            self.connector.url
+        ));
     }
+}
+
+/// Writes a file that only its owner may read: it holds tokens.
+fn remember(file: &Path, text: &str) -> std::io::Result<()> {
+    // An older one may be open to others.
+    match fs::remove_file(file) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Two demos would share data folders. A file left behind by a demo that was killed does not count.
