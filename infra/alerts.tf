@@ -3,6 +3,9 @@ resource "google_monitoring_notification_channel" "email" {
 
   display_name = "${var.name}: ${each.value}"
   type         = "email"
+  project      = var.project_id
+  # An address may go although policies name it: Google takes it out of them.
+  force_delete = true
   labels       = { email_address = each.value }
   depends_on   = [google_project_service.this]
 }
@@ -12,6 +15,9 @@ locals {
   runbooks = coalesce(var.runbook_url, "docs/runbooks")
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
+  # Monitoring's checks come from outside.
+  checked = local.deployed && var.ingress == "all"
+
   # Three syncs may fail before somebody is disturbed; Monitoring waits for a day at most.
   silence_seconds = min(max(3 * var.sync_interval * 60, 3600), 84600)
 
@@ -20,6 +26,7 @@ locals {
     sync_failures   = { title = "Syncs fail", more_than = 2, severity = "ERROR", runbook = "sync-lag" }
     gitlab_refusals = { title = "GitLab refuses the token", more_than = 0, severity = "CRITICAL", runbook = "gitlab-refuses" }
     token_expiry    = { title = "GitLab's token expires soon", more_than = 0, severity = "WARNING", runbook = "token-rotation" }
+    partial_syncs   = { title = "A group or project can't be read", more_than = 2, severity = "ERROR", runbook = "gitlab-refuses" }
     rejected_rows   = { title = "Rows were rejected", more_than = 0, severity = "WARNING", runbook = "sync-lag" }
     dbt_failures    = { title = "dbt does not build everything", more_than = 0, severity = "ERROR", runbook = "dbt-timeout" }
     test_failures   = { title = "dbt tests fail", more_than = 0, severity = "WARNING", runbook = "failing-tests" }
@@ -27,8 +34,9 @@ locals {
 }
 
 resource "google_monitoring_alert_policy" "counted" {
-  for_each = local.counted_alerts
+  for_each = { for key, alert in local.counted_alerts : key => alert if local.deployed }
 
+  project               = var.project_id
   display_name          = "${var.name}: ${each.value.title}"
   severity              = each.value.severity
   combiner              = "OR"
@@ -60,6 +68,9 @@ resource "google_monitoring_alert_policy" "counted" {
 }
 
 resource "google_monitoring_alert_policy" "sync_lag" {
+  count = local.deployed ? 1 : 0
+
+  project               = var.project_id
   display_name          = "${var.name}: No sync ended"
   severity              = "ERROR"
   combiner              = "OR"
@@ -101,6 +112,9 @@ resource "google_monitoring_alert_policy" "sync_lag" {
 }
 
 resource "google_monitoring_alert_policy" "token_due" {
+  count = local.deployed ? 1 : 0
+
+  project               = var.project_id
   display_name          = "${var.name}: A token is due for rotation"
   severity              = "WARNING"
   combiner              = "OR"
@@ -127,9 +141,14 @@ resource "google_monitoring_alert_policy" "token_due" {
 }
 
 # The connector's description, which costs nothing and runs nothing. Not dbt-trigger's: each visit would keep an
-# instance alive that is paid for as long as it lives. (/healthz is for probes: Google answers paths that end in z itself.)
+# instance alive that is paid for as long as it lives.
 resource "google_monitoring_uptime_check_config" "connector" {
-  display_name = "${var.name} gitlab-connector"
+  # One a region: a check that a policy uses can't be deleted, and another host would make it another check. So a failover
+  # only points the policy to the other one.
+  for_each = local.checked ? local.service_regions : []
+
+  project      = var.project_id
+  display_name = "${var.name} gitlab-connector ${each.value}"
   timeout      = "30s"
   period       = "900s"
 
@@ -137,7 +156,7 @@ resource "google_monitoring_uptime_check_config" "connector" {
     type = "uptime_url"
     labels = {
       project_id = var.project_id
-      host       = trimprefix(module.connector[local.active_region].uri, "https://")
+      host       = trimprefix(module.connector[each.value].uri, "https://")
     }
   }
 
@@ -153,6 +172,9 @@ resource "google_monitoring_uptime_check_config" "connector" {
 }
 
 resource "google_monitoring_alert_policy" "unreachable" {
+  count = local.checked ? 1 : 0
+
+  project               = var.project_id
   display_name          = "${var.name}: gitlab-connector does not answer"
   severity              = "ERROR"
   combiner              = "OR"
@@ -161,7 +183,7 @@ resource "google_monitoring_alert_policy" "unreachable" {
   conditions {
     display_name = "Two places can't reach it"
     condition_threshold {
-      filter          = "resource.type = \"uptime_url\" AND metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id = \"${google_monitoring_uptime_check_config.connector.uptime_check_id}\""
+      filter          = "resource.type = \"uptime_url\" AND metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id = \"${google_monitoring_uptime_check_config.connector[local.live_region].uptime_check_id}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 1
       duration        = "0s"

@@ -8,6 +8,7 @@ resource "google_project_service" "this" {
       "cloudresourcemanager.googleapis.com",
       "cloudscheduler.googleapis.com",
       "iam.googleapis.com",
+      "iamcredentials.googleapis.com",
       "logging.googleapis.com",
       "monitoring.googleapis.com",
       "pubsub.googleapis.com",
@@ -21,6 +22,7 @@ resource "google_project_service" "this" {
     var.network == null ? [] : ["compute.googleapis.com"],
   ))
 
+  project = var.project_id
   service = each.value
   # Something else in the project may use it.
   disable_on_destroy = false

@@ -7,10 +7,11 @@ resource "google_bigquery_dataset" "this" {
     staging = { id = "${var.dataset_modeled}_staging", text = "dbt's way from ${var.dataset_raw} to ${var.dataset_modeled}: texts of notes and addresses of people are here." }
   }
 
+  project                    = var.project_id
   dataset_id                 = each.value.id
   location                   = var.bq_location
   description                = each.value.text
-  labels                     = { layer = each.key }
+  labels                     = merge(local.labels, { layer = each.key })
   delete_contents_on_destroy = !var.deletion_protection
   # The longest there is: rows can be read as they were up to a week ago (docs/runbooks/restore.md).
   max_time_travel_hours = "168"
@@ -26,13 +27,15 @@ resource "google_bigquery_dataset" "this" {
 }
 
 resource "google_bigquery_dataset_iam_member" "functions" {
-  for_each = {
+  for_each = { for key, grant in {
     connector_writes_raw   = { dataset = "raw", role = "roles/bigquery.dataEditor", who = "connector" }
+    webhooks_write_raw     = { dataset = "raw", role = "roles/bigquery.dataEditor", who = "webhooks" }
     trigger_reads_raw      = { dataset = "raw", role = "roles/bigquery.dataViewer", who = "trigger" }
     trigger_writes_models  = { dataset = "modeled", role = "roles/bigquery.dataEditor", who = "trigger" }
     trigger_writes_staging = { dataset = "staging", role = "roles/bigquery.dataEditor", who = "trigger" }
-  }
+  } : key => grant if contains(keys(google_service_account.this), grant.who) }
 
+  project    = var.project_id
   dataset_id = google_bigquery_dataset.this[each.value.dataset].dataset_id
   role       = each.value.role
   member     = google_service_account.this[each.value.who].member
@@ -41,6 +44,7 @@ resource "google_bigquery_dataset_iam_member" "functions" {
 resource "google_bigquery_dataset_iam_member" "readers" {
   for_each = var.readers
 
+  project    = var.project_id
   dataset_id = google_bigquery_dataset.this["modeled"].dataset_id
   role       = "roles/bigquery.dataViewer"
   member     = each.value

@@ -1,7 +1,10 @@
 # With keys of your own, each Google service's agent must be allowed to use them before it makes anything.
 locals {
   agents = var.kms_keys == null ? {} : merge(
-    { bigquery = { key = var.kms_keys.bigquery, agent = one(data.google_bigquery_default_service_account.this[*].email) } },
+    {
+      bigquery  = { key = var.kms_keys.bigquery, agent = one(data.google_bigquery_default_service_account.this[*].email) }
+      artifacts = { key = var.kms_keys.bigquery, agent = one(data.google_storage_project_service_account.this[*].email_address) }
+    },
     merge([
       for region, key in var.kms_keys.regional : {
         "run-${region}"      = { key = key, agent = "service-${data.google_project.this.number}@serverless-robot-prod.iam.gserviceaccount.com" }
@@ -18,10 +21,14 @@ locals {
 
 data "google_bigquery_default_service_account" "this" {
   count = var.kms_keys == null ? 0 : 1
+
+  project = var.project_id
 }
 
 data "google_storage_project_service_account" "this" {
   count = var.kms_keys == null ? 0 : 1
+
+  project = var.project_id
 }
 
 resource "google_kms_crypto_key_iam_member" "agents" {

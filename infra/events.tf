@@ -10,6 +10,8 @@ locals {
 resource "google_pubsub_topic" "events" {
   for_each = local.events
 
+  project      = var.project_id
+  labels       = local.labels
   name         = "${var.name}-${each.key}"
   kms_key_name = try(var.kms_keys.regional[var.region], null)
   depends_on   = [google_project_service.this, google_kms_crypto_key_iam_member.agents]
@@ -18,6 +20,7 @@ resource "google_pubsub_topic" "events" {
 resource "google_logging_project_sink" "events" {
   for_each = google_pubsub_topic.events
 
+  project                = var.project_id
   name                   = each.value.name
   destination            = "pubsub.googleapis.com/projects/${var.project_id}/topics/${each.value.name}"
   filter                 = local.events[each.key]
@@ -27,14 +30,17 @@ resource "google_logging_project_sink" "events" {
 resource "google_pubsub_topic_iam_member" "events" {
   for_each = google_logging_project_sink.events
 
-  topic  = google_pubsub_topic.events[each.key].id
-  role   = "roles/pubsub.publisher"
-  member = each.value.writer_identity
+  project = var.project_id
+  topic   = google_pubsub_topic.events[each.key].id
+  role    = "roles/pubsub.publisher"
+  member  = each.value.writer_identity
 }
 
 resource "google_pubsub_subscription" "events" {
   for_each = google_pubsub_topic.events
 
+  project                    = var.project_id
+  labels                     = local.labels
   name                       = each.value.name
   topic                      = each.value.id
   ack_deadline_seconds       = 60
@@ -57,6 +63,8 @@ resource "google_pubsub_subscription" "events" {
 resource "google_pubsub_topic" "dead_letters" {
   for_each = toset(var.events ? ["all"] : [])
 
+  project      = var.project_id
+  labels       = local.labels
   name         = "${var.name}-dead-letters"
   kms_key_name = try(var.kms_keys.regional[var.region], null)
   depends_on   = [google_project_service.this, google_kms_crypto_key_iam_member.agents]
@@ -65,6 +73,8 @@ resource "google_pubsub_topic" "dead_letters" {
 resource "google_pubsub_subscription" "dead_letters" {
   for_each = google_pubsub_topic.dead_letters
 
+  project                    = var.project_id
+  labels                     = local.labels
   name                       = each.value.name
   topic                      = each.value.id
   message_retention_duration = "604800s"
@@ -77,14 +87,16 @@ resource "google_pubsub_subscription" "dead_letters" {
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   for_each = google_pubsub_topic.dead_letters
 
-  topic  = each.value.id
-  role   = "roles/pubsub.publisher"
-  member = "serviceAccount:${local.pubsub_agent}"
+  project = var.project_id
+  topic   = each.value.id
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${local.pubsub_agent}"
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
   for_each = google_pubsub_subscription.events
 
+  project      = var.project_id
   subscription = each.value.id
   role         = "roles/pubsub.subscriber"
   member       = "serviceAccount:${local.pubsub_agent}"

@@ -10,6 +10,7 @@ locals {
     sync_failed  = "${local.services.connector} AND severity=\"ERROR\" AND jsonPayload.code:*"
     token_failed = "${local.services.connector} AND jsonPayload.code=\"gitlab_unauthorized\""
     token_ends   = "${local.services.connector} AND jsonPayload.message=~\"^GITLAB_TOKEN expires on\""
+    sync_partial = "${local.services.connector} AND jsonPayload.message=\"something could not be synced\""
     row_rejected = "${local.services.connector} AND jsonPayload.message=~\"^a row is kept in _rejected\""
     dbt_ended    = "${local.services.trigger} AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
     dbt_failed   = "${local.services.trigger} AND severity=\"ERROR\" AND jsonPayload.message=~\"^dbt (run ended|could not run)\""
@@ -25,6 +26,7 @@ locals {
     rows_written    = { line = "sync_ended", field = "rows_written", unit = "1", text = "Rows a sync inserted or changed." }
     sync_failures   = { line = "sync_failed", field = null, unit = "1", text = "Calls of the connector that ended in an error." }
     gitlab_refusals = { line = "token_failed", field = null, unit = "1", text = "Calls that failed because GitLab refuses the token." }
+    partial_syncs   = { line = "sync_partial", field = null, unit = "1", text = "Groups, projects or lists that a sync could not read." }
     token_expiry    = { line = "token_ends", field = null, unit = "1", text = "Syncs that met a GitLab token near its end." }
     rejected_rows   = { line = "row_rejected", field = null, unit = "1", text = "Rows kept in _rejected because they could not be mapped." }
     dbt_seconds     = { line = "dbt_ended", field = "elapsed_s", unit = "s", text = "How long a dbt run took." }
@@ -36,6 +38,7 @@ locals {
 resource "google_logging_metric" "this" {
   for_each = local.metrics
 
+  project         = var.project_id
   name            = "${var.name}/${each.key}"
   description     = each.value.text
   filter          = local.lines[each.value.line]

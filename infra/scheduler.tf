@@ -22,19 +22,20 @@ locals {
 
   # Each job in each region; they run in one.
   scheduled = merge([
-    for region in local.regions : { for key, job in local.jobs : "${region}/${key}" => merge(job, { region = region, key = key }) }
+    for region in local.service_regions : { for key, job in local.jobs : "${region}/${key}" => merge(job, { region = region, key = key }) }
   ]...)
 }
 
 resource "google_cloud_scheduler_job" "this" {
   for_each = local.scheduled
 
+  project     = var.project_id
   name        = "${var.name}-${each.value.key}"
   region      = each.value.region
   description = each.value.text
   schedule    = each.value.schedule
   time_zone   = var.time_zone
-  paused      = each.value.region != local.active_region
+  paused      = each.value.region != local.live_region
 
   attempt_deadline = "${each.value.target == "connector" ? local.attempt_deadline_seconds : local.trigger_wait_seconds}s"
 

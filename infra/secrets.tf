@@ -1,13 +1,15 @@
 # Secrets without their values: scripts/deploy adds those as versions, so that none is ever in Terraform's state.
 locals {
+  connectors = var.webhooks ? ["connector", "webhooks"] : ["connector"]
+
   secrets = merge(
     {
-      gitlab-token  = { readers = ["connector"], text = "GitLab access token with the scope read_api." }
-      trigger-token = { readers = ["connector", "trigger"], text = "What callers of dbt-trigger show." }
+      gitlab-token  = { readers = local.connectors, text = "GitLab access token with the scope read_api." }
+      trigger-token = { readers = concat(local.connectors, ["trigger"]), text = "What callers of dbt-trigger show." }
     },
     var.webhooks ? {
-      connector-token = { readers = ["connector"], text = "What callers of the public connector show, such as Fivetran." }
-      webhook-token   = { readers = ["connector"], text = "What GitLab shows with its webhooks." }
+      connector-token = { readers = ["webhooks"], text = "What callers of the public connector show, such as Fivetran." }
+      webhook-token   = { readers = ["webhooks"], text = "What GitLab shows with its webhooks." }
     } : {},
     var.public_trigger ? {
       fivetran-secret = { readers = ["trigger"], text = "The secret of Fivetran's webhook, by which it signs." }
@@ -26,7 +28,9 @@ locals {
 resource "google_secret_manager_secret" "this" {
   for_each = local.secrets
 
+  project   = var.project_id
   secret_id = "${var.name}-${each.key}"
+  labels    = local.labels
   # Answers "what is this?" in the console, where a secret has no description of its own.
   annotations = { purpose = each.value.text }
 
@@ -77,6 +81,7 @@ resource "google_secret_manager_secret" "this" {
 resource "google_secret_manager_secret_iam_member" "readers" {
   for_each = local.secret_readers
 
+  project   = var.project_id
   secret_id = google_secret_manager_secret.this[each.value.secret].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.this[each.value.reader].member
@@ -84,20 +89,25 @@ resource "google_secret_manager_secret_iam_member" "readers" {
 
 # Secret Manager changes no token: it says on this topic that one is due, and an alert passes it on.
 resource "google_pubsub_topic" "rotation" {
+  project      = var.project_id
+  labels       = local.labels
   name         = "${var.name}-secret-rotation"
   kms_key_name = try(var.kms_keys.regional[var.region], null)
   depends_on   = [google_project_service.this, google_kms_crypto_key_iam_member.agents]
 }
 
 resource "google_pubsub_topic_iam_member" "rotation" {
-  topic  = google_pubsub_topic.rotation.id
-  role   = "roles/pubsub.publisher"
-  member = "serviceAccount:${local.secrets_agent}"
+  project = var.project_id
+  topic   = google_pubsub_topic.rotation.id
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${local.secrets_agent}"
 }
 
 # Reminders stay here until somebody acknowledges them, for a week at most; the alert looks at their number. The topic
 # hears of each new secret and version, too: those are no reminders.
 resource "google_pubsub_subscription" "rotation" {
+  project                    = var.project_id
+  labels                     = local.labels
   name                       = "${var.name}-secret-rotation"
   topic                      = google_pubsub_topic.rotation.id
   filter                     = "attributes.eventType = \"SECRET_ROTATE\""

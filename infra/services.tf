@@ -1,8 +1,4 @@
 locals {
-  images = {
-    for region in local.regions : region => "${region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images[region].repository_id}"
-  }
-
   # What both functions are told of the warehouse.
   warehouse = {
     PROJECT_ID     = var.project_id
@@ -56,11 +52,14 @@ locals {
 # Called by the scheduler alone; a sync lasts as long as its request, so the processor is paid for that long.
 module "connector" {
   source   = "./modules/function"
-  for_each = local.regions
+  for_each = local.service_regions
 
+  project             = var.project_id
+  labels              = local.labels
+  ingress             = var.ingress
   name                = "${var.name}-gitlab-connector"
   region              = each.value
-  image               = "${local.images[each.value]}/gitlab-connector:${var.image_tag}"
+  image               = local.running[each.value].connector
   service_account     = google_service_account.this["connector"].email
   memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
@@ -80,19 +79,22 @@ module "connector" {
   kms_key             = try(var.kms_keys.regional[each.value], null)
   deletion_protection = var.deletion_protection
 
-  depends_on = [google_secret_manager_secret_iam_member.readers]
+  depends_on = [google_secret_manager_secret_iam_member.readers, google_bigquery_dataset_iam_member.functions, google_project_iam_member.jobs]
 }
 
 # The same program for those who can't show a Google identity: GitLab's webhooks and Fivetran. It is public, so it
 # checks tokens itself; and it works on after a webhook's answer, so its processor stays.
 module "webhooks" {
   source   = "./modules/function"
-  for_each = var.webhooks ? local.regions : []
+  for_each = var.webhooks ? local.service_regions : []
 
+  project             = var.project_id
+  labels              = local.labels
+  ingress             = "all"
   name                = "${var.name}-webhooks"
   region              = each.value
-  image               = "${local.images[each.value]}/gitlab-connector:${var.image_tag}"
-  service_account     = google_service_account.this["connector"].email
+  image               = local.running[each.value].connector
+  service_account     = google_service_account.this["webhooks"].email
   memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds
@@ -111,17 +113,20 @@ module "webhooks" {
   kms_key             = try(var.kms_keys.regional[each.value], null)
   deletion_protection = var.deletion_protection
 
-  depends_on = [google_secret_manager_secret_iam_member.readers]
+  depends_on = [google_secret_manager_secret_iam_member.readers, google_bigquery_dataset_iam_member.functions, google_project_iam_member.jobs]
 }
 
 # Runs go on for callers that did not wait, so the processor stays while an instance lives; none lives while nobody calls.
 module "trigger" {
   source   = "./modules/function"
-  for_each = local.regions
+  for_each = local.service_regions
 
+  project             = var.project_id
+  labels              = local.labels
+  ingress             = var.public_trigger ? "all" : var.ingress
   name                = "${var.name}-dbt-trigger"
   region              = each.value
-  image               = "${local.images[each.value]}/dbt-trigger:${var.image_tag}"
+  image               = local.running[each.value].trigger
   service_account     = google_service_account.this["trigger"].email
   memory              = "${var.trigger_memory_mib}Mi"
   temporary           = "${local.trigger_files_mib}Mi"
@@ -132,13 +137,13 @@ module "trigger" {
   environment         = merge(local.trigger_environment, var.trigger_environment)
   audiences           = [local.trigger_audience]
   public              = var.public_trigger
-  invokers = {
-    connector = google_service_account.this["connector"].member
-    scheduler = google_service_account.this["scheduler"].member
-  }
+  invokers = merge(
+    { for key in local.connectors : key => google_service_account.this[key].member },
+    { scheduler = google_service_account.this["scheduler"].member },
+  )
   network             = local.networks[each.value]
   kms_key             = try(var.kms_keys.regional[each.value], null)
   deletion_protection = var.deletion_protection
 
-  depends_on = [google_secret_manager_secret_iam_member.readers]
+  depends_on = [google_secret_manager_secret_iam_member.readers, google_bigquery_dataset_iam_member.functions, google_project_iam_member.jobs]
 }

@@ -1,7 +1,10 @@
 # What dbt leaves of each run: manifest, run results, catalog.
 resource "google_storage_bucket" "artifacts" {
-  name     = "${var.project_id}-${var.name}-artifacts"
-  location = var.region
+  project = var.project_id
+  name    = "${var.project_id}-${var.name}-artifacts"
+  # Beside the data, so that a region that is away takes them along only where it takes the data, too.
+  location = var.bq_location
+  labels   = local.labels
 
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -37,7 +40,7 @@ resource "google_storage_bucket" "artifacts" {
   }
 
   dynamic "encryption" {
-    for_each = var.kms_keys == null ? [] : [var.kms_keys.regional[var.region]]
+    for_each = var.kms_keys == null ? [] : [var.kms_keys.bigquery]
     content {
       default_kms_key_name = encryption.value
     }

@@ -77,7 +77,7 @@ variable "network" {
 }
 
 variable "kms_keys" {
-  description = "Your own Cloud KMS keys: bigquery is a key in bq_location; regional has a key for each region, for services, images, secrets, events and the bucket. Secrets are kept in all regions named here, for good: name the key of a second region from the start, also if second_region comes later."
+  description = "Your own Cloud KMS keys: bigquery is a key where the data is: in europe for EU, in us for US, else in bq_location; it protects dbt's artifacts, too; regional has a key for each region, for services, images, builds, secrets and events. Secrets are kept in all regions named here, for good: name the key of a second region from the start, also if second_region comes later."
   type = object({
     bigquery = string
     regional = map(string)
@@ -95,6 +95,17 @@ variable "kms_keys" {
   validation {
     condition     = var.kms_keys == null || alltrue([for region in compact([var.region, var.second_region]) : can(var.kms_keys.regional[region])])
     error_message = "Name a regional key for region, and one for second_region if there is one."
+  }
+
+  validation {
+    # Cloud KMS has no locations EU and US.
+    condition     = var.kms_keys == null || try(split("/", var.kms_keys.bigquery)[3], "") == lookup({ EU = "europe", US = "us" }, var.bq_location, var.bq_location)
+    error_message = "BigQuery takes a key from where the data is: locations/europe for EU, locations/us for US, else bq_location itself."
+  }
+
+  validation {
+    condition     = var.kms_keys == null || alltrue([for region, key in try(var.kms_keys.regional, {}) : try(split("/", key)[3], "") == region])
+    error_message = "Each regional key is in the region that it is named for."
   }
 }
 

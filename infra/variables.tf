@@ -73,13 +73,52 @@ variable "labels" {
   }
 }
 
-variable "image_tag" {
-  description = "Tag of both images, the commit that Cloud Build built them from (scripts/deploy sets it)."
-  type        = string
+variable "images" {
+  description = "The images to run, by region: digests (sha256:…) that the region's repository holds, or whole references to another registry. scripts/deploy writes them into images.auto.tfvars.json. A region without any gets no services; without any at all only the foundation is made: accounts, secrets, datasets, registry, metrics."
+  type = map(object({
+    connector = string
+    trigger   = string
+  }))
+  default = {}
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag)) && var.image_tag != "latest"
-    error_message = "Name a built tag, such as the commit's first 12 digits; 'latest' would change under a running service."
+    condition = alltrue([
+      for image in flatten([for images in values(var.images) : [images.connector, images.trigger]]) : can(regex("^(sha256:[0-9a-f]{64}|[^ ]+/[^ ]+[:@][^ /]+)$", image)) && !endswith(image, ":latest")
+    ])
+    error_message = "Name each image by its digest, such as sha256:0123…, or by a whole reference with a tag or digest; ':latest' would change under a running service."
+  }
+}
+
+variable "image_tag" {
+  description = "What the images were built from, such as the commit's first 12 digits; shown in an output, to go back to."
+  type        = string
+  default     = null
+}
+
+variable "ingress" {
+  description = "Where calls may come from: all, or internal, for organisations that forbid public ingress. Internal needs network with egress = ALL_TRAFFIC, has no uptime check, and scripts/smoke has to run inside the network. Webhooks and a public trigger stay reachable."
+  type        = string
+  default     = "all"
+
+  validation {
+    condition     = contains(["all", "internal"], var.ingress)
+    error_message = "ingress is all or internal."
+  }
+
+  validation {
+    condition     = var.ingress != "internal" || try(var.network.egress, "") == "ALL_TRAFFIC"
+    error_message = "With ingress = \"internal\" the connector reaches dbt-trigger only through your network: set network, with egress = \"ALL_TRAFFIC\" and Private Google Access on its subnetworks."
+  }
+}
+
+variable "operators" {
+  description = "Who may call the functions as the scheduler does, for scripts/smoke and the runbooks, such as user:me@example.com or group:data@example.com."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.operators : can(regex("^(user|group|serviceAccount):.+@.+$", member))])
+    error_message = "Name people, groups or accounts, such as user:me@example.com."
   }
 }
 

@@ -1,3 +1,5 @@
+# No provider block: callers of this module bring theirs, and `terraform apply` in this folder takes Google's own
+# variables and credentials. Every resource names its project and its labels itself.
 terraform {
   # 1.9 lets a variable's validation look at other variables.
   required_version = ">= 1.9"
@@ -5,17 +7,7 @@ terraform {
   required_providers {
     google = {
       source  = "hashicorp/google"
-      version = "~> 6.50"
+      version = ">= 7.45, < 8"
     }
   }
-}
-
-provider "google" {
-  project        = var.project_id
-  region         = var.region
-  default_labels = local.labels
-
-  # Budgets are an API of the billing account; the quota is this project's.
-  user_project_override = true
-  billing_project       = var.project_id
 }

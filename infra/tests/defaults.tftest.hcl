@@ -3,8 +3,11 @@
 mock_provider "google" {}
 
 variables {
-  project_id    = "acme-data-123"
-  image_tag     = "0123456789ab"
+  project_id = "acme-data-123"
+  images = { for region in ["europe-west1", "europe-west4"] : region => {
+    connector = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    trigger   = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  } }
   gitlab_groups = ["acme", "partners/shared"]
 }
 
@@ -72,8 +75,51 @@ run "defaults" {
     error_message = "What is left to do names the missing address of the runbooks."
   }
   assert {
-    condition     = length(google_monitoring_alert_policy.counted) == length(local.counted_alerts)
+    condition     = length(google_monitoring_alert_policy.counted) == length(local.counted_alerts) && length(google_monitoring_alert_policy.unreachable) == 1
     error_message = "Alerts exist, whether or not somebody is told."
+  }
+}
+
+run "without_images_only_the_foundation_is_made" {
+  command = plan
+
+  variables {
+    images = {}
+  }
+
+  assert {
+    condition     = length(module.connector) + length(module.trigger) + length(google_cloud_scheduler_job.this) == 0
+    error_message = "Nothing that needs an image."
+  }
+  assert {
+    condition     = length(google_monitoring_alert_policy.counted) + length(google_monitoring_alert_policy.sync_lag) == 0
+    error_message = "No alert on a metric that Google does not know yet."
+  }
+  assert {
+    condition     = length(google_secret_manager_secret_iam_member.readers) == 3 && length(google_logging_metric.this) == length(local.metrics) && length(google_bigquery_dataset.this) == 3
+    error_message = "Roles, metrics and datasets are there before the first service."
+  }
+  assert {
+    condition     = output.urls == null && anytrue([for step in output.next_steps : strcontains(step, "scripts/deploy")])
+    error_message = "It says what is missing, and the command."
+  }
+}
+
+run "a_region_without_images_gets_no_services_yet" {
+  command = plan
+
+  variables {
+    second_region = "europe-west3"
+    active_region = "europe-west3"
+  }
+
+  assert {
+    condition     = keys(google_artifact_registry_repository.images) == ["europe-west1", "europe-west3"] && keys(module.connector) == ["europe-west1"]
+    error_message = "Its registry comes first."
+  }
+  assert {
+    condition     = !google_cloud_scheduler_job.this["europe-west1/sync"].paused
+    error_message = "The region that has services goes on."
   }
 }
 

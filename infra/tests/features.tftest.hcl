@@ -19,8 +19,11 @@ mock_provider "google" {
 }
 
 variables {
-  project_id    = "acme-data-123"
-  image_tag     = "0123456789ab"
+  project_id = "acme-data-123"
+  images = { for region in ["europe-west1", "europe-west4"] : region => {
+    connector = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    trigger   = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  } }
   gitlab_groups = ["acme"]
 }
 
@@ -110,7 +113,7 @@ run "own_keys" {
 
   variables {
     kms_keys = {
-      bigquery = "projects/k/locations/eu/keyRings/r/cryptoKeys/bq"
+      bigquery = "projects/k/locations/europe/keyRings/r/cryptoKeys/bq"
       regional = { europe-west1 = "projects/k/locations/europe-west1/keyRings/r/cryptoKeys/k" }
     }
   }
@@ -120,7 +123,7 @@ run "own_keys" {
     error_message = "Datasets use the given key."
   }
   assert {
-    condition     = one(google_storage_bucket.artifacts.encryption).default_kms_key_name == var.kms_keys.regional["europe-west1"]
+    condition     = one(google_storage_bucket.artifacts.encryption).default_kms_key_name == var.kms_keys.bigquery
     error_message = "The bucket uses the given key."
   }
   assert {
@@ -132,8 +135,8 @@ run "own_keys" {
     error_message = "Secrets use the given key, where it is."
   }
   assert {
-    condition     = length(google_kms_crypto_key_iam_member.agents) == 6
-    error_message = "Six of Google's agents may use the keys."
+    condition     = length(google_kms_crypto_key_iam_member.agents) == 7
+    error_message = "Google's agents may use the keys."
   }
 }
 
@@ -142,7 +145,7 @@ run "a_key_before_its_region" {
 
   variables {
     kms_keys = {
-      bigquery = "projects/k/locations/eu/keyRings/r/cryptoKeys/bq"
+      bigquery = "projects/k/locations/europe/keyRings/r/cryptoKeys/bq"
       regional = {
         europe-west1 = "projects/k/locations/europe-west1/keyRings/r/cryptoKeys/k"
         europe-west4 = "projects/k/locations/europe-west4/keyRings/r/cryptoKeys/k"
@@ -236,12 +239,64 @@ run "runbooks" {
   }
 
   assert {
-    condition     = endswith(google_monitoring_alert_policy.sync_lag.documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
+    condition     = endswith(google_monitoring_alert_policy.sync_lag[0].documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
     error_message = "Alerts link to their runbooks."
   }
   assert {
     condition     = !anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
     error_message = "Nothing is left to do about it."
+  }
+}
+
+run "operators" {
+  command = plan
+
+  variables {
+    operators = ["user:me@acme.example"]
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.operators["user:me@acme.example"].role == "roles/iam.serviceAccountTokenCreator"
+    error_message = "Operators call as the scheduler."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.operators["user:me@acme.example"].role == "roles/secretmanager.secretAccessor"
+    error_message = "Operators read the trigger's token."
+  }
+}
+
+run "internal_only" {
+  command = plan
+
+  variables {
+    ingress  = "internal"
+    webhooks = true
+    network  = { network = "main", subnetworks = { europe-west1 = "one" }, egress = "ALL_TRAFFIC" }
+  }
+
+  assert {
+    condition     = module.connector["europe-west1"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && module.trigger["europe-west1"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && module.webhooks["europe-west1"].ingress == "INGRESS_TRAFFIC_ALL"
+    error_message = "Only what has to be is reachable from outside."
+  }
+  assert {
+    condition     = length(google_monitoring_uptime_check_config.connector) == 0
+    error_message = "No check that could not reach it."
+  }
+}
+
+run "images_of_another_registry" {
+  command = plan
+
+  variables {
+    images = { europe-west1 = {
+      connector = "ghcr.io/acme/gitlab-connector:1.2.3"
+      trigger   = "ghcr.io/acme/dbt-trigger@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    } }
+  }
+
+  assert {
+    condition     = module.connector["europe-west1"].image == "ghcr.io/acme/gitlab-connector:1.2.3"
+    error_message = "A whole reference is taken as it is."
   }
 }
 

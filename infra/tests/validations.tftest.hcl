@@ -4,8 +4,11 @@
 mock_provider "google" {}
 
 variables {
-  project_id    = "acme-data-123"
-  image_tag     = "0123456789ab"
+  project_id = "acme-data-123"
+  images = { for region in ["europe-west1", "europe-west4"] : region => {
+    connector = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    trigger   = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  } }
   gitlab_groups = ["acme"]
 }
 
@@ -17,7 +20,8 @@ run "values_of_the_wrong_form" {
     name                  = "m"
     region                = "EU"
     labels                = { "App Name" = "x" }
-    image_tag             = "latest"
+    images                = { europe-west1 = { connector = "ghcr.io/acme/gitlab-connector:latest", trigger = "latest" } }
+    operators             = ["me@acme.example"]
     gitlab_base_url       = "gitlab.com"
     gitlab_projects       = ["acme"]
     sync_interval         = 10
@@ -43,7 +47,7 @@ run "values_of_the_wrong_form" {
   }
 
   expect_failures = [
-    var.project_id, var.name, var.region, var.labels, var.image_tag, var.gitlab_base_url, var.gitlab_projects,
+    var.project_id, var.name, var.region, var.labels, var.images, var.operators, var.gitlab_base_url, var.gitlab_projects,
     var.sync_interval, var.reconcile_schedule, var.full_build_schedule, var.time_zone, var.bq_location, var.dataset_raw,
     var.readers, var.artifact_days, var.alert_emails, var.secret_rotation_days, var.dbt_timeout_seconds,
     var.connector_environment, var.trigger_environment, var.budget, var.runbook_url, var.connector_memory_mib,
@@ -99,12 +103,41 @@ run "a_region_without_network_and_key" {
   variables {
     network = { network = "main", subnetworks = { europe-west4 = "elsewhere" } }
     kms_keys = {
-      bigquery = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+      bigquery = "projects/p/locations/europe/keyRings/r/cryptoKeys/k"
       regional = { europe-west4 = "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k" }
     }
   }
 
   expect_failures = [var.network, var.kms_keys]
+}
+
+run "keys_in_the_wrong_place" {
+  command = plan
+
+  variables {
+    ingress = "internal"
+    network = { network = "main", subnetworks = { europe-west1 = "one" } }
+    kms_keys = {
+      bigquery = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+      regional = { europe-west1 = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k" }
+    }
+  }
+
+  expect_failures = [var.kms_keys, var.ingress]
+}
+
+run "a_regional_key_elsewhere" {
+  command = plan
+
+  variables {
+    bq_location = "europe-west3"
+    kms_keys = {
+      bigquery = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"
+      regional = { europe-west1 = "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k" }
+    }
+  }
+
+  expect_failures = [var.kms_keys]
 }
 
 run "one_dataset_for_both" {
@@ -127,6 +160,16 @@ run "an_unresolved_variable" {
   }
 
   expect_failures = [var.connector_environment, var.trigger_environment]
+}
+
+run "an_ingress_that_there_is_not" {
+  command = plan
+
+  variables {
+    ingress = "private"
+  }
+
+  expect_failures = [var.ingress]
 }
 
 run "nothing_to_sync" {

@@ -47,8 +47,11 @@ override_resource {
 }
 
 variables {
-  project_id    = "acme-data-123"
-  image_tag     = "0123456789ab"
+  project_id = "acme-data-123"
+  images = { for region in ["europe-west1", "europe-west4"] : region => {
+    connector = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    trigger   = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  } }
   gitlab_groups = ["acme"]
 }
 

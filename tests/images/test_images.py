@@ -73,7 +73,7 @@ class Images(unittest.TestCase):
         lines = []
         for process in (self.pair.connector, self.pair.trigger):
             lines += [json.loads(line) for line in process.text().splitlines() if line.startswith("{")]
-        quiet = {"sync_failures", "gitlab_refusals", "rejected_rows", "dbt_failures", "test_failures"}
+        quiet = {"sync_failures", "partial_syncs", "gitlab_refusals", "rejected_rows", "dbt_failures", "test_failures"}
         for metric in state().of("google_logging_metric").values():
             name = metric["name"].partition("/")[2]
             found = [line for line in lines if matches(metric["filter"], line)]
@@ -107,6 +107,15 @@ class Images(unittest.TestCase):
         connector = self.pair.keep(start_function("gitlab-connector", more, self.pair.logs, label="rejecting"))
         answer = post(address(connector), {"source": "test", "streams": ["tags"]})
         self.assert_counted("rejected_rows", connector, answer)
+
+    def test_7_a_group_that_can_no_longer_be_read_is_counted(self):
+        names = ("GITLAB_BASE_URL", "GITLAB_TOKEN", "GITLAB_GROUPS", "BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST")
+        more = {name: self.connector_variable(name) for name in names}
+        more["GITLAB_GROUPS"] += ",nowhere-to-be-seen"
+        connector = self.pair.keep(start_function("gitlab-connector", more, self.pair.logs, label="partial"))
+        answer = post(address(connector), {"source": "test", "streams": ["labels"]})
+        self.assertEqual(answer["status"], "partial", answer)
+        self.assert_counted("partial_syncs", connector, answer)
 
     def test_7_tests_and_models_that_fail_are_counted(self):
         run = {"source": "test", "action": "run_dbt", "select": ["stg_gitlab__labels"]}

@@ -4,14 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 STAND_IN = ROOT / "tests/infra/stand-in"
 
-# The least that a person must say.
-VARIABLES = {"project_id": "acme-data-123", "image_tag": "0123456789ab", "gitlab_groups": ["acme"]}
+IMAGES = {
+    region: {"connector": "sha256:" + "1" * 64, "trigger": "sha256:" + "2" * 64} for region in ("europe-west1", "europe-west4")
+}
+# The least that a person must say; the images are scripts/deploy's.
+VARIABLES = {"project_id": "acme-data-123", "images": IMAGES, "gitlab_groups": ["acme"]}
 # Everything that can be turned on, turned on.
 EVERYTHING = VARIABLES | {
     "region": "europe-west1",
@@ -22,11 +26,12 @@ EVERYTHING = VARIABLES | {
     "events": True,
     "runbook_url": "https://git.acme.example/data/mergemind/-/blob/HEAD/docs/runbooks",
     "readers": ["group:analysts@acme.example"],
+    "operators": ["user:me@acme.example"],
     "alert_emails": ["data@acme.example"],
     "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 50},
     "network": {"network": "main", "subnetworks": {"europe-west1": "one", "europe-west4": "two"}},
     "kms_keys": {
-        "bigquery": "projects/keys/locations/eu/keyRings/r/cryptoKeys/bq",
+        "bigquery": "projects/keys/locations/europe/keyRings/r/cryptoKeys/bq",
         "regional": {
             region: f"projects/keys/locations/{region}/keyRings/r/cryptoKeys/k"
             for region in ("europe-west1", "europe-west4")
@@ -42,19 +47,33 @@ class Failed(AssertionError):
 class Workspace:
     """A copy of infra/ in which Terraform may write its lock, its state and its cache."""
 
-    def __init__(self, folder, variables=VARIABLES):
+    def __init__(self, folder, variables=VARIABLES, resident=True):
+        """With `resident` one stand-in serves all commands; without it Terraform finds and starts it as any provider."""
         self.folder = Path(folder)
         self.config = self.folder / "infra"
-        shutil.copytree(INFRA, self.config, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars"))
+        shutil.copytree(INFRA, self.config, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars", "*.auto.tfvars.json", "imports.tf"))
         self.say(variables)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         self.environment |= {
-            "TF_CLI_CONFIG_FILE": str(self.use_stand_in()),
+            "TF_CLI_CONFIG_FILE": os.devnull if resident else str(self.use_stand_in()),
             "TF_DISABLE_PLUGIN_TLS": "1",
+            "STAND_IN_CLOUD": str(self.folder / "cloud.json"),
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
         }
+        if resident:
+            self.environment["TF_REATTACH_PROVIDERS"] = self.start_stand_in()
+
+    def start_stand_in(self):
+        """Starts the stand-in, which ends with this object; returns what tells Terraform where it is."""
+        process = subprocess.Popen(
+            [sys.executable, STAND_IN / "stand_in.py", "--resident"], env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        weakref.finalize(self, end, process)
+        address = process.stdout.readline().split("|")[3]
+        place = {"Network": "tcp", "String": address}
+        return json.dumps({"registry.terraform.io/hashicorp/google": {"Protocol": "grpc", "ProtocolVersion": 6, "Pid": process.pid, "Test": True, "Addr": place}})
 
     def use_stand_in(self):
         """Makes the stand-in what Terraform finds under the provider's name; returns Terraform's configuration."""
@@ -87,6 +106,14 @@ class Workspace:
         """Takes planted mistakes out of a file again."""
         shutil.copy(INFRA / name, self.config / name)
 
+    def cloud(self, **changes):
+        """What exists in this workspace's Google Cloud (stand-in/cloud.py), after `changes` to the file's entries."""
+        path = self.folder / "cloud.json"
+        world = json.loads(path.read_text()) if path.exists() else {}
+        if changes:
+            path.write_text(json.dumps(world | changes))
+        return world | changes
+
     def run(self, *arguments, expect=0):
         """One command; its output, standard error included."""
         done = subprocess.run(
@@ -110,6 +137,12 @@ class Workspace:
         """Applies the plan."""
         self.run("apply", "planned")
         return State(json.loads(self.run("show", "-json")))
+
+
+def end(process):
+    process.stdin.close()
+    process.wait()
+    process.stdout.close()
 
 
 class State:

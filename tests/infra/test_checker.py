@@ -10,13 +10,13 @@ CONNECTOR = "modules/function/main.tf"
 # The file, what is replaced by what, and what Terraform then says.
 MISTAKES = {
     "a misspelt argument": (CONNECTOR, "max_instance_request_concurrency", "max_instance_concurrency", "Unsupported argument"),
-    "a missing argument": ("storage.tf", '  location = var.region\n', "", 'The argument "location" is required'),
+    "a missing argument": ("storage.tf", '  location = var.bq_location\n', "", 'The argument "location" is required'),
     "a missing block": ("events.tf", "expiration_policy {\n    ttl = \"\"\n  }", "expiration_policy {\n  }", 'The argument "ttl" is required'),
     "a block that may come once": (CONNECTOR, "    scaling {", "    scaling {\n    }\n    scaling {", "Too many scaling blocks"),
     "an unknown block": ("scheduler.tf", "retry_config {", "retry_policy {", "Unsupported block type"),
-    "a value that is none of the listed": (CONNECTOR, "INGRESS_TRAFFIC_ALL", "INGRESS_ALL", "expected ingress to be one of"),
+    "a value that is none of the listed": (CONNECTOR, "EXECUTION_ENVIRONMENT_GEN2", "GEN3", "expected execution_environment to be one of"),
     "a value of the wrong type": ("storage.tf", "age = 1\n", 'age = "tomorrow"\n', "a number is required"),
-    "a reference to nothing": ("outputs.tf", "module.trigger[local.active_region].uri", "module.trigger[local.active_region].url", "does not have an attribute"),
+    "a reference to nothing": ("storage.tf", 'this["trigger"].member', 'this["trigger"].membership', "no argument, nested block, or exported attribute named"),
     "an unknown type": ("budget.tf", "google_billing_budget", "google_billing_budgets", "Invalid resource type"),
 }
 

@@ -1,26 +1,17 @@
-"""scripts/deploy from beginning to end, with the real Terraform on the stand-in, and a gcloud that only takes notes."""
+"""scripts/deploy from beginning to end, with the real Terraform on the stand-in's Google Cloud, and a gcloud that acts on it."""
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from states import existing
 from terraform import ROOT, Workspace
 
-# Notes each call; secrets are files, and nothing else exists until it is made.
-GCLOUD = """#!/usr/bin/env bash
-echo "gcloud $*" >>"$NOTES"
-case "$*" in
-*"secrets versions list"*) [ -s "$VAULT/$4" ] && echo 1; exit 0 ;;
-*"secrets versions add"*) cat >"$VAULT/$4" ;;
-*"buckets describe"*) exit 1 ;;
-*"storage cp gs://"*) echo 'project_id = "acme-data-123"' >"$4" ;;
-*"docker images describe"*) exit 1 ;;
-esac
-"""
 # The state stays here: Google's bucket is not.
 TERRAFORM = """#!/usr/bin/env bash
 mv infra/backend.tf "$VAULT/../backend.tf" 2>/dev/null
@@ -29,14 +20,16 @@ exec "$TERRAFORM" "$@"
 """
 SMOKE = """#!/usr/bin/env bash
 echo smoke >>"$NOTES"
-[ -z "${SMOKE_FAILS:-}" ]
+exit "${SMOKE_STATUS:-0}"
 """
 TFVARS = """
 project_id    = "acme-data-123"
 gitlab_groups = ["acme"]
-second_region = "europe-west4"
 webhooks      = true
+operators     = ["user:me@acme.example"]
 """
+# A role counts when a build has passed; an alert may name a metric after two builds and some waiting.
+DELAYS = {"iam": 200, "metrics": 1900}
 
 
 class Deploy(unittest.TestCase):
@@ -45,22 +38,28 @@ class Deploy(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="mergemind-deploy-")
         folder = Path(cls.folder.name)
         cls.repository, tools = folder / "repository", folder / "tools"
-        (folder / "secrets").mkdir()
+        (folder / "vault").mkdir()
         tools.mkdir()
-        settings = Workspace(folder / "stand-in").environment
-        (cls.repository / "scripts").mkdir(parents=True)
-        shutil.copytree(ROOT / "infra", cls.repository / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars"))
-        for file in ("scripts/deploy", "cloudbuild.yaml", ".gitignore"):
+        cls.workspace = Workspace(folder / "stand-in")
+        (cls.repository / "scripts/lib").mkdir(parents=True)
+        shutil.copytree(ROOT / "infra", cls.repository / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars*"))
+        for file in ("scripts/deploy", "scripts/lib/deploy.sh", "cloudbuild.yaml", ".gitignore"):
             shutil.copy(ROOT / file, cls.repository / file)
-        for path, text in ((tools / "gcloud", GCLOUD), (tools / "terraform", TERRAFORM), (cls.repository / "scripts/smoke", SMOKE)):
+        for path, text in ((tools / "terraform", TERRAFORM), (cls.repository / "scripts/smoke", SMOKE)):
             path.write_text(text)
             path.chmod(0o755)
+        commands = {name: f'"{ROOT}/tests/infra/fake_gcloud.py" {name} ' for name in ("gcloud", "bq", "sleep")} | {"python3": ""}
+        for name, script in commands.items():
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {script}"$@"\n')
+            (tools / name).chmod(0o755)
         (cls.repository / "infra/terraform.tfvars").write_text(TFVARS)
-        cls.environment = settings | {
+        cls.environment = cls.workspace.environment | {
             "PATH": f"{tools}:{os.environ['PATH']}", "TERRAFORM": shutil.which("terraform"), "NOTES": str(folder / "notes"),
-            "VAULT": str(folder / "secrets"), "GITLAB_TOKEN": "glpat-canary-5d1f", "HOME": str(folder), "TF_CLI_ARGS": "-no-color",
+            "VAULT": str(folder / "vault"), "GITLAB_TOKEN": "glpat-canary-5d1f", "HOME": str(folder), "TF_CLI_ARGS": "-no-color",
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
         }
+        dataset = existing("google_bigquery_dataset", project="acme-data-123", dataset_id="mergemind_raw", location="EU")
+        cls.workspace.cloud(delays=DELAYS, objects=dataset, images=[], digests={}, values=[])
         remote = "https://oauth2:glpat-canary-5d1f@git.acme.example/data/mergemind.git"
         for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "Begin"], ["remote", "add", "origin", remote]):
             subprocess.run(["git", *command], cwd=cls.repository, env=cls.environment, check=True)
@@ -79,27 +78,51 @@ class Deploy(unittest.TestCase):
         )
         return done.returncode, done.stdout, notes.read_text().splitlines()
 
+    def set(self, line):
+        with open(self.repository / "infra/terraform.tfvars", "a") as settings:
+            settings.write(line + "\n")
+
+    def commit(self):
+        subprocess.run(["git", "commit", "-qm", "Next", "--allow-empty"], cwd=self.repository, env=self.environment, check=True)
+
+    def running(self):
+        """The images that run, by region and service."""
+        services = {key: found["values"] for key, found in self.workspace.cloud()["objects"].items() if key.startswith("google_cloud_run_v2_service|")}
+        return {(s["location"], s["name"]): s["template"][0]["containers"][0]["image"] for s in services.values()}
+
+    def secrets(self):
+        return {path.name: path.read_text() for path in Path(self.environment["VAULT"]).iterdir() if path.name.startswith("mergemind-")}
+
     def test_1_without_consent_nothing_is_made(self):
         status, _, notes = self.deploy("y\nn\n")
         self.assertEqual(status, 1)
         self.assertFalse([note for note in notes if "apply" in note or "builds submit" in note or "versions add" in note])
 
     def test_2_a_first_deployment_goes_in_order(self):
-        status, said, notes = self.deploy(YES="1")
+        # Its first build breaks after one of two images, and Google needs its time.
+        status, said, notes = self.deploy(YES="1", BUILD_BREAKS="1")
         self.assertEqual(status, 0, said[-3000:])
         place = lambda text: next(i for i, note in enumerate(notes) if text in note)  # noqa: E731
         steps = [
-            "buckets create", "terraform init", "services enable cloudresourcemanager", "services enable secretmanager", "identity create",
-            "terraform plan", "-target=", "terraform apply", "versions add", "builds submit", "terraform.tfvars gs://", "smoke",
+            "terraform init", "services enable cloudresourcemanager", "services enable bigquery", "identity create", "bq ",
+            "terraform plan", "terraform apply", "terraform.tfvars gs://", "versions add", "builds submit", "images.auto.tfvars.json gs://",
+            "sleep 90", "smoke",
         ]
         self.assertEqual([place(step) for step in steps], sorted(place(step) for step in steps))
-        last_apply = max(i for i, note in enumerate(notes) if note.startswith("terraform apply"))
-        self.assertLess(place("builds submit"), last_apply)
-        self.assertIn("europe-west1-docker.pkg.dev/acme-data-123/mergemind europe-west4-docker.pkg.dev/acme-data-123/mergemind", notes[place("builds submit")])
-        self.assertIn("terraform -chdir=infra destroy", said[-1000:])
-        self.assertIn("--location=EU", notes[place("buckets create")])
+        self.assertEqual(len([note for note in notes if "builds submit" in note]), 2, "it builds again")
+        self.assertEqual(len([note for note in notes if note.startswith("terraform apply")]), 3, "foundation, the rest, and what needed time")
+        self.assertIn("--region=europe-west1", notes[place("builds submit")])
+        self.assertIn("--gcs-source-staging-dir=gs://acme-data-123-mergemind-build/source", notes[place("builds submit")])
         made = [note.split("--service=")[1].split(".")[0] for note in notes if "identity create" in note]
         self.assertEqual(made, ["secretmanager", "monitoring", "pubsub", "artifactregistry", "run"])
+        self.assertEqual(len(self.running()), 3)
+        self.assertTrue(all("@sha256:" in image for image in self.running().values()))
+
+    def test_2_datasets_that_existed_are_taken_over(self):
+        state = json.loads((self.repository / "infra/terraform.tfstate").read_text())
+        datasets = next(r for r in state["resources"] if r["type"] == "google_bigquery_dataset")
+        self.assertEqual({i["index_key"] for i in datasets["instances"]}, {"raw", "modeled", "staging"})
+        self.assertFalse((self.repository / "infra/imports.tf").exists())
 
     def test_2_only_plans_that_were_shown_are_applied(self):
         notes = Path(self.environment["NOTES"]).read_text().splitlines()
@@ -118,31 +141,72 @@ class Deploy(unittest.TestCase):
             self.assertIn(" https://git.acme.example/data/mergemind/-/blob/HEAD/docs/runbooks/", alert["documentation"][0]["content"])
 
     def test_3_every_secret_has_a_value_that_shows_nowhere(self):
-        secrets = {path.name: path.read_text() for path in Path(self.environment["VAULT"]).iterdir()}
         names = ["connector-token", "gitlab-token", "trigger-token", "webhook-token"]
-        self.assertEqual(sorted(secrets), [f"mergemind-{name}" for name in names])
-        self.assertEqual(secrets["mergemind-gitlab-token"], "glpat-canary-5d1f")
+        self.assertEqual(sorted(self.secrets()), [f"mergemind-{name}" for name in names])
+        self.assertEqual(self.secrets()["mergemind-gitlab-token"], "glpat-canary-5d1f")
         state = (self.repository / "infra/terraform.tfstate").read_text()
         notes = Path(self.environment["NOTES"]).read_text()
-        for value in secrets.values():
+        for value in self.secrets().values():
             self.assertGreater(len(value), 10)
             self.assertNotIn(value, state)
             self.assertNotIn(value, notes)
 
-    def test_4_a_second_deployment_keeps_secrets_and_tells_the_way_back(self):
-        before = {path.name: path.read_text() for path in Path(self.environment["VAULT"]).iterdir()}
+    def test_4_a_second_region_runs_the_same_images_without_a_build(self):
+        self.set('second_region = "europe-west4"')
+        status, said, notes = self.deploy(YES="1")
+        self.assertEqual(status, 0, said[-3000:])
+        submitted = [note for note in notes if "builds submit" in note]
+        self.assertEqual(len(submitted), 1)
+        self.assertIn("--config=infra/copy-images.yaml", submitted[0])
+        running = self.running()
+        self.assertEqual(len(running), 6)
+        for (region, name), image in running.items():
+            self.assertTrue(image.startswith(f"{region}-docker.pkg.dev/"))
+            self.assertEqual(image.partition("@")[2], running["europe-west1", name].partition("@")[2])
+
+    def test_5_a_second_deployment_keeps_secrets_and_tells_the_way_back(self):
+        before, images = self.secrets(), self.running()
         tag = json.loads((self.repository / "infra/terraform.tfstate").read_text())["outputs"]["image_tag"]["value"]
-        subprocess.run(["git", "commit", "-qm", "Next", "--allow-empty"], cwd=self.repository, env=self.environment, check=True)
-        status, said, notes = self.deploy(YES="1", SMOKE_FAILS="1")
+        self.commit()
+        status, said, notes = self.deploy(YES="1", SMOKE_STATUS="1")
         self.assertEqual(status, 1)
         self.assertIn(f"To go back:  TAG={tag} scripts/deploy", said[-1000:])
         self.assertFalse([note for note in notes if "versions add" in note])
-        # The foundation is there: the plan that was shown is the one that is applied.
-        self.assertEqual(len([note for note in notes if note.startswith("terraform plan")]), 2)
+        # The foundation is there: only the rest is applied.
         self.assertEqual(len([note for note in notes if note.startswith("terraform apply")]), 1)
-        self.assertEqual({path.name: path.read_text() for path in Path(self.environment["VAULT"]).iterdir()}, before)
+        self.assertEqual(self.secrets(), before)
+        self.assertFalse(set(self.running().values()) & set(images.values()))
+        status, said, notes = self.deploy(YES="1", TAG=tag)
+        self.assertEqual((status, self.running()), (0, images), said[-2000:])
 
-    def test_5_uncommitted_changes_are_not_deployed(self):
+    def test_6_a_smoke_test_that_could_not_be_tried_is_no_failure(self):
+        status, said, notes = self.deploy(YES="1", TAG=json.loads((self.repository / "infra/images.auto.tfvars.json").read_text())["image_tag"], SMOKE_STATUS="2")
+        self.assertEqual(status, 0)
+        self.assertIn("deployed, but not tried", said)
+        self.assertFalse([note for note in notes if "apply" in note or "submit" in note], "nothing changed")
+
+    def test_7_a_service_that_failed_at_its_first_start_is_mended(self):
+        # A second deployment of the project, in which roles take longer than the build.
+        world = self.workspace.cloud()
+        self.set('name = "other"')
+        self.set('second_region = null')
+        settings = (self.repository / "infra/terraform.tfvars").read_text().replace('second_region = "europe-west4"\n', "")
+        (self.repository / "infra/terraform.tfvars").write_text(settings)
+        (self.repository / "infra/terraform.tfstate").rename(self.repository.parent / "first.tfstate")
+        self.set('dataset_raw = "other_raw"')
+        self.set('dataset_modeled = "other"')
+        self.workspace.cloud(delays={"iam": 10_000, "metrics": 0})
+        self.commit()
+        status, said, _ = self.deploy(YES="1")
+        self.assertEqual(status, 1)
+        self.assertIn("container failed to start", re.sub(r"\s+", " ", said))
+        self.workspace.cloud(clock=self.workspace.cloud()["clock"] + 10_000)
+        status, said, notes = self.deploy(YES="1")
+        self.assertEqual(status, 0, said[-3000:])
+        self.assertTrue([note for note in notes if note.startswith("gcloud run services update other-")])
+        self.workspace.cloud(delays=world["delays"])
+
+    def test_8_uncommitted_changes_are_not_deployed(self):
         stray = self.repository / "stray"
         stray.touch()
         try:
@@ -152,24 +216,25 @@ class Deploy(unittest.TestCase):
         self.assertEqual((status, notes), (1, []))
         self.assertIn("changes that are not committed", said)
 
-    def test_6_a_colleague_connects(self):
+    def test_9_a_colleague_connects(self):
         other = self.repository.with_name("other")
         subprocess.run(["git", "clone", "-q", self.repository, other], env=self.environment, check=True)
         done = subprocess.run(
-            ["scripts/deploy", "--connect", "acme-data-123", "second"], cwd=other, env=self.environment, text=True,
+            ["scripts/deploy", "--connect", "acme-data-123"], cwd=other, env=self.environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self.assertEqual(done.returncode, 0, done.stdout)
         backend = (self.repository.parent / "backend.tf").read_text()
         self.assertIn('bucket = "acme-data-123-terraform-state"', backend)
-        self.assertIn('prefix = "second"', backend)
-        self.assertIn("gs://acme-data-123-terraform-state/second/terraform.tfvars", Path(self.environment["NOTES"]).read_text())
+        self.assertIn('prefix = "mergemind"', backend)
         self.assertIn("acme-data-123", (other / "infra/terraform.tfvars").read_text())
+        images = json.loads((other / "infra/images.auto.tfvars.json").read_text())["images"]
+        self.assertEqual(set(images), {"europe-west1", "europe-west4"})
 
 
 class Runbooks(unittest.TestCase):
     def test_the_address_is_made_from_gits_remote(self):
-        function = re.search(r"^runbooks\(\) \{.*?^\}$", (ROOT / "scripts/deploy").read_text(), re.S | re.M)[0]
+        function = re.search(r"^runbooks\(\) \{.*?^\}$", (ROOT / "scripts/lib/deploy.sh").read_text(), re.S | re.M)[0]
         end = "docs/runbooks"
         for remote, address in {
             "git@gitlab.com:acme/sub/mergemind.git": f"https://gitlab.com/acme/sub/mergemind/-/blob/HEAD/{end}",

@@ -1,14 +1,10 @@
 """The configuration goes through Terraform's whole life: valid, applied, unchanged, destroyed."""
 import json
-import re
 import tempfile
 import unittest
 
 from states import state, workspace
-from terraform import EVERYTHING, ROOT, Workspace
-
-FOUNDATION = re.findall(r"-target=(\S+)", (ROOT / "scripts/deploy").read_text())
-
+from terraform import EVERYTHING, STAND_IN, Workspace
 
 class Lifecycle(unittest.TestCase):
     def each(self):
@@ -18,6 +14,11 @@ class Lifecycle(unittest.TestCase):
 
     def test_1_is_valid(self):
         self.assertIn("is valid", workspace(False).run("validate"))
+
+    def test_1_takes_the_providers_version(self):
+        version = json.loads((STAND_IN / "schema.json").read_text())["version"]
+        with tempfile.TemporaryDirectory(prefix="mergemind-infra-") as folder:
+            self.assertIn(f"Installed hashicorp/google v{version}", Workspace(folder, resident=False).run("init", "-backend=false"))
 
     def test_2_applies(self):
         for everything in self.each():
@@ -59,14 +60,6 @@ class Lifecycle(unittest.TestCase):
         self.assertIn("must be replaced", workspace(True).run("plan", *targets))
         said = workspace(True).run("apply", "-auto-approve", *targets, expect=1)
         self.assertIn("cannot destroy google_secret_manager_secret", said)
-
-    def test_5_the_foundation_can_be_made_alone(self):
-        # What scripts/deploy does first: images are pushed and secrets get their values before services need them.
-        with tempfile.TemporaryDirectory(prefix="mergemind-infra-") as folder:
-            said = Workspace(folder).init().run("plan", *(f"-target={target}" for target in FOUNDATION))
-        self.assertIn("google_artifact_registry_repository.images", said)
-        self.assertIn("google_secret_manager_secret.this", said)
-        self.assertNotIn("google_cloud_run_v2_service", said)
 
     def test_6_is_destroyed(self):
         for everything in self.each():

@@ -17,6 +17,7 @@ ALWAYS = {
     "var.readers refuses public ones, and test_access.py looks at what is made",
     "CKV_GCP_62": "access to the bucket is in Cloud Audit Logs, where access to everything else is",
     "CKV_GCP_63": "as CKV_GCP_62: there is no log bucket",
+    "CKV_GCP_78": "the build's bucket holds uploads and logs that are deleted anyway; the other bucket has versions",
 }
 WITHOUT_OWN_KEYS = ALWAYS | {
     "CKV_GCP_81": "Google's keys encrypt datasets unless kms_keys names others; with it, this policy is followed",

@@ -1,10 +1,12 @@
 resource "google_cloud_run_v2_service" "this" {
+  project             = var.project
   name                = var.name
   location            = var.region
+  labels              = var.labels
   custom_audiences    = length(var.audiences) == 0 ? null : var.audiences
   deletion_protection = var.deletion_protection
-  # Callers are told apart by IAM and tokens; the scheduler and GitLab come from outside this network.
-  ingress = "INGRESS_TRAFFIC_ALL"
+  # Cloud Scheduler counts as internal in its own project; GitLab and Monitoring's uptime checks do not.
+  ingress = var.ingress == "internal" ? "INGRESS_TRAFFIC_INTERNAL_ONLY" : "INGRESS_TRAFFIC_ALL"
   # Rather than a binding for allUsers, which many organisations forbid.
   invoker_iam_disabled = var.public
 
@@ -16,7 +18,6 @@ resource "google_cloud_run_v2_service" "this" {
     encryption_key                   = var.kms_key
 
     scaling {
-      min_instance_count = var.min_instances
       max_instance_count = var.max_instances
     }
 
@@ -86,6 +87,7 @@ resource "google_cloud_run_v2_service" "this" {
 resource "google_cloud_run_v2_service_iam_member" "invokers" {
   for_each = var.invokers
 
+  project  = var.project
   name     = google_cloud_run_v2_service.this.name
   location = var.region
   role     = "roles/run.invoker"

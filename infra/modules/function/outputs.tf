@@ -30,3 +30,13 @@ output "uri" {
   description = "The service's address."
   value       = google_cloud_run_v2_service.this.uri
 }
+
+output "image" {
+  description = "The image that runs."
+  value       = google_cloud_run_v2_service.this.template[0].containers[0].image
+}
+
+output "ingress" {
+  description = "Where calls may come from, in Cloud Run's words."
+  value       = google_cloud_run_v2_service.this.ingress
+}

@@ -1,3 +1,20 @@
+variable "project" {
+  description = "Google Cloud project of the service."
+  type        = string
+}
+
+variable "labels" {
+  description = "Labels on the service."
+  type        = map(string)
+  default     = {}
+}
+
+variable "ingress" {
+  description = "Where calls may come from: all, or internal (the project's own network, Cloud Scheduler, Pub/Sub)."
+  type        = string
+  default     = "all"
+}
+
 variable "name" {
   description = "The service's name."
   type        = string
@@ -9,7 +26,7 @@ variable "region" {
 }
 
 variable "image" {
-  description = "Its image, with a tag that never changes its meaning."
+  description = "Its image, by digest or with a tag that never changes its meaning."
   type        = string
 }
 
@@ -47,12 +64,6 @@ variable "max_instances" {
   description = "How many instances there may be at a time."
   type        = number
   default     = 1
-}
-
-variable "min_instances" {
-  description = "How many instances are kept while nothing happens."
-  type        = number
-  default     = 0
 }
 
 variable "billed_per_instance" {

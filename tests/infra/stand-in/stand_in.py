@@ -1,10 +1,11 @@
-"""A stand-in for Terraform's Google provider: the real argument schema, and no Google behind it.
+"""A stand-in for Terraform's Google provider: the real argument schema, and a small Google Cloud behind it.
 
 Terraform starts it like any provider (protocol 6 over gRPC) and then checks the configuration as it would with
 hashicorp/google: unknown arguments, missing ones, wrong types, blocks that come too often. On top of that it
-refuses values that the provider's documentation does not list, replaces what Google can't change (IMMUTABLE), and
+refuses values that the provider's source does not list, replaces what the real provider would replace, and
 refuses to delete what is protected against it. `plan` marks what Google would fill in as
-unknown; `apply` fills it with recognisable values. It knows no permissions, quotas or existing resources.
+unknown; `apply` fills it with recognisable values. What exists, what is referenced, and how long roles and metrics
+take to arrive is in cloud.py. It knows no permissions and no quotas.
 """
 import json
 import sys
@@ -19,37 +20,25 @@ sys.path.insert(0, str(HERE))
 # Compiled in memory: nothing generated has to be kept beside the definition.
 pb, _ = grpc.protos_and_services("tfplugin6.proto")
 
-from values import filled, holes, pack, unpack  # noqa: E402
+from cloud import Cloud, Refused, SERVER_NAMED, same_dashboard  # noqa: E402
+from values import defaults, filled, holes, pack, unpack  # noqa: E402
 
 SERVICE = "tfplugin6.Provider"
 NESTING = {"single": 1, "list": 2, "set": 3}
-# What the provider replaces when one of these changes. Not all: those whose loss hurts.
-IMMUTABLE = {
-    "google_bigquery_dataset": ("dataset_id", "location"),
-    "google_cloud_run_v2_service": ("name", "location"),
-    "google_pubsub_subscription": ("name", "topic", "filter"),
-    "google_secret_manager_secret": ("secret_id", "replication"),
-    "google_storage_bucket": ("name", "location"),
-}
 TYPES = {
     "list string": ["list", "string"], "set string": ["set", "string"], "map string": ["map", "string"],
     "list number": ["list", "number"], "set number": ["set", "number"],
 }
 
 
+WORDS = ("required", "optional", "computed", "sensitive", "write_only")
+
+
 def attribute(name, text):
-    use, _, _ = text.partition(": ")
-    words = use.split()
-    flags = {word: True for word in words if word in ("required", "optional", "computed")}
-    kind = " ".join(word for word in words if word not in flags)
-    return pb.Schema.Attribute(
-        name=name,
-        type=json.dumps(TYPES.get(kind, kind)).encode(),
-        # The Google provider names its write-only arguments so; they never come back from it.
-        write_only=name.endswith("_wo"),
-        sensitive=name.endswith("_wo"),
-        **flags,
-    )
+    words = text.partition(": ")[0].partition(" = ")[0].split()
+    flags = {word: True for word in words if word in WORDS}
+    kind = " ".join(word for word in words if word not in WORDS and word != "replaces")
+    return pb.Schema.Attribute(name=name, type=json.dumps(TYPES.get(kind, kind)).encode(), **flags)
 
 
 def block(schema):
@@ -98,10 +87,32 @@ def steps(*path):
     )
 
 
+def replaced(schema, before, after):
+    """Arguments whose change makes the provider replace a resource."""
+    for name, text in schema["attributes"].items():
+        if "replaces" in text.partition(": ")[0].partition(" = ")[0].split() and differ(before.get(name), after.get(name)):
+            yield name
+    for name, nested in schema["blocks"].items():
+        old, new = before.get(name) or [], after.get(name) or []
+        if nested["nesting"] == "single" or old == new:
+            continue
+        if nested["nesting"] == "set":
+            old, new = [item for item in old if item not in new], [item for item in new if item not in old]
+        pairs = [(old[i] if i < len(old) else {}, new[i] if i < len(new) else {}) for i in range(max(len(old), len(new)))]
+        if (nested.get("replaces") and len(old) != len(new)) or any(any(replaced(nested, *pair)) for pair in pairs):
+            yield name
+
+
+def differ(before, after):
+    # The plugin SDK knows no null: it is the same as an empty value.
+    return before != after and bool(before or after)
+
+
 class Provider:
     def __init__(self, table):
         self.table = table
         self.project = "unknown-project"
+        self.cloud = Cloud()
 
     def GetProviderSchema(self, request):
         schema = lambda found: pb.Schema(block=block(found))  # noqa: E731
@@ -131,30 +142,60 @@ class Provider:
         return pb.UpgradeResourceState.Response(upgraded_state=pb.DynamicValue(json=request.raw_state.json))
 
     def ReadResource(self, request):
-        return pb.ReadResource.Response(new_state=request.current_state, private=request.private)
+        state = unpack(request.current_state)
+        found = self.cloud.read(request.type_name, state["id"])
+        if found is not None:
+            # Google does not know what is Terraform's own.
+            found = state | found if request.type_name == "google_monitoring_dashboard" else found
+        return pb.ReadResource.Response(new_state=self.packed(found), private=request.private)
+
+    def ImportResourceState(self, request):
+        found = self.cloud.find(request.type_name, request.id)
+        if found is None:
+            refusal = pb.Diagnostic(severity=1, summary="Cannot import non-existent remote object")
+            return pb.ImportResourceState.Response(diagnostics=[refusal])
+        imported = pb.ImportResourceState.Imported(type_name=request.type_name, state=self.packed(found))
+        return pb.ImportResourceState.Response(imported_resources=[imported])
 
     def PlanResourceChange(self, request):
-        planned, before = request.proposed_new_state, unpack(request.prior_state)
-        after, replaced = unpack(planned), []
-        if before is None:
-            schema = self.table["resources"][request.type_name]
-            planned = self.packed(holes(schema, after))
-        elif after is not None:
-            replaced = [name for name in IMMUTABLE.get(request.type_name, ()) if before[name] != after[name]]
-        return pb.PlanResourceChange.Response(planned_state=planned, requires_replace=[steps(name) for name in replaced])
+        schema = self.table["resources"][request.type_name]
+        before, after, names = unpack(request.prior_state), unpack(request.proposed_new_state), []
+        if after is not None:
+            after = defaults(schema, after)
+            if before is None:
+                after = holes(schema, after)
+            else:
+                if request.type_name == "google_monitoring_dashboard" and isinstance(after["dashboard_json"], str):
+                    if same_dashboard(before["dashboard_json"], after["dashboard_json"]):
+                        after["dashboard_json"] = before["dashboard_json"]
+                names = list(replaced(schema, before, after))
+        return pb.PlanResourceChange.Response(
+            planned_state=self.packed(after), requires_replace=[steps(name) for name in names], legacy_type_system=True
+        )
 
     def ApplyResourceChange(self, request):
-        state, before = unpack(request.planned_state), unpack(request.prior_state)
-        if state is None and before.get("deletion_protection"):
-            refusal = pb.Diagnostic(severity=1, summary=f"cannot destroy {request.type_name} without setting deletion_protection=false")
-            return pb.ApplyResourceChange.Response(new_state=request.prior_state, diagnostics=[refusal])
-        if state is not None:
-            state = filled(self.table["resources"][request.type_name], state, self.project)
-        return pb.ApplyResourceChange.Response(new_state=self.packed(state))
+        kind, schema = request.type_name, self.table["resources"][request.type_name]
+        before, after = unpack(request.prior_state), unpack(request.planned_state)
+        try:
+            if after is None:
+                # The old state counts, as in the provider: setting it to false needs an apply of its own.
+                if before.get("deletion_protection"):
+                    raise Refused(f"cannot destroy {kind} without setting deletion_protection=false and running `terraform apply`")
+                self.cloud.delete(kind, before)
+            else:
+                number = self.cloud.next_number() if before is None and kind in SERVER_NAMED else None
+                after = filled(schema, after, self.project, number)
+                (self.cloud.update if before else self.cloud.create)(kind, after)
+        except Refused as refusal:
+            left = after if refusal.made else before
+            return pb.ApplyResourceChange.Response(
+                new_state=self.packed(left), diagnostics=[pb.Diagnostic(severity=1, summary=str(refusal))], legacy_type_system=True
+            )
+        return pb.ApplyResourceChange.Response(new_state=self.packed(after), legacy_type_system=True)
 
     def ReadDataSource(self, request):
         schema = self.table["data"][request.type_name]
-        state = filled(schema, holes(schema, unpack(request.config)), self.project)
+        state = filled(schema, holes(schema, defaults(schema, unpack(request.config))), self.project)
         return pb.ReadDataSource.Response(state=self.packed(state))
 
     def StopProvider(self, request):
@@ -198,6 +239,9 @@ def serve():
     server.start()
     # The handshake: handshake version, protocol version, network, address, protocol.
     print(f"1|6|tcp|127.0.0.1:{port}|grpc|", flush=True)
+    if "--resident" in sys.argv:
+        # For all commands of a test: it ends with whoever started it.
+        threading.Thread(target=lambda: (sys.stdin.read(), stopped.set()), daemon=True).start()
     stopped.wait()
     server.stop(grace=0.2).wait()
 

@@ -1,0 +1,95 @@
+"""Plans on what another plan has made: where a state is fine, the way to it may not be. And mistakes planted on the way,
+each of which the stand-in's Google Cloud refuses as Google would."""
+import tempfile
+import unittest
+
+from states import existing
+from terraform import VARIABLES, Workspace
+
+BOTH = VARIABLES | {"second_region": "europe-west4", "alert_emails": ["data@acme.example", "boss@acme.example"]}
+
+
+class Transitions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="mergemind-infra-")
+        cls.workspace = Workspace(cls.folder.name, BOTH).init()
+        cls.workspace.run("apply", "-auto-approve")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def become(self, expect=0, **variables):
+        """Applies the configuration with other variables; what Terraform said."""
+        self.workspace.say(BOTH | variables)
+        return self.workspace.run("apply", "-auto-approve", expect=expect)
+
+    def planted(self, file, old, new, expect=1, **variables):
+        """The same with a mistake in a file."""
+        self.workspace.edit(file, old, new)
+        try:
+            return self.become(expect, **variables)
+        finally:
+            self.workspace.undo(file)
+
+    def test_1_a_check_that_goes_before_its_policy_is_refused(self):
+        one = "for_each = local.checked ? toset([local.live_region]) : []"
+        self.planted("alerts.tf", "for_each = local.checked ? local.service_regions : []", one, expect=0)
+        said = self.planted("alerts.tf", "for_each = local.checked ? local.service_regions : []", one, active_region="europe-west4")
+        self.assertIn("Cannot delete check", said)
+
+    def test_2_failing_over_and_back(self):
+        for region in ("europe-west4", "europe-west1"):
+            self.assertRegex(self.become(active_region=region), r"Resources: \d+ added, [1-9]\d* changed, 0 destroyed")
+
+    def test_3_a_channel_that_goes_before_its_policies_is_refused(self):
+        # What is deleted has the value that was applied before.
+        self.planted("alerts.tf", "force_delete = true", "force_delete = false", expect=0)
+        said = self.planted("alerts.tf", "force_delete = true", "force_delete = false", alert_emails=["data@acme.example"])
+        self.assertIn("still being referenced by alertPolicies", said)
+        self.become()
+
+    def test_4_alert_addresses_go(self):
+        self.become(alert_emails=["data@acme.example"])
+        self.become(alert_emails=[])
+
+    def test_5_zeros_in_the_dashboard_change_every_plan(self):
+        self.become()
+        self.planted("dashboard.tf", "index % 2 == 0 ? {} : { xPos = 24 }", "{ xPos = 24 * (index % 2) }", expect=0)
+        self.workspace.edit("dashboard.tf", "index % 2 == 0 ? {} : { xPos = 24 }", "{ xPos = 24 * (index % 2) }")
+        try:
+            said = self.workspace.run("plan", "-detailed-exitcode", expect=2)
+        finally:
+            self.workspace.undo("dashboard.tf")
+        self.assertIn("google_monitoring_dashboard.this will be updated", said)
+
+
+class FirstApply(unittest.TestCase):
+    """What goes wrong where everything is applied at once, or something is there already."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="mergemind-infra-")
+        self.addCleanup(folder.cleanup)
+        self.workspace = Workspace(folder.name).init()
+
+    def test_roles_and_metrics_that_are_seconds_old_do_not_count(self):
+        self.workspace.cloud(delays={"iam": 1000, "metrics": 1000})
+        said = self.workspace.run("apply", "-auto-approve", expect=1)
+        self.assertIn("container failed to start", said)
+        self.assertIn("Cannot find metric(s)", said)
+        # The dead end behind it.
+        said = self.workspace.run("apply", "-auto-approve", "-var=deletion_protection=false", expect=1)
+        self.assertIn("cannot destroy google_cloud_run_v2_service", said)
+
+    def test_an_image_that_no_registry_holds_is_not_found(self):
+        self.workspace.cloud(images=[])
+        self.assertIn("not found", self.workspace.run("apply", "-auto-approve", "-target=module.trigger", expect=1))
+
+    def test_a_dataset_that_exists_is_not_made_again(self):
+        self.workspace.cloud(objects=existing("google_bigquery_dataset", project="acme-data-123", dataset_id="mergemind_raw", location="EU"))
+        self.assertIn("Error 409: Already Exists", self.workspace.run("apply", "-auto-approve", "-target=google_bigquery_dataset.this", expect=1))
+
+
+if __name__ == "__main__":
+    unittest.main()
