@@ -40,7 +40,7 @@ def main() -> int:
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
     # mr_state_events changes other models, too.
-    chosen = ["path:models/staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs"]
+    chosen = ["path:models/staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs", "int_deployments", "path:models/marts/dora", "fct_jobs"]
     optional = ["--select", *chosen, "--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
     for name, arguments, known in (
         ("first build", [], manifest),

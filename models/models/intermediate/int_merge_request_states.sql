@@ -42,7 +42,12 @@ events as (
     select merge_request_id, 0 as event_id, created_at as valid_from, 'opened' as state
     from {{ ref('stg_gitlab__merge_requests') }}
     union all
-    select merge_request_id, event_id, valid_from, state from told
+    select told.merge_request_id, told.event_id, told.valid_from, told.state
+    from told
+    inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+        on told.merge_request_id = merge_requests.merge_request_id
+    -- What ended was not reopened after it: an event that says so is another clock's, or an import's.
+    where told.state != 'opened' or told.valid_from <= coalesce({{ ended_at('merge_requests') }}, told.valid_from)
     union all
     select merge_request_id, 9223372036854775807 as event_id, valid_from, state from untold where valid_from is not null
 ),

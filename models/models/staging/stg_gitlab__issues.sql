@@ -23,6 +23,6 @@ select
     created_at,
     updated_at,
     closed_at,
+    coalesce(_deleted, false) as is_deleted,
     _synced_at as synced_at
 from {{ source('gitlab', 'issues') }}
-where not coalesce(_deleted, false)

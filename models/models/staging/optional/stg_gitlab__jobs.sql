@@ -19,6 +19,6 @@ select
     queued_duration_seconds,
     coverage as coverage_percent,
     web_url,
+    coalesce(_deleted, false) as is_deleted,
     _synced_at as synced_at
 from {{ source('gitlab', 'jobs') }}
-where not coalesce(_deleted, false)

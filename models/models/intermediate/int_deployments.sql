@@ -1,0 +1,99 @@
+{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+
+
+-- Deployments, each with the moment up to which it brings the default branch. One row per deployment.
+-- The commit of a deployment is mostly that of a merge request (its merge commit, or its head where it was merged without one): then it
+-- brings all that was merged until that merge. Of another commit only the time is known.
+with deployments as (
+    {% if 'deployments' in var('optional_tables') -%}
+    select
+        deployments.deployment_id,
+        deployments.project_id,
+        deployments.environment_name,
+        {% if 'environments' in var('optional_tables') -%}
+        environments.tier as environment_tier,
+        coalesce(
+            environments.tier = 'production',
+            regexp_contains(lower(deployments.environment_name), {{ regex(var('production_environment_pattern')) }}), false
+        ) as is_production,
+        {%- else -%}
+        cast(null as string) as environment_tier,
+        coalesce(
+            regexp_contains(lower(deployments.environment_name), {{ regex(var('production_environment_pattern')) }}), false
+        ) as is_production,
+        {%- endif %}
+        deployments.status,
+        deployments.ref,
+        deployments.commit_sha,
+        deployments.user_id,
+        deployments.created_at,
+        -- GitLab touches a deployment for the last time when it ends.
+        if(deployments.status in ('success', 'failed', 'canceled'), deployments.updated_at, null) as finished_at,
+        deployments.is_deleted,
+        false as is_stand_in
+    from {{ ref('stg_gitlab__deployments') }} as deployments
+    {%- if 'environments' in var('optional_tables') %}
+    left join {{ ref('stg_gitlab__environments') }} as environments
+        on deployments.environment_id = environments.environment_id
+    {%- endif %}
+    {%- else -%}
+    select
+        merge_requests.merge_request_id as deployment_id,
+        merge_requests.project_id,
+        'default branch' as environment_name,
+        cast(null as string) as environment_tier,
+        true as is_production,
+        'success' as status,
+        merge_requests.target_branch as ref,
+        coalesce(merge_requests.merge_commit_sha, merge_requests.head_sha) as commit_sha,
+        merge_requests.merge_user_id as user_id,
+        merge_requests.merged_at as created_at,
+        merge_requests.merged_at as finished_at,
+        false as is_deleted,
+        true as is_stand_in
+    from {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+    inner join {{ ref('stg_gitlab__projects') }} as projects
+        on merge_requests.project_id = projects.project_id and merge_requests.target_branch = projects.default_branch
+    where merge_requests.state = 'merged' and merge_requests.merged_at is not null
+    {%- endif %}
+),
+
+merges as (
+    select project_id, commit_sha, max(merged_at) as merged_at
+    from (
+        select project_id, merge_commit_sha as commit_sha, merged_at
+        from {{ ref('stg_gitlab__merge_requests') }}
+        where state = 'merged' and merge_commit_sha is not null
+        union all
+        select project_id, head_sha as commit_sha, merged_at
+        from {{ ref('stg_gitlab__merge_requests') }}
+        where state = 'merged' and merge_commit_sha is null and head_sha is not null
+    )
+    group by project_id, commit_sha
+),
+
+placed as (
+    select
+        deployments.*,
+        deployments.status = 'success' and deployments.is_production as is_release,
+        coalesce(merges.merged_at, deployments.created_at) as code_until
+    from deployments
+    left join merges
+        on deployments.project_id = merges.project_id and deployments.commit_sha = merges.commit_sha
+),
+
+ordered as (
+    select
+        *,
+        max(if(is_release, code_until, null)) over (
+            partition by project_id, environment_name
+            order by finished_at, deployment_id rows between unbounded preceding and 1 preceding
+        ) as code_until_before
+    from placed
+)
+
+select
+    *,
+    -- Older code than production has had already.
+    coalesce(is_release and code_until < code_until_before, false) as is_rollback
+from ordered
