@@ -5,15 +5,18 @@
 //! row or field at which GitLab fails stops nobody else. Only what everybody would meet ends it all: a token that is
 //! refused, or a GitLab that does not answer at all.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::try_join_all;
 use serde_json::json;
 
-use super::client::Patience;
-use super::list::{Connection, LeftOut, Page, Rows};
-use super::pack::{Ask, Outcome, compose, pack};
-use super::{Client, Error, cost};
+use crate::gitlab::client::Patience;
+use crate::gitlab::compose::{Ask, Outcome, compose};
+use crate::gitlab::list::{Connection, Rows};
+use crate::gitlab::pack::pack;
+use crate::gitlab::page::{LeftOut, Page};
+use crate::gitlab::{Client, Error, cost};
 
 /// Parts that a request is split into when GitLab fails at it, which may take it long; two when it only ran out of time.
 const PARTS: usize = 8;
@@ -21,12 +24,20 @@ const PARTS: usize = 8;
 const MOST_FAILURES: u32 = 10;
 
 /// What lists are asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Purpose {
     /// What requests are counted under.
     pub stream: &'static str,
     /// Names the query in GitLab's logs.
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
+}
+
+impl Purpose {
+    /// For the sake of this stream.
+    pub fn new(stream: &'static str, operation: impl Into<Cow<'static, str>>) -> Self {
+        let operation = operation.into();
+        Self { stream, operation }
+    }
 }
 
 /// Fetches a page of each list, or all rows that it names. The pages come in the lists' order; an error within concerns
@@ -36,12 +47,12 @@ pub struct Purpose {
 /// What everybody else would meet, too.
 pub async fn fetch(
     client: &Client,
-    purpose: Purpose,
+    purpose: &Purpose,
     lists: Vec<Connection>,
 ) -> Result<Vec<Result<Page, Error>>, Error> {
     let count = lists.len();
     let asks = lists.into_iter().enumerate().map(|(list, mut connection)| {
-        let most = client.sizes.of(&connection.shape()).unwrap_or(u32::MAX);
+        let most = client.limits.of(&connection.shape()).unwrap_or(u32::MAX);
         if let Rows::Page { first, .. } = &mut connection.rows {
             *first = most.min(*first);
         }
@@ -52,7 +63,7 @@ pub async fn fetch(
         purpose,
         failures: AtomicU32::new(0),
     };
-    let requests = pack(asks.collect(), client.limit());
+    let requests = pack(asks.collect(), client.limits.score());
     let found = try_join_all(requests.into_iter().map(|asks| batch.ask(asks, Patience::Full))).await?;
     let mut pages: Vec<Option<Result<Page, Error>>> = (0..count).map(|_| None).collect();
     for (list, page) in found.into_iter().flatten() {
@@ -76,7 +87,7 @@ pub async fn fetch(
 ///
 /// # Errors
 /// Whatever stopped it.
-pub async fn fetch_one(client: &Client, purpose: Purpose, list: Connection) -> Result<Page, Error> {
+pub async fn fetch_one(client: &Client, purpose: &Purpose, list: Connection) -> Result<Page, Error> {
     let mut pages = fetch(client, purpose, vec![list]).await?;
     pages.pop().unwrap_or_else(|| Ok(Page::default()))
 }
@@ -85,7 +96,7 @@ type Found = Vec<(usize, Result<Page, Error>)>;
 
 struct Batch<'a> {
     client: &'a Client,
-    purpose: Purpose,
+    purpose: &'a Purpose,
     /// Failures since the last success.
     failures: AtomicU32,
 }
@@ -93,11 +104,8 @@ struct Batch<'a> {
 impl Batch<'_> {
     async fn ask(&self, asks: Vec<Ask>, patience: Patience) -> Result<Found, Error> {
         let composed = compose(&asks);
-        let (text, variables) = composed.query.write(self.purpose.operation);
-        let asked = self
-            .client
-            .ask_patiently(self.purpose.stream, &text, variables, patience)
-            .await;
+        let Purpose { stream, operation } = self.purpose;
+        let asked = self.client.ask(stream, operation, &composed.query, patience).await;
         let (mut data, faults, error) = match asked {
             Ok(reply) => (reply.data, Vec::new(), None),
             Err(Error::Partial(partial)) => {
@@ -119,11 +127,11 @@ impl Batch<'_> {
                 Outcome::Page(page) if page.left_out.is_empty() || !is_slow(&page) || is_one(&ask) => {
                     self.failures.store(0, Ordering::Relaxed);
                     if let Rows::Page { first, .. } = ask.connection.rows {
-                        self.client.sizes.grow(&ask.connection.shape(), first);
+                        self.client.limits.grow(&ask.connection.shape(), first);
                     }
                     found.push((ask.list, Ok(page)));
                 }
-                Outcome::Page(_) | Outcome::Failed(_) => failed.push(ask),
+                Outcome::Page(_) | Outcome::Failed => failed.push(ask),
             }
         }
         let Some(error) = error.filter(|_| !failed.is_empty()) else {
@@ -145,9 +153,9 @@ impl Batch<'_> {
             Error::Unauthorized(_) => return Err(error),
             Error::Unavailable(_) if !self.client.answers().await => return Err(error),
             Error::TooComplex(said) => {
-                self.client.lower_limit(cost::of(&compose(&asks).query), said);
+                self.client.limits.lower_score(cost::of(&compose(&asks).query), said);
                 if !matches!(&asks[..], [ask] if is_one(ask)) {
-                    return self.ask_parts(pack(asks, self.client.limit()), &error).await;
+                    return self.ask_parts(pack(asks, self.client.limits.score()), &error).await;
                 }
             }
             // GitLab refuses the list itself; less of it is refused, too.
@@ -190,7 +198,10 @@ impl Batch<'_> {
             }
             Rows::Named { argument, names } => {
                 let key = if *argument == "ids" { "id" } else { "iid" };
-                let row = json!({key: names.first()});
+                let mut row = json!({key: names.first()});
+                if *argument == "iids" {
+                    row["of"] = json!(ask.connection.owner.name());
+                }
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 let left_out = LeftOut {
                     row,
@@ -208,7 +219,7 @@ impl Batch<'_> {
             Rows::Page { first, after } if *first > 1 => {
                 let (from, first) = (*first, *first / 2);
                 tracing::warn!(from, to = first, "{error}; asking for a smaller page");
-                self.client.sizes.set(&ask.connection.shape(), first);
+                self.client.limits.set(&ask.connection.shape(), first);
                 let smaller = with(Rows::Page {
                     first,
                     after: after.clone(),
@@ -237,7 +248,7 @@ impl Batch<'_> {
     /// Leaves out the row at which GitLab fails alone: asks only for what tells it apart, and for the cursor after it.
     async fn pass_by(&self, ask: Ask, error: Error) -> Result<Found, Error> {
         let (list, identity) = (ask.list, ask.connection.identity());
-        let failed = self.client.sizes.fail(&ask.connection.shape());
+        let failed = self.client.limits.fail(&ask.connection.shape());
         if identity == ask.connection.nodes || identity.0.is_empty() || failed > MOST_FAILURES {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return Ok(vec![(list, Err(error))]);
@@ -247,10 +258,10 @@ impl Batch<'_> {
             connection: ask.connection.nodes(identity),
         }];
         let composed = compose(&asks);
-        let (text, variables) = composed.query.write(self.purpose.operation);
+        let Purpose { stream, operation } = self.purpose;
         let asked = self
             .client
-            .ask_patiently(self.purpose.stream, &text, variables, Patience::Full)
+            .ask(stream, operation, &composed.query, Patience::Full)
             .await;
         let Ok(mut reply) = asked else {
             self.failures.fetch_add(1, Ordering::Relaxed);
@@ -289,7 +300,7 @@ fn is_one(ask: &Ask) -> bool {
 fn is_slow(page: &Page) -> bool {
     page.left_out
         .iter()
-        .any(|left_out| super::response::is_timeout(&left_out.error))
+        .any(|left_out| crate::gitlab::response::is_timeout(&left_out.error))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use mergemind_shared::Secret;
@@ -12,11 +11,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use url::Url;
 
+use crate::gitlab::Error;
 use crate::gitlab::backoff::Backoff;
 use crate::gitlab::concurrency::Concurrency;
-use crate::gitlab::cost::USUAL_LIMIT;
+use crate::gitlab::graphql::Selection;
+use crate::gitlab::limits::Limits;
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
-use crate::gitlab::{Error, PageSizes};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
@@ -42,10 +42,8 @@ pub struct Client {
     backoff: Backoff,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
-    /// How many rows of a list GitLab can give at once.
-    pub(super) sizes: PageSizes,
-    /// The highest score of a query that GitLab takes from this token.
-    limit: AtomicU32,
+    /// How much may be asked for at once.
+    pub limits: Limits,
 }
 
 /// How long to try.
@@ -100,8 +98,7 @@ impl Client {
             concurrency: Concurrency::new(),
             backoff: Backoff::by_chance(),
             sent: Mutex::default(),
-            sizes: PageSizes::default(),
-            limit: AtomicU32::new(USUAL_LIMIT),
+            limits: Limits::default(),
         })
     }
 
@@ -116,8 +113,7 @@ impl Client {
             concurrency: Concurrency::new(),
             backoff: Backoff::seeded(seed),
             sent: Mutex::default(),
-            sizes: PageSizes::default(),
-            limit: AtomicU32::new(USUAL_LIMIT),
+            limits: Limits::default(),
         }
     }
 
@@ -126,26 +122,19 @@ impl Client {
         std::mem::take(&mut *self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Asks `query`, for the sake of `stream`.
+    /// Asks `query`, for the sake of `stream`; `operation` names it in GitLab's logs.
     ///
     /// # Errors
     /// What remains after trying again.
-    pub async fn ask(&self, stream: &'static str, query: &str, variables: Value) -> Result<Reply, Error> {
-        self.ask_patiently(stream, query, variables, Patience::Full).await
-    }
-
-    /// The same, with less patience.
-    ///
-    /// # Errors
-    /// What remains after trying again.
-    pub async fn ask_patiently(
+    pub async fn ask(
         &self,
         stream: &'static str,
-        query: &str,
-        variables: Value,
+        operation: &str,
+        query: &Selection,
         patience: Patience,
     ) -> Result<Reply, Error> {
-        let body = json!({"query": query, "variables": variables});
+        let (text, variables) = query.write(operation);
+        let body = json!({"query": text, "variables": variables});
         let (data, headers) = self.persist(stream, &Call::Query(&body), patience).await?;
         Ok(Reply {
             data,
@@ -153,40 +142,10 @@ impl Client {
         })
     }
 
-    /// The highest score of a query that GitLab takes from this token.
-    pub fn limit(&self) -> u32 {
-        self.limit.load(Ordering::Relaxed)
-    }
-
-    /// Notes the limit that GitLab tells.
-    pub fn set_limit(&self, limit: u32) {
-        self.limit.store(limit.max(1), Ordering::Relaxed);
-    }
-
-    /// After GitLab refused a query that scores `ours` by our count, in these words: such as "Query has complexity of
-    /// 252, which exceeds max complexity of 250".
-    pub fn lower_limit(&self, ours: u32, said: &str) {
-        let numbers: Vec<u32> = said
-            .split(|c: char| !c.is_ascii_digit())
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        let limit = match numbers[..] {
-            // It may count what we don't, so its limit is taken in proportion.
-            [theirs, most] if most < theirs => u64::from(ours) * u64::from(most) / u64::from(theirs),
-            _ => u64::from(ours) * 4 / 5,
-        };
-        let limit = u32::try_from(limit)
-            .unwrap_or(ours)
-            .clamp(1, ours.saturating_sub(1).max(1));
-        self.limit.fetch_min(limit, Ordering::Relaxed);
-        tracing::warn!(ours, limit, "{said}; asking for less at once");
-    }
-
     /// Whether GitLab answers at all: if so, a question that keeps failing is that question's trouble.
     pub async fn answers(&self) -> bool {
-        self.ask("probe", "query Answers { metadata { version } }", json!({}))
-            .await
-            .is_ok()
+        let query = Selection::parse("metadata { version }");
+        self.ask("probe", "Answers", &query, Patience::Full).await.is_ok()
     }
 
     /// One page of a list of the REST API: `path` is its address below `/api/v4/`, query included.

@@ -3,7 +3,7 @@
 //! The rules are those of `app/graphql/types/base_field.rb` and `app/graphql/resolvers/base_resolver.rb` in GitLab's
 //! source, with the costs that its type files give to single fields.
 
-use super::graphql::{Field, Selection};
+use crate::gitlab::graphql::{Field, Selection};
 
 /// The largest page, and the one that a list without `first` counts as.
 pub const LARGEST_PAGE: u32 = 100;

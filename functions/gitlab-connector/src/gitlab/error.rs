@@ -54,6 +54,9 @@ pub enum Error {
     /// GitLab keeps failing at a part of what was asked, and gave the rest.
     #[error("GitLab fails at a part of its answer: {0}")]
     Partial(Arc<Partial>),
+    /// GitLab fails at one row or field of a list, and gave the rest.
+    #[error("GitLab fails at it, so it is left out: {0}")]
+    LeftOut(String),
     /// GitLab can't be reached, or keeps failing.
     #[error("GitLab is not available: {0}")]
     Unavailable(String),
@@ -71,6 +74,7 @@ impl Error {
             Self::Absent(_) => "gitlab_absent",
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) | Self::Partial(_) => "gitlab_unavailable",
+            Self::LeftOut(_) => "gitlab_left_out",
             Self::Unexpected(_) => "gitlab_unexpected",
         }
     }
@@ -87,6 +91,7 @@ impl Error {
             Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) | Self::Partial(_) => {
                 "nothing is lost: the next sync goes on where this one stopped"
             }
+            Self::LeftOut(_) => "look for its error in GitLab's log; all else is read",
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",
             Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
         }

@@ -3,11 +3,14 @@
 //! What a caller knows only at run time travels as a variable, so nothing has to be escaped, and the text stays below
 //! GitLab's 10,000 characters, which do not count variables.
 
+mod parse;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+use crate::gitlab::text_of;
 
 /// The longest query that GitLab takes, in characters.
 pub const LONGEST_TEXT: usize = 10_000;
@@ -90,11 +93,6 @@ impl Argument {
     }
 }
 
-/// A time as GitLab takes it.
-pub fn text_of(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).expect("years after 0 have a form")
-}
-
 impl Field {
     /// A field without arguments and without anything below it.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
@@ -119,8 +117,8 @@ impl Field {
     }
 
     /// Under this key in the answer.
-    pub fn named(mut self, alias: impl Into<String>) -> Self {
-        self.alias = Some(alias.into());
+    pub fn named(mut self, alias: impl Into<Cow<'static, str>>) -> Self {
+        self.alias = Some(alias.into().into_owned());
         self
     }
 
@@ -132,17 +130,6 @@ impl Field {
 }
 
 impl Selection {
-    /// Reads fields from their text, such as `id author { id } notes(first: 30) { nodes { id } }`.
-    ///
-    /// # Panics
-    /// If it is none; the texts are constants of this program.
-    pub fn parse(text: &str) -> Self {
-        let mut rest = text.trim();
-        let selection = fields(&mut rest);
-        assert!(rest.is_empty(), "{text} is no selection of fields: {rest} is left");
-        selection
-    }
-
     /// With this field, too.
     pub fn with(mut self, field: Field) -> Self {
         self.0.push(field);
@@ -187,37 +174,6 @@ impl Selection {
             .collect();
         let text = format!("query {operation}{declared} {}", writer.text.trim_start());
         (text, Json::Object(variables))
-    }
-}
-
-fn fields(rest: &mut &str) -> Selection {
-    let mut selection = Selection::default();
-    loop {
-        *rest = rest.trim_start();
-        let end = rest
-            .find([' ', '(', ')', '{', '}', ',', ':', '\n'])
-            .unwrap_or(rest.len());
-        if end == 0 {
-            return selection;
-        }
-        let mut field = Field::new(rest[..end].to_owned());
-        *rest = rest[end..].trim_start();
-        if let Some(inner) = rest.strip_prefix('(') {
-            let (arguments, after) = inner.split_once(')').unwrap_or((inner, ""));
-            for argument in arguments.split(',') {
-                let (name, value) = argument.split_once(':').unwrap_or((argument, ""));
-                let value = Argument::Literal(value.trim().to_owned().into());
-                field.arguments.push((name.trim().to_owned().into(), value));
-            }
-            *rest = after.trim_start();
-        }
-        if let Some(inner) = rest.strip_prefix('{') {
-            *rest = inner;
-            field.selection = fields(rest);
-            // Without its end something is left, which the caller finds.
-            *rest = rest.strip_prefix('}').unwrap_or("{");
-        }
-        selection.0.push(field);
     }
 }
 
@@ -281,7 +237,7 @@ mod tests {
                 .with("sort", Argument::word("UPDATED_ASC"))
                 .of(Selection::parse("nodes { id author { id } }"));
             Field::new("project")
-                .named(alias)
+                .named(alias.to_owned())
                 .with("fullPath", Argument::id(path))
                 .of(Selection(vec![below]))
         };
@@ -294,19 +250,5 @@ mod tests {
             )
         );
         assert_eq!(variables, json!({"v0": "x/\"y", "v1": 20, "v2": "z"}));
-    }
-
-    #[test]
-    fn what_is_read_is_written_as_it_was() {
-        let text = "id notes(first: 30, filter: ALL_NOTES) { pageInfo { hasNextPage } nodes { id } } author { id }";
-        let (written, variables) = Selection::parse(text).write("Q");
-        assert_eq!((written, variables), (format!("query Q {{ {text} }}"), json!({})));
-        assert_eq!(Selection::parse(""), Selection::default());
-    }
-
-    #[test]
-    #[should_panic(expected = "is no selection of fields")]
-    fn what_has_no_end_is_no_selection() {
-        Selection::parse("author { id");
     }
 }

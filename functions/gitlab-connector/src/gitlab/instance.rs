@@ -2,11 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::gitlab::{Client, Error};
+use crate::gitlab::client::Patience;
+use crate::gitlab::compose::{Outcome, asks_of, compose};
+use crate::gitlab::graphql::{Argument, Field, Selection};
+use crate::gitlab::list::{By, Connection, Owner};
+use crate::gitlab::pack::pack;
+use crate::gitlab::{Client, Error, cost};
 
 /// What a sync needs to know about a GitLab.
 #[derive(Clone, Debug)]
@@ -42,8 +46,15 @@ pub struct Changed {
     pub since: OffsetDateTime,
 }
 
-/// Each list adds about 14 to the query's score; more of them are left for their passes to ask.
-const MOST_LISTS: usize = 12;
+impl Changed {
+    fn list(&self) -> Connection {
+        Connection::new(Owner::Group(self.path.clone()), self.field)
+            .with_all_below()
+            .within(By::UpdatedOnly, Some(self.since), None)
+            .first(1)
+            .nodes(Selection::parse("id"))
+    }
+}
 
 /// Asks GitLab about itself: an unknown field fails a whole query, so the schema of `types` is asked
 /// first. In the same request, asks whether there is any change in `lists`.
@@ -51,35 +62,33 @@ const MOST_LISTS: usize = 12;
 /// # Errors
 /// If the token is refused, or GitLab can't be asked.
 pub async fn probe(client: &Client, types: &[&str], lists: &[Changed]) -> Result<Instance, Error> {
-    let (mut parameters, mut fields, mut variables) = (Vec::new(), String::new(), Map::new());
+    let mut query = Selection::parse("currentUser { id } metadata { version enterprise } queryComplexity { limit }");
     for (index, name) in types.iter().enumerate() {
-        fields.push_str(&format!(r#"t{index}: __type(name: "{name}") {{ fields {{ name }} }} "#));
+        let kind = Field::new("__type")
+            .with("name", Argument::Literal(format!("{name:?}").into()))
+            .of(Selection::parse("fields { name }"));
+        query = query.with(kind.named(format!("t{index}")));
     }
-    let lists = &lists[..lists.len().min(MOST_LISTS)];
-    for (index, list) in lists.iter().enumerate() {
-        parameters.push(format!("$p{index}: ID!, $s{index}: Time"));
-        fields.push_str(&format!(
-            "c{index}: group(fullPath: $p{index}) {{ {}(includeSubgroups: true, includeArchived: true, updatedAfter: $s{index}, first: 1) {{ pageInfo {{ hasNextPage }} nodes {{ id }} }} }} ",
-            list.field
-        ));
-        variables.insert(format!("p{index}"), json!(list.path));
-        variables.insert(format!("s{index}"), json!(list.since.format(&Rfc3339).ok()));
-    }
-    let declared = if parameters.is_empty() {
-        String::new()
-    } else {
-        format!("({})", parameters.join(", "))
+    let connections: Vec<Connection> = lists.iter().map(Changed::list).collect();
+    // Those that do not fit are left for their passes to ask.
+    let room = client.limits.score().saturating_sub(cost::of(&query));
+    let asks = pack(asks_of(connections), room).into_iter().next().unwrap_or_default();
+    let composed = compose(&asks);
+    query.0.extend(composed.query.0.iter().cloned());
+    let mut reply = match client.ask("probe", "Probe", &query, Patience::Full).await {
+        Ok(reply) => reply,
+        Err(error @ Error::Unauthorized(_)) => return Err(error),
+        // GitLab may fail at a list, which is for its pass to find out.
+        Err(_) if !lists.is_empty() => return Box::pin(probe(client, types, &[])).await,
+        Err(error) => return Err(error),
     };
-    let query = format!(
-        "query Probe{declared} {{ currentUser {{ id }} metadata {{ version enterprise }} queryComplexity {{ limit }} {fields} }}"
-    );
-    let reply = client.ask("probe", &query, Value::Object(variables)).await?;
+    let outcomes = composed.outcomes(&asks, &mut reply.data, &[]);
     let data = reply.data;
     if data["currentUser"].is_null() {
         return Err(Error::Unauthorized("it belongs to nobody".into()));
     }
     if let Some(limit) = data["queryComplexity"]["limit"].as_u64() {
-        client.set_limit(u32::try_from(limit).unwrap_or(u32::MAX));
+        client.limits.set_score(u32::try_from(limit).unwrap_or(u32::MAX));
     }
     let known: HashMap<String, HashSet<String>> = types
         .iter()
@@ -95,16 +104,14 @@ pub async fn probe(client: &Client, types: &[&str], lists: &[Changed]) -> Result
             "its schema has none of the types that are needed".into(),
         ));
     }
-    let unchanged = lists.iter().enumerate().filter(|(index, list)| {
-        let found = &data[format!("c{index}")][list.field];
-        found["nodes"].as_array().is_some_and(Vec::is_empty) && found["pageInfo"]["hasNextPage"] == false
-    });
+    let is_empty = |outcome: &Outcome| matches!(outcome, Outcome::Page(page) if page.nodes.is_empty() && !page.has_next && !page.is_null);
+    let unchanged = lists.iter().zip(&outcomes).filter(|(_, outcome)| is_empty(outcome));
     let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
     Ok(Instance {
         version: text(&data["metadata"]["version"]),
         enterprise: data["metadata"]["enterprise"].as_bool().unwrap_or(false),
         fields: known,
         at: reply.at,
-        unchanged: unchanged.map(|(_, list)| (list.field, list.path.clone())).collect(),
+        unchanged: unchanged.map(|(list, _)| (list.field, list.path.clone())).collect(),
     })
 }

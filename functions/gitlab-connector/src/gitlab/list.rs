@@ -1,9 +1,9 @@
 //! A list of one owner: what every query of this program is made of.
 
-use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use super::graphql::{Argument, Field, Selection};
+use crate::gitlab::gid;
+use crate::gitlab::graphql::{Argument, Field, Selection};
 
 /// Whose list it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,11 +17,11 @@ pub enum Owner {
     /// A project's, by its id, which never changes.
     Project(i64),
     /// A merge request's or an issue's, by its id.
-    Row(&'static RowKind, i64),
+    Row(RowKind, i64),
 }
 
 /// A kind of row that has lists of its own.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowKind {
     /// GitLab's field for one of them.
     pub field: &'static str,
@@ -31,19 +31,19 @@ pub struct RowKind {
     pub id: &'static str,
 }
 
-/// The kinds of rows.
-pub const ROW_KINDS: [RowKind; 2] = [
-    RowKind {
-        field: "mergeRequest",
-        name: "MergeRequest",
-        id: "MergeRequestID!",
-    },
-    RowKind {
-        field: "issue",
-        name: "Issue",
-        id: "IssueID!",
-    },
-];
+/// Merge requests.
+pub const MERGE_REQUEST: RowKind = RowKind {
+    field: "mergeRequest",
+    name: "MergeRequest",
+    id: "MergeRequestID!",
+};
+
+/// Issues.
+pub const ISSUE: RowKind = RowKind {
+    field: "issue",
+    name: "Issue",
+    id: "IssueID!",
+};
 
 impl Owner {
     /// As people name it.
@@ -56,11 +56,6 @@ impl Owner {
             Self::Row(kind, id) => format!("{}:{id}", kind.field),
         }
     }
-}
-
-/// GitLab's id of a thing.
-pub fn gid(kind: &str, id: i64) -> String {
-    format!("gid://gitlab/{kind}/{id}")
 }
 
 /// Which rows of a list are asked for.
@@ -116,12 +111,17 @@ impl Connection {
             arguments: Vec::new(),
             range: None,
             rows: Rows::Page {
-                first: super::cost::LARGEST_PAGE,
+                first: crate::gitlab::cost::LARGEST_PAGE,
                 after: None,
             },
             nodes: Selection::default(),
             beside: Selection::default(),
         }
+    }
+
+    /// No list at all: only what [`Self::beside`] asks of the owner.
+    pub fn of_owner(owner: Owner) -> Self {
+        Self::new(owner, "").first(1)
     }
 
     /// With this argument.
@@ -165,6 +165,16 @@ impl Connection {
         };
         self.rows = Rows::Page { first, after };
         self
+    }
+
+    /// The same, unless its rows are named.
+    pub fn first_if_paged(self, first: u32) -> Self {
+        if self.is_named() { self } else { self.first(first) }
+    }
+
+    /// Whether its rows are named.
+    pub fn is_named(&self) -> bool {
+        matches!(self.rows, Rows::Named { .. })
     }
 
     /// From this cursor on.
@@ -249,87 +259,5 @@ impl Connection {
         let names = ["id", "iid", "fullPath", "webUrl"];
         let known = names.into_iter().filter(|name| self.nodes.has(name));
         Selection(known.map(Field::new).collect())
-    }
-}
-
-/// What GitLab gave of a list.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// Its rows, without those that are null.
-    pub nodes: Vec<Json>,
-    /// Whether there is more.
-    pub has_next: bool,
-    /// Where it goes on; GitLab makes no cursor from a page of which the token may see nothing.
-    pub end: Option<String>,
-    /// The owner's own fields that were asked for.
-    pub owner: Json,
-    /// Whether GitLab gave null instead of a list: it does not offer it here, or not to this token.
-    pub is_null: bool,
-    /// What is missing because GitLab fails at it.
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A row, or a field of one, at which GitLab keeps failing.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LeftOut {
-    /// What tells the row apart, such as `id`, `iid` and `webUrl`.
-    pub row: Json,
-    /// The field, which is null then; `None`: the whole row.
-    pub field: Option<String>,
-    /// What GitLab said.
-    pub error: String,
-}
-
-impl LeftOut {
-    /// As people name it: by its address, where that is known.
-    pub fn name(&self) -> String {
-        let names = ["webUrl", "fullPath", "id"];
-        let name = names
-            .iter()
-            .find_map(|name| self.row[*name].as_str())
-            .unwrap_or("a row");
-        match &self.field {
-            Some(field) => format!("{field} of {name}"),
-            None => name.to_owned(),
-        }
-    }
-}
-
-impl Page {
-    /// From a connection as GitLab gave it.
-    pub fn of(mut connection: Json) -> Self {
-        let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
-        let nodes = match connection.get_mut("nodes").map(Json::take) {
-            Some(Json::Array(nodes)) => nodes,
-            _ => Vec::new(),
-        };
-        Self {
-            nodes: nodes.into_iter().filter(|node| !node.is_null()).collect(),
-            has_next: info["hasNextPage"] == true,
-            end: info["endCursor"].as_str().map(ToOwned::to_owned),
-            is_null: connection.is_null(),
-            ..Self::default()
-        }
-    }
-
-    /// Where the next page begins, if there is one and GitLab says where.
-    pub fn next(&self) -> Option<String> {
-        self.end.clone().filter(|_| self.has_next)
-    }
-
-    /// Whether GitLab says that there is more, but not where.
-    pub fn is_dead_end(&self) -> bool {
-        self.has_next && self.end.is_none()
-    }
-
-    /// Adds what another part of the same list holds, which comes after it.
-    pub fn append(&mut self, mut later: Self) {
-        self.nodes.append(&mut later.nodes);
-        self.left_out.append(&mut later.left_out);
-        (self.has_next, self.end) = (later.has_next, later.end);
-        self.is_null |= later.is_null;
-        if self.owner.is_null() {
-            self.owner = later.owner;
-        }
     }
 }

@@ -2,44 +2,41 @@
 //! It knows no stream, scope or table.
 
 mod backoff;
-#[allow(dead_code)]
 mod batch;
 mod client;
+mod compose;
 mod concurrency;
-mod connection;
-#[allow(dead_code)]
 mod cost;
-#[allow(dead_code)]
 mod error;
 #[cfg(test)]
 mod fuzz;
-#[allow(dead_code)]
 mod graphql;
 mod instance;
-#[allow(dead_code)]
+mod limits;
 mod list;
-#[allow(dead_code)]
 mod pack;
-mod page_size;
-#[allow(dead_code)]
+mod page;
 mod pager;
 mod response;
 mod shape;
-#[allow(dead_code)]
-mod sizes;
 #[cfg(test)]
 mod testing;
 mod token;
 mod values;
 
-use sizes::PageSizes;
-
+pub use batch::{Purpose, fetch, fetch_one};
 #[cfg(test)]
 pub use client::Call;
-pub use client::{Client, Reply};
-pub use connection::{next_of, nodes_of};
+pub use client::Client;
+pub use cost::LARGEST_PAGE;
+#[cfg(test)]
+pub use cost::of as score;
 pub use error::Error;
+pub use graphql::{Argument, Field, Selection};
 pub use instance::{Changed, Instance, probe};
-pub use page_size::{LARGEST_PAGE, PageSize, Parts};
+pub use list::{By, Connection, ISSUE, MERGE_REQUEST, Owner, RowKind};
+pub use pack::fitting;
+pub use page::{LeftOut, Page};
+pub use pager::{all, all_of, next};
 pub use token::TokenFacts;
-pub use values::{gid, number_of, text_of, time_of};
+pub use values::{gid, nodes_of, number_of, text_of, time_of};

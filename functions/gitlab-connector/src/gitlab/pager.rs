@@ -10,9 +10,10 @@ use serde_json::Value as Json;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use super::batch::{Purpose, fetch, fetch_one};
-use super::list::{By, Connection, Page, Rows, TimeRange};
-use super::{Client, Error};
+use crate::gitlab::batch::{Purpose, fetch, fetch_one};
+use crate::gitlab::list::{By, Connection, Rows, TimeRange};
+use crate::gitlab::page::Page;
+use crate::gitlab::{Client, Error};
 
 /// GitLab keeps microseconds.
 const SMALLEST: Duration = Duration::microseconds(1);
@@ -31,7 +32,7 @@ const MOST: usize = 100_000;
 ///
 /// # Errors
 /// Whatever stopped it; among that, a list that leads back to where it has been.
-pub async fn all(client: &Client, purpose: Purpose, list: Connection) -> Result<Page, Error> {
+pub async fn all(client: &Client, purpose: &Purpose, list: Connection) -> Result<Page, Error> {
     let mut found = Page::default();
     let mut seen = Seen::default();
     let mut next = None;
@@ -44,6 +45,39 @@ pub async fn all(client: &Client, purpose: Purpose, list: Connection) -> Result<
             None => return Ok(found),
         }
     }
+}
+
+/// All pages of each of these lists, in their order; an error within concerns that list alone.
+///
+/// # Errors
+/// What everybody else would meet, too.
+pub async fn all_of(
+    client: &Client,
+    purpose: &Purpose,
+    lists: Vec<Connection>,
+) -> Result<Vec<Result<Page, Error>>, Error> {
+    let mut seen: Vec<Seen> = lists.iter().map(|_| Seen::default()).collect();
+    let mut found: Vec<Result<Page, Error>> = lists.iter().map(|_| Ok(Page::default())).collect();
+    let mut open: Vec<(usize, Connection)> = lists.into_iter().enumerate().collect();
+    while !open.is_empty() {
+        let now = open.iter().map(|(_, list)| list.clone()).collect();
+        let pages = fetch(client, purpose, now).await?;
+        let mut further = Vec::new();
+        for ((place, list), page) in open.into_iter().zip(pages) {
+            let next = page.as_ref().ok().and_then(Page::next);
+            let moved = next.as_ref().map_or(Ok(()), |cursor| seen[place].add(&list, cursor));
+            match (&mut found[place], page, moved) {
+                (Ok(before), Ok(page), Ok(())) => {
+                    before.append(page);
+                    further.extend(next.map(|cursor| (place, list.after(Some(cursor)))));
+                }
+                (before, Err(error), _) | (before, _, Err(error)) => *before = Err(error),
+                (Err(_), ..) => {}
+            }
+        }
+        open = further;
+    }
+    Ok(found)
 }
 
 /// The cursors that a list has led to.
@@ -72,7 +106,7 @@ impl Seen {
 /// Whatever stopped it.
 pub async fn next(
     client: &Client,
-    purpose: Purpose,
+    purpose: &Purpose,
     list: &Connection,
 ) -> Result<(Page, Option<OffsetDateTime>), Error> {
     let page = fetch_one(client, purpose, list.clone()).await?;
@@ -100,7 +134,7 @@ pub async fn next(
 /// A search for windows of time in a list.
 struct Search<'a> {
     client: &'a Client,
-    purpose: Purpose,
+    purpose: &'a Purpose,
     list: &'a Connection,
     range: TimeRange,
 }
@@ -182,7 +216,7 @@ impl Search<'_> {
 
     /// Those of these windows, which begin at `from` and grow, that fit a page.
     async fn fitting(&self, from: OffsetDateTime, ends: &[OffsetDateTime]) -> Result<Vec<End>, Error> {
-        let empty = |list: Connection| list.nodes(super::graphql::Selection::default());
+        let empty = |list: Connection| list.nodes(crate::gitlab::graphql::Selection::default());
         let lists = ends.iter().flat_map(|end| {
             let window = self.bounded(Some(from), Some(*end));
             let rest = self.bounded(Some(*end), self.range.until);

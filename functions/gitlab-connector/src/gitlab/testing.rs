@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
 
-use super::{Call, Client};
+use crate::gitlab::{Call, Client};
 
 /// A small GitLab: a few projects below the group `acme`.
 pub fn world() -> World {

@@ -1,4 +1,4 @@
-//! GitLab's forms of ids and times.
+//! GitLab's forms of ids, times and lists.
 
 use serde_json::Value as Json;
 use time::OffsetDateTime;
@@ -22,4 +22,12 @@ pub fn text_of(at: OffsetDateTime) -> String {
 /// A time that GitLab gave.
 pub fn time_of(node: &Json, field: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(node[field].as_str()?, &Rfc3339).ok()
+}
+
+/// The nodes of a list within a node, without those that are null.
+pub fn nodes_of(connection: &mut Json) -> Vec<Json> {
+    match connection.get_mut("nodes").map(Json::take) {
+        Some(Json::Array(nodes)) => nodes.into_iter().filter(|node| !node.is_null()).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -1,9 +1,9 @@
 //! Finding the projects to sync: those that the token's user is a member of.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::config::{Discovery, Target};
-use crate::gitlab::{self, LARGEST_PAGE, PageSize, next_of, nodes_of};
+use crate::gitlab::{self, Argument, Connection, Owner, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::session::Session;
 
@@ -30,26 +30,17 @@ pub struct Found {
 /// # Errors
 /// If GitLab can't be asked.
 pub async fn find(session: &Session<'_>, discovery: &Discovery, configured: &[Target]) -> Result<Found, gitlab::Error> {
-    const QUERY: &str = "query Discover($first: Int!, $after: String) { projects(membership: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath name visibility archived } } }";
-    let size = PageSize::new(LARGEST_PAGE);
-    let mut projects: Vec<(i64, String)> = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let mut reply = session
-            .ask_page("projects", QUERY, json!({"after": after}), &size)
-            .await?;
-        let mut connection = reply.data["projects"].take();
-        let found = nodes_of(&mut connection);
-        let taken = found.iter().filter(|node| takes(discovery, node));
-        projects.extend(taken.filter_map(|node| {
-            let path = node["fullPath"].as_str().filter(|path| !is_held(path, configured))?;
-            Some((Node::new(node).number("id")?, path.to_owned()))
-        }));
-        after = next_of(&connection);
-        if after.is_none() {
-            break;
-        }
-    }
+    let list = Connection::new(Owner::GitLab, "projects")
+        .with("membership", Argument::flag(true))
+        .nodes(Selection::parse("id fullPath name visibility archived"));
+    let found = gitlab::all(session.client, &Purpose::new("projects", "Discover"), list).await?;
+    session.warn_left_out(&"discovery", &found.left_out);
+    let taken = found.nodes.iter().filter(|node| takes(discovery, node));
+    let place = |node: &Json| {
+        let path = node["fullPath"].as_str().filter(|path| !is_held(path, configured))?;
+        Some((Node::new(node).number("id")?, path.to_owned()))
+    };
+    let mut projects: Vec<(i64, String)> = taken.filter_map(place).collect();
     projects.sort_unstable_by_key(|(id, _)| *id);
     let beyond = projects.len().saturating_sub(discovery.most);
     if beyond > 0 {
@@ -100,6 +91,8 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -1,13 +1,15 @@
 //! The lists that are read by time of update.
 
+use crate::gitlab::{ISSUE, MERGE_REQUEST, RowKind};
+
 /// A list that is read by time of update.
 pub struct List {
     /// The stream of its rows.
     pub stream: &'static str,
     /// GitLab's field of groups and projects.
     pub field: &'static str,
-    /// GitLab's field for one of them by its id.
-    pub single: &'static str,
+    /// How one of them is named by its id.
+    pub kind: RowKind,
     /// The column that names one of them in what belongs to it.
     pub column: &'static str,
     /// The stream of notes on its rows.
@@ -19,7 +21,7 @@ pub struct List {
 pub const MERGE_REQUESTS: List = List {
     stream: "merge_requests",
     field: "mergeRequests",
-    single: "mergeRequest",
+    kind: MERGE_REQUEST,
     column: "merge_request_id",
     notes: "mr_notes",
     operation: "MergeRequests",
@@ -28,7 +30,7 @@ pub const MERGE_REQUESTS: List = List {
 pub const ISSUES: List = List {
     stream: "issues",
     field: "issues",
-    single: "issue",
+    kind: ISSUE,
     column: "issue_id",
     notes: "issue_notes",
     operation: "Issues",

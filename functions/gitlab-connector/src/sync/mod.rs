@@ -43,7 +43,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::config::{Config, Target};
-use crate::gitlab;
+use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::{Stream, Streams};
 
 use error::Error;
@@ -163,16 +163,16 @@ impl Syncer {
     pub async fn look_at(&self, target: &Target) -> Result<(), ApiError> {
         let paths = resolve::paths(&self.0.client, std::slice::from_ref(target)).await?;
         let target = &resolve::named(target, &paths);
-        let root = match target {
-            Target::Group(_) => "group",
-            Target::Project(_) => "project",
+        let owner = match target {
+            Target::Group(path) => Owner::Group(path.clone()),
+            Target::Project(path) => Owner::ProjectAt(path.clone()),
         };
-        let query = format!("query Look($path: ID!) {{ scope: {root}(fullPath: $path) {{ id }} }}");
-        let variables = serde_json::json!({"path": target.path()});
-        let reply = self.0.client.ask("probe", &query, variables).await?;
-        if reply.data["scope"].is_null() {
-            return Err(gitlab::Error::ScopeNotFound(target.to_string()).into());
-        }
+        gitlab::fetch_one(
+            &self.0.client,
+            &Purpose::new("probe", "Look"),
+            Connection::of_owner(owner),
+        )
+        .await?;
         Ok(())
     }
 

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Map, json};
+use serde_json::Value as Json;
 
 use crate::config::{Discovery, Target};
-use crate::gitlab::{self, Client, LARGEST_PAGE, gid, nodes_of};
+use crate::gitlab::{self, Client, Connection, Owner, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::discovery;
 use crate::sync::error::Error;
 use crate::sync::scope::{Projects, Scope};
 use crate::sync::session::Session;
 
-/// Paths in one request: each costs 3 of GitLab's 250.
-const PATHS_AT_ONCE: usize = 75;
 /// The cursor of all projects that are configured or discovered.
 const ALL: &str = "projects";
 
@@ -89,20 +87,24 @@ async fn configured(
         .map(Target::path)
         .collect();
     let mut found: HashMap<&str, (i64, String)> = HashMap::new();
-    for paths in by_path.chunks(PATHS_AT_ONCE) {
-        let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-        for (index, path) in paths.iter().enumerate() {
-            parameters.push_str(&format!("$p{index}: ID!, "));
-            fields.push_str(&format!("a{index}: project(fullPath: $p{index}) {{ id fullPath }} "));
-            variables.insert(format!("p{index}"), json!(path));
-        }
-        let query = format!("query IdsOfProjects({parameters}) {{ {fields} }}");
-        let reply = session.client.ask("projects", &query, variables.into()).await?;
-        for (index, path) in paths.iter().enumerate() {
-            let node = &reply.data[format!("a{index}")];
-            if let (Some(id), Some(now)) = (Node::new(node).number("id"), node["fullPath"].as_str()) {
-                found.insert(path, (id, now.to_owned()));
-            }
+    let owners = by_path.iter().map(|path| {
+        let owner = Owner::ProjectAt((*path).to_owned());
+        Connection::of_owner(owner).beside(Selection::parse("id fullPath"))
+    });
+    let asked = gitlab::fetch(
+        session.client,
+        &Purpose::new("projects", "IdsOfProjects"),
+        owners.collect(),
+    )
+    .await?;
+    for (path, project) in by_path.iter().zip(asked) {
+        let project = match project {
+            Ok(page) => page.owner,
+            Err(gitlab::Error::ScopeNotFound(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        if let (Some(id), Some(now)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) {
+            found.insert(path, (id, now.to_owned()));
         }
     }
     let known = paths(session.client, targets).await?;
@@ -129,20 +131,12 @@ pub fn id_of(target: &Target) -> Option<i64> {
 /// # Errors
 /// If GitLab can't be asked.
 pub async fn paths(client: &Client, targets: &[Target]) -> Result<Paths, gitlab::Error> {
-    const QUERY: &str = "query PathsOfProjects($ids: [ID!], $first: Int!) { projects(ids: $ids, first: $first) { nodes { id fullPath } } }";
-    let ids: Vec<String> = targets.iter().filter_map(id_of).map(|id| gid("Project", id)).collect();
-    let mut paths = Paths::new();
-    for ids in ids.chunks(LARGEST_PAGE as usize) {
-        let mut reply = client
-            .ask("projects", QUERY, json!({"ids": ids, "first": LARGEST_PAGE}))
-            .await?;
-        for node in nodes_of(&mut reply.data["projects"]) {
-            if let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) {
-                paths.insert(id, path.to_owned());
-            }
-        }
-    }
-    Ok(paths)
+    let list = Connection::new(Owner::GitLab, "projects")
+        .ids("Project", targets.iter().filter_map(id_of))
+        .nodes(Selection::parse("id fullPath"));
+    let page = gitlab::fetch_one(client, &Purpose::new("projects", "PathsOfProjects"), list).await?;
+    let place = |node: &Json| Some((Node::new(node).number("id")?, node["fullPath"].as_str()?.to_owned()));
+    Ok(page.nodes.iter().filter_map(place).collect())
 }
 
 /// The target by its path; unchanged if it was configured by one, or is not known.

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use mergemind_shared::function::Shutdown;
 use mergemind_shared::warehouse::Lease;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use crate::config::Options;
-use crate::gitlab::{self, Client, Instance, LARGEST_PAGE, PageSize, Reply};
+use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
 use crate::streams::{Node, Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
@@ -55,23 +55,21 @@ pub struct Session<'a> {
     /// Lists without any change, as a first question showed: by stream and scope.
     pub unchanged: Mutex<HashSet<(&'static str, String)>>,
     pub counters: Mutex<Counters>,
-    /// Whether GitLab fails at several projects together, so that lists are compared project by project.
-    pub one_by_one: AtomicBool,
     /// Whether this sync has noted already that dbt has to run.
     pub dbt_due: AtomicBool,
     /// What went wrong without stopping a scope.
     pub warnings: Mutex<Vec<Problem>>,
-    pub pages: HashMap<&'static str, PageSize>,
+    /// How many rows of a list are asked for at once, at most.
+    pub pages: HashMap<&'static str, u32>,
     /// Notes that come with each row; of rows with more, all are asked for by number.
     pub notes_inside: u32,
     /// Rows of each project where several are asked about at once; what is beyond is read project by project.
     pub rows_of_each: u32,
 }
 
-/// GitLab scores a list by how many rows it may hold: with 30 notes in each, 100 merge requests come to 245 of the 250
-/// that it allows a query.
+/// Most rows have fewer notes. GitLab scores a list by how many rows it may hold, so more of them would make pages smaller.
 const NOTES_INSIDE: u32 = 30;
-/// With 30 notes in each, 20 merge requests of each of ten projects come to 165.
+/// Of ten projects these are two pages' worth.
 const ROWS_OF_EACH: u32 = 20;
 
 impl<'a> Session<'a> {
@@ -104,12 +102,11 @@ impl<'a> Session<'a> {
             changed: Mutex::default(),
             unchanged: Mutex::default(),
             counters: Mutex::default(),
-            one_by_one: AtomicBool::new(false),
             dbt_due: AtomicBool::new(false),
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
             rows_of_each: ROWS_OF_EACH,
-            pages: pages.map(|list| (list, PageSize::new(LARGEST_PAGE))).into(),
+            pages: pages.map(|list| (list, LARGEST_PAGE)).into(),
         }
     }
 
@@ -133,34 +130,22 @@ impl<'a> Session<'a> {
         stream.selection(|field| self.instance.has(stream.node_type, field))
     }
 
-    /// How many rows of a list to ask for at once.
-    pub fn page(&self, list: &'static str) -> &PageSize {
-        &self.pages[list]
+    /// The same, to be asked for.
+    pub fn fields(&self, stream: &Stream) -> gitlab::Selection {
+        gitlab::Selection::parse(&self.selection(stream))
     }
 
-    /// Asks for one page, whose size the query takes as `$first`; for a smaller one if GitLab finds it too much.
-    ///
-    /// # Errors
-    /// What a smaller page would not help against.
-    pub async fn ask_page(
-        &self,
-        stream: &'static str,
-        query: &str,
-        mut variables: Json,
-        size: &PageSize,
-    ) -> Result<Reply, gitlab::Error> {
-        loop {
-            let asked = size.get();
-            variables["first"] = json!(asked);
-            match self.client.ask(stream, query, variables.clone()).await {
-                Ok(reply) => {
-                    size.grow();
-                    return Ok(reply);
-                }
-                Err(error) if size.shrink(asked, &error) => {}
-                Err(error) => return Err(error),
-            }
+    /// Keeps what GitLab could not give of a list, as warnings.
+    pub fn warn_left_out(&self, scope: &dyn fmt::Display, left_out: &[gitlab::LeftOut]) {
+        for left_out in left_out {
+            let error = gitlab::Error::LeftOut(left_out.error.clone()).into();
+            self.warn(scope, &left_out.name(), &error);
         }
+    }
+
+    /// How many rows of a list to ask for at once.
+    pub fn page(&self, list: &'static str) -> u32 {
+        self.pages[list]
     }
 
     /// Notes a project's path, for questions about what is in it.

@@ -13,7 +13,7 @@ use crate::gitlab::testing::{Asked, Meddle, client, world};
 
 const PURPOSE: Purpose = Purpose {
     stream: "some",
-    operation: "Some",
+    operation: std::borrow::Cow::Borrowed("Some"),
 };
 const FAILED: Option<(StatusCode, &str)> = Some((StatusCode::INTERNAL_SERVER_ERROR, "{}"));
 const TOO_SLOW: Option<(StatusCode, &str)> = Some((
@@ -82,7 +82,7 @@ async fn lists_of_many_owners_come_in_one_request_and_in_their_order() {
     );
     lists.push(merge_requests(Owner::Project(999_999)).first(3));
     assert_scores(&lists, 250);
-    let pages = fetch(&client, PURPOSE, lists).await.expect("GitLab answers");
+    let pages = fetch(&client, &PURPOSE, lists).await.expect("GitLab answers");
     assert_eq!(count(&asked), 1);
     for ((id, path), page) in projects().iter().zip(&pages) {
         let page = page.as_ref().expect("a page");
@@ -102,7 +102,7 @@ async fn lists_of_many_owners_come_in_one_request_and_in_their_order() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_a_query_comes_in_several_and_in_smaller_pages() {
     let (client, asked) = client(world(), 60, well());
-    client.set_limit(60);
+    client.limits.set_score(60);
     let wide = |first| {
         let nodes = "id mergedAt closedAt labels { nodes { id } } notes(first: 30) { nodes { id author { id } } }";
         merge_requests(Owner::Group("acme".into()))
@@ -111,7 +111,7 @@ async fn what_does_not_fit_a_query_comes_in_several_and_in_smaller_pages() {
     };
     let lists: Vec<Connection> = [100, 10, 10, 10].map(wide).into();
     assert_scores(&lists, 60);
-    let pages = fetch(&client, PURPOSE, lists).await.expect("GitLab answers");
+    let pages = fetch(&client, &PURPOSE, lists).await.expect("GitLab answers");
     assert!(count(&asked) > 1);
     let sizes: Vec<usize> = pages
         .iter()
@@ -129,12 +129,14 @@ async fn a_score_that_is_counted_wrongly_is_met_once() {
     let list = merge_requests(Owner::Group("acme".into())).nodes(Selection::parse(
         "id mergedAt closedAt labels { nodes { id } } reviewers { nodes { id } } assignees { nodes { id } }",
     ));
-    let page = fetch_one(&client, PURPOSE, list.clone().first(20))
+    let page = fetch_one(&client, &PURPOSE, list.clone().first(20))
         .await
         .expect("a page");
-    assert!(!page.nodes.is_empty() && client.limit() == 44);
+    assert!(!page.nodes.is_empty() && client.limits.score() == 44);
     let before = count(&asked);
-    fetch_one(&client, PURPOSE, list.after(page.end)).await.expect("a page");
+    fetch_one(&client, &PURPOSE, list.after(page.end))
+        .await
+        .expect("a page");
     assert_eq!(count(&asked) - before, 1);
 }
 
@@ -150,7 +152,7 @@ fn poisoned(id: String, failure: Option<(StatusCode, &'static str)>) -> Box<Medd
 async fn a_row_at_which_gitlab_always_fails_is_left_out_and_named_and_all_others_come() {
     let group = || merge_requests(Owner::Group("acme".into()));
     let (healthy, _) = client(world(), 250, well());
-    let whole = pager::all(&healthy, PURPOSE, group()).await.expect("all");
+    let whole = pager::all(&healthy, &PURPOSE, group()).await.expect("all");
     assert!(whole.nodes.len() > 80);
     let poison = &whole.nodes[57];
     for failure in [FAILED, TOO_SLOW] {
@@ -159,7 +161,7 @@ async fn a_row_at_which_gitlab_always_fails_is_left_out_and_named_and_all_others
             250,
             poisoned(poison["id"].as_str().expect("an id").into(), failure),
         );
-        let found = pager::all(&client, PURPOSE, group()).await.expect("all but one");
+        let found = pager::all(&client, &PURPOSE, group()).await.expect("all but one");
         let expected: Vec<String> = ids(&whole).into_iter().filter(|id| *id != poison["id"]).collect();
         assert_eq!(ids(&found), expected);
         assert_eq!(found.left_out.len(), 1, "{:?}", found.left_out);
@@ -172,7 +174,7 @@ async fn a_row_at_which_gitlab_always_fails_is_left_out_and_named_and_all_others
 async fn a_named_row_at_which_gitlab_always_fails_is_left_out_and_all_others_come() {
     let (_, path) = &projects()[0];
     let (healthy, _) = client(world(), 250, well());
-    let whole = fetch_one(&healthy, PURPOSE, merge_requests(Owner::ProjectAt(path.clone())))
+    let whole = fetch_one(&healthy, &PURPOSE, merge_requests(Owner::ProjectAt(path.clone())))
         .await
         .expect("a page");
     let iids: Vec<i64> = whole
@@ -192,7 +194,7 @@ async fn a_named_row_at_which_gitlab_always_fails_is_left_out_and_all_others_com
         ..merge_requests(Owner::ProjectAt(path.clone()))
     }
     .iids(iids.clone());
-    let found = fetch_one(&client, PURPOSE, list).await.expect("all but one");
+    let found = fetch_one(&client, &PURPOSE, list).await.expect("all but one");
     assert_eq!(found.nodes.len(), iids.len() - 1);
     assert_eq!(found.left_out.len(), 1);
     assert_eq!(found.left_out[0].row["iid"], poison["iid"]);
@@ -212,7 +214,7 @@ async fn a_field_at_which_gitlab_fails_is_null_and_named_and_its_row_comes() {
         None
     });
     let (client, asked) = client(world(), 250, meddle);
-    let page = fetch_one(&client, PURPOSE, merge_requests(Owner::Group("acme".into())).first(20))
+    let page = fetch_one(&client, &PURPOSE, merge_requests(Owner::Group("acme".into())).first(20))
         .await
         .expect("a page");
     assert_eq!((page.nodes.len(), page.left_out.len()), (20, 1));
@@ -234,7 +236,7 @@ async fn a_list_at_which_gitlab_fails_stops_no_other() {
             .first(5)
             .nodes(Selection::parse("id"))
     });
-    let pages = fetch(&client, PURPOSE, lists.collect()).await.expect("GitLab answers");
+    let pages = fetch(&client, &PURPOSE, lists.collect()).await.expect("GitLab answers");
     let failed: Vec<usize> = (0..pages.len()).filter(|place| pages[*place].is_err()).collect();
     assert_eq!(failed, [2]);
 }
@@ -244,13 +246,13 @@ async fn what_everybody_would_meet_ends_it_all() {
     let (refusing, asked) = client(world(), 250, Box::new(|_, _| Some((StatusCode::UNAUTHORIZED, "{}"))));
     let lists = |count| vec![merge_requests(Owner::Group("acme".into())).first(3); count];
     assert!(matches!(
-        fetch(&refusing, PURPOSE, lists(2)).await,
+        fetch(&refusing, &PURPOSE, lists(2)).await,
         Err(Error::Unauthorized(_))
     ));
     assert_eq!(count(&asked), 1);
     let (away, _) = client(world(), 250, Box::new(|_, _| FAILED));
     assert!(matches!(
-        fetch(&away, PURPOSE, lists(2)).await,
+        fetch(&away, &PURPOSE, lists(2)).await,
         Err(Error::Unavailable(_))
     ));
 }
@@ -266,7 +268,7 @@ async fn a_list_that_fails_at_every_row_is_given_up() {
     });
     let (client, _) = client(world(), 250, meddle);
     assert!(
-        pager::all(&client, PURPOSE, merge_requests(Owner::Group("acme".into())))
+        pager::all(&client, &PURPOSE, merge_requests(Owner::Group("acme".into())))
             .await
             .is_err()
     );
@@ -288,7 +290,7 @@ async fn a_list_that_leads_back_to_where_it_was_ends_with_an_error() {
     let (client, asked) = client(world(), 250, meddle);
     let list = merge_requests(Owner::Group("acme".into())).first(10);
     assert!(matches!(
-        pager::all(&client, PURPOSE, list.clone()).await,
+        pager::all(&client, &PURPOSE, list.clone()).await,
         Err(Error::Unexpected(_))
     ));
     assert!(count(&asked) == 2);

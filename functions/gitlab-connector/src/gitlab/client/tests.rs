@@ -37,7 +37,9 @@ fn client(answers: &[Answer<'_>]) -> Client {
 }
 
 async fn outcome(client: &Client) -> (Result<Value, Error>, u64) {
-    let asked = client.ask("probe", "query Q { metadata { version } }", json!({})).await;
+    let asked = client
+        .ask("probe", "Q", &Selection::parse("metadata { version }"), Patience::Full)
+        .await;
     (asked.map(|reply| reply.data), client.take_sent().values().sum())
 }
 

@@ -3,55 +3,50 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
-use crate::gitlab::{LARGEST_PAGE, PageSize, next_of, nodes_of};
+use crate::gitlab::{self, Argument, Connection, Owner, Purpose, Selection};
 use crate::sync::error::Error;
 use crate::sync::read::nodes::{complete, host_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 
-/// Groups in one request: each costs about 40 of GitLab's 250.
-const AT_ONCE: usize = 5;
 /// The lists, and what makes them hold those of all groups above.
-const LISTS: [(&str, &str); 2] = [
-    ("labels", "onlyGroupLabels: true, includeAncestorGroups: true, "),
-    ("milestones", "includeAncestors: true, "),
+const LISTS: [(&str, &[&str]); 2] = [
+    ("labels", &["onlyGroupLabels", "includeAncestorGroups"]),
+    ("milestones", &["includeAncestors"]),
 ];
 
 /// Adds them.
 pub async fn add<'a>(session: &Session<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
     let parents = parents(scope);
-    for (list, argument) in LISTS.into_iter().filter(|(list, _)| session.on(list)) {
+    for (list, arguments) in LISTS.into_iter().filter(|(list, _)| session.on(list)) {
         let stream = session.streams.named(list);
-        let node = session.selection(stream);
-        let size = PageSize::new(LARGEST_PAGE);
-        let mut wanted: Vec<(String, Option<String>)> = parents.iter().map(|path| (path.clone(), None)).collect();
-        while !wanted.is_empty() {
-            let now: Vec<(String, Option<String>)> = wanted.drain(..wanted.len().min(AT_ONCE)).collect();
-            let mut query = "query Above($first: Int!".to_owned();
-            let (mut fields, mut variables) = (String::new(), json!({}));
-            for (index, (path, after)) in now.iter().enumerate() {
-                query.push_str(&format!(", $p{index}: ID!, $c{index}: String"));
-                variables[format!("p{index}")] = json!(path);
-                variables[format!("c{index}")] = json!(after);
-                fields.push_str(&format!(
-                    "a{index}: group(fullPath: $p{index}) {{ webUrl {list}({argument}first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} "
-                ));
+        let of_parent = |path: &String| {
+            let mut connection = Connection::new(Owner::Group(path.clone()), list)
+                .nodes(session.fields(stream))
+                .beside(Selection::parse("webUrl"));
+            for argument in arguments {
+                connection = connection.with(argument, Argument::flag(true));
             }
-            let query = format!("{query}) {{ {fields} }}");
-            let mut reply = session.ask_page(list, &query, variables, &size).await?;
-            for (index, (path, _)) in now.into_iter().enumerate() {
-                let mut found = reply.data[format!("a{index}")].take();
-                let host = host_of(found["webUrl"].as_str().unwrap_or_default());
-                for mut node in nodes_of(&mut found[list]) {
-                    complete(&host, &mut node);
-                    rows.map(stream, &node);
+            connection
+        };
+        let asked = parents.iter().map(of_parent).collect();
+        let found = gitlab::all_of(session.client, &Purpose::new(list, "Ancestors"), asked).await?;
+        for page in found {
+            let page = match page {
+                Ok(page) => page,
+                // The token may not see the group above.
+                Err(gitlab::Error::ScopeNotFound(_)) => continue,
+                Err(error) => {
+                    session.warn(scope, &format!("{list} of the groups above"), &error.into());
+                    continue;
                 }
-                if let Some(after) = next_of(&found[list]) {
-                    wanted.push((path, Some(after)));
-                }
+            };
+            session.warn_left_out(scope, &page.left_out);
+            let host = host_of(page.owner["webUrl"].as_str().unwrap_or_default());
+            for mut node in page.nodes {
+                complete(&host, &mut node);
+                rows.map(stream, &node);
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use crate::gitlab::{self, time_of};
+use crate::gitlab::{self, Owner, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
-use crate::sync::read::list_request::{Which, Whose, Window, fetch};
+use crate::sync::read::list_request::{Which, Window, fetch};
 use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -72,8 +72,8 @@ pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, row
         from: session.options.start_date,
         until: None,
     };
-    let page = match fetch(session, list, Which::Updated, Whose::Project(now.project), &window).await {
-        Ok(page) => page,
+    let page = match fetch(session, list, Which::Updated, Owner::Project(now.project), &window).await {
+        Ok((page, _)) => page,
         // It was deleted, or is hidden by now.
         Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),
         Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
@@ -87,6 +87,7 @@ pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, row
             return Ok(());
         }
     };
+    session.warn_left_out(scope, &page.left_out);
     map_nodes(session, list, page.nodes, rows);
     if let Some(end) = page.end.filter(|_| page.has_next) {
         now.after = Some(end);

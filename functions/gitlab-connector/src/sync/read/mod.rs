@@ -12,7 +12,6 @@ pub mod pipelines;
 pub mod project_pages;
 pub mod projects;
 pub mod reconcile;
-pub mod redacted;
 pub mod rest;
 pub mod scope_ids;
 pub mod slices;

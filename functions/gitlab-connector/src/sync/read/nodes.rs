@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::gitlab::{nodes_of, number_of};
+use crate::gitlab::{Selection, nodes_of, number_of};
 use crate::streams::Source;
 use crate::sync::list::List;
 use crate::sync::read::notes;
@@ -52,21 +52,17 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
 }
 
 /// What is asked of each node: the stream's fields, those of the streams within, and the first notes.
-pub fn selection(session: &Session<'_>, list: &'static List) -> String {
-    let mut fields = session.selection(session.streams.named(list.stream));
+pub fn selection(session: &Session<'_>, list: &'static List) -> Selection {
+    let mut fields = session.fields(session.streams.named(list.stream));
     for stream in session.streams.all().filter(|stream| session.on(stream.name())) {
         if let Source::Within { of, ask, .. } = stream.source
             && of == list.stream
-            && !ask.is_empty()
         {
-            fields.push_str(&format!(" {ask}"));
+            fields = fields.and(&Selection::parse(ask));
         }
     }
     if session.on(list.notes) {
-        fields.push_str(&format!(
-            " {}",
-            notes::selection(session, list, &format!("first: {}", session.notes_inside))
-        ));
+        fields = fields.with(notes::selection(session, list, session.notes_inside));
     }
     fields
 }

@@ -3,11 +3,10 @@
 mod cut;
 
 use cut::{Left, cut};
-use futures::future::join_all;
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 use time::OffsetDateTime;
 
-use crate::gitlab::{self, nodes_of, text_of, time_of};
+use crate::gitlab::{self, By, Connection, Owner, Purpose, Selection, time_of};
 use crate::sync::error::Error;
 use crate::sync::read::lookup;
 use crate::sync::rows::Rows;
@@ -15,9 +14,7 @@ use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 use crate::sync::state::{Pass, Pending, Position};
 
-/// Lists in one request: each costs 48 of GitLab's 250.
-const AT_ONCE: usize = 5;
-/// Such requests for one checkpoint.
+/// Requests for one checkpoint.
 const REQUESTS: usize = 4;
 
 /// Reads the next page of pipelines of some pending projects. A project whose pipelines can't be read is
@@ -29,41 +26,31 @@ pub async fn next<'a>(
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let now: Vec<Pending> = pass
-        .pending
-        .drain(..pass.pending.len().min(AT_ONCE * REQUESTS))
-        .collect();
     let since = position.updated_after;
-    let replies = join_all(now.chunks(AT_ONCE).map(|chunk| ask(session, chunk, since))).await;
-    let mut found = Vec::new();
-    for (chunk, reply) in now.chunks(AT_ONCE).zip(replies) {
-        match reply {
-            Ok(projects) => found.extend(projects),
-            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
-            Err(_) => {
-                for alone in chunk {
-                    match ask(session, std::slice::from_ref(alone), since).await {
-                        Ok(projects) => found.extend(projects),
-                        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
-                        Err(error) => {
-                            session.warn(scope, &format!("pipelines of {}", alone.path), &error.into());
-                            pass.failed.push(alone.again(position.updated_after));
-                        }
-                    }
-                }
-            }
-        }
-    }
+    let at_once = at_once(session);
+    let most = at_once * REQUESTS;
+    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(most)).collect();
+    let lists = now.iter().map(|pending| request(session, pending, since)).collect();
+    let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "Pipelines"), lists).await?;
     let stream = session.streams.named("pipelines");
     let (mut pipelines, mut left) = (Vec::new(), Vec::new());
-    for (pending, mut project) in found {
-        let floor = since_of(&pending, since, session).or_else(|| time_of(&project, "createdAt"));
-        let mut connection = project["pipelines"].take();
-        let info = connection.get_mut("pageInfo").map(Json::take).unwrap_or_default();
-        let nodes = nodes_of(&mut connection);
-        if let Some(end) = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true) {
+    for (pending, page) in now.into_iter().zip(pages) {
+        let page = match page {
+            Ok(page) => page,
+            // It was deleted, or is hidden by now.
+            Err(gitlab::Error::ScopeNotFound(_)) => continue,
+            Err(error) => {
+                session.warn(scope, &format!("pipelines of {}", pending.path), &error.into());
+                pass.failed.push(pending.again(since));
+                continue;
+            }
+        };
+        session.warn_left_out(scope, &page.left_out);
+        let floor = since_of(&pending, since, session).or_else(|| time_of(&page.owner, "createdAt"));
+        let (next, project, nodes) = (page.next(), page.owner, page.nodes);
+        if next.is_some() {
             let pending = Pending {
-                after: Some(end.to_owned()),
+                after: next,
                 ..pending.clone()
             };
             left.push(Left::of(pending, &nodes, floor));
@@ -75,8 +62,8 @@ pub async fn next<'a>(
             pipelines.push(pipeline);
         }
     }
-    let room = (AT_ONCE * REQUESTS).saturating_sub(pass.pending.len());
-    pass.pending.extend(cut(left, AT_ONCE, room));
+    let room = most.saturating_sub(pass.pending.len());
+    pass.pending.extend(cut(left, at_once, room));
     // In a first pass the merge requests are all read afterwards.
     if position.updated_after.is_some() {
         lookup::add_of_pipelines(session, &pipelines, rows).await?;
@@ -84,36 +71,21 @@ pub async fn next<'a>(
     Ok(())
 }
 
-/// One page of each project; projects that GitLab does not show are passed over.
-async fn ask(
-    session: &Session<'_>,
-    chunk: &[Pending],
-    since: Option<OffsetDateTime>,
-) -> Result<Vec<(Pending, Json)>, gitlab::Error> {
-    let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    let pipeline = session.selection(session.streams.named("pipelines"));
-    for (index, pending) in chunk.iter().enumerate() {
-        parameters.push_str(&format!(
-            "$p{index}: ID!, $c{index}: String, $s{index}: Time, $u{index}: Time, "
-        ));
-        fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id createdAt pipelines(updatedAfter: $s{index}, updatedBefore: $u{index}, first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {pipeline} }} }} }} "
-        ));
-        variables.insert(format!("p{index}"), json!(pending.path));
-        variables.insert(format!("c{index}"), json!(pending.after));
-        let bounds = [since_of(pending, since, session), pending.until];
-        let [since, until] = bounds.map(|bound| bound.map(text_of));
-        variables.insert(format!("s{index}"), json!(since));
-        variables.insert(format!("u{index}"), json!(until));
-    }
-    let query = format!("query Pipelines({parameters}$first: Int!) {{ {fields} }}");
-    let (variables, size) = (Json::Object(variables), session.page("pipelines"));
-    let mut reply = session.ask_page("pipelines", &query, variables, size).await?;
-    let projects = chunk
-        .iter()
-        .enumerate()
-        .map(|(index, pending)| (pending.clone(), reply.data[format!("a{index}")].take()));
-    Ok(projects.filter(|(_, project)| !project.is_null()).collect())
+/// The list of a project's pipelines.
+fn request(session: &Session<'_>, pending: &Pending, since: Option<OffsetDateTime>) -> Connection {
+    Connection::new(Owner::ProjectAt(pending.path.clone()), "pipelines")
+        .within(By::UpdatedOnly, since_of(pending, since, session), pending.until)
+        .first(session.page("pipelines"))
+        .after(pending.after.clone())
+        .nodes(session.fields(session.streams.named("pipelines")))
+        .beside(Selection::parse("createdAt"))
+}
+
+/// How many such lists fit one request.
+fn at_once(session: &Session<'_>) -> usize {
+    let any = |place: usize| request(session, &Pending::of_path(&place.to_string(), true), None);
+    let lists: Vec<Connection> = (0..100).map(any).collect();
+    gitlab::fitting(&lists, session.client.limits.score())
 }
 
 /// Since when changes in a project count.

@@ -10,12 +10,11 @@ mod children;
 mod lists;
 mod pipelines;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mergemind_shared::warehouse::{Sweep, Within};
-use serde_json::json;
 
-use crate::gitlab::{LARGEST_PAGE, Parts, gid, nodes_of};
+use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
@@ -94,26 +93,22 @@ pub async fn reconcile_projects<'a>(
         present: projects.keys().copied().collect(),
     };
     let mut gone = session.tables.missing_from(&sweep).await?;
-    let query = format!(
-        "query ProjectsByIds($ids: [ID!]) {{ projects(ids: $ids, first: {LARGEST_PAGE}) {{ nodes {{ {} }} }} }}",
-        session.selection(stream)
-    );
-    let mut moved = Vec::new();
-    let mut parts = Parts::of(&gone, LARGEST_PAGE as usize);
-    while let Some(ids) = parts.next() {
-        let gids: Vec<String> = ids.iter().map(|id| gid("Project", *id)).collect();
-        let mut reply = match session.client.ask("projects", &query, json!({"ids": gids})).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                parts.halve(ids, error)?;
-                continue;
-            }
-        };
-        for node in nodes_of(&mut reply.data["projects"]) {
-            moved.extend(Node::new(&node).number("id"));
-            rows.map(stream, &node);
-        }
+    let list = Connection::new(Owner::GitLab, "projects")
+        .ids("Project", gone.iter().copied())
+        .nodes(session.fields(stream));
+    let page = gitlab::fetch_one(session.client, &Purpose::new("projects", "ProjectsByIds"), list).await?;
+    session.warn_left_out(scope, &page.left_out);
+    for node in &page.nodes {
+        rows.map(stream, node);
     }
+    // What GitLab fails at is not gone.
+    let left_out = page.left_out.iter().map(|left_out| &left_out.row);
+    let moved: BTreeSet<i64> = page
+        .nodes
+        .iter()
+        .chain(left_out)
+        .filter_map(|node| Node::new(node).number("id"))
+        .collect();
     gone.retain(|id| !moved.contains(id));
     (sweep.within, sweep.present) = (vec![Within::OneOf("id", gone)], Vec::new());
     rows.sweeps.push(sweep);

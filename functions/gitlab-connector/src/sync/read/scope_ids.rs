@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::Value as Json;
 
-use crate::gitlab::{self, LARGEST_PAGE, PageSize, next_of, nodes_of};
+use crate::gitlab::{self, Connection, Owner, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
@@ -20,27 +20,12 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
     if let Some(known) = lock(&session.projects).get(path) {
         return Ok(known.clone());
     }
-    let query = "query IdsOfProjects($path: ID!, $first: Int!, $after: String) { scope: group(fullPath: $path) { projects(includeSubgroups: true, includeArchived: true, first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id fullPath } } } }";
-    let size = PageSize::new(LARGEST_PAGE);
-    let mut found = BTreeMap::new();
-    let mut after: Option<String> = None;
-    loop {
-        let variables = json!({"path": path, "after": after});
-        let mut reply = session.ask_page("reconcile", query, variables, &size).await?;
-        let mut group = reply.data["scope"].take();
-        if group.is_null() {
-            return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
-        }
-        for node in nodes_of(&mut group["projects"]) {
-            if let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) {
-                found.insert(id, path.to_owned());
-            }
-        }
-        after = next_of(&group["projects"]);
-        if after.is_none() {
-            break;
-        }
-    }
+    let list = Connection::new(Owner::Group(path.clone()), "projects")
+        .with_all_below()
+        .nodes(Selection::parse("id fullPath"));
+    let page = gitlab::all(session.client, &Purpose::new("reconcile", "IdsOfProjects"), list).await?;
+    let place = |node: &Json| Some((Node::new(node).number("id")?, node["fullPath"].as_str()?.to_owned()));
+    let found: BTreeMap<i64, String> = page.nodes.iter().filter_map(place).collect();
     lock(&session.projects).insert(path.clone(), found.clone());
     Ok(found)
 }
@@ -50,26 +35,11 @@ pub async fn groups_of(session: &Session<'_>, scope: &Scope) -> Result<Vec<i64>,
     let Scope::Group(path) = scope else {
         return Ok(Vec::new());
     };
-    const QUERY: &str = "query IdsOfGroups($path: ID!, $first: Int!, $after: String) { scope: group(fullPath: $path) { id descendantGroups(first: $first, after: $after) { pageInfo { hasNextPage endCursor } nodes { id } } } }";
-    let size = PageSize::new(LARGEST_PAGE);
-    let mut ids = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let variables = json!({"path": path, "after": after});
-        let mut reply = session.ask_page("groups", QUERY, variables, &size).await?;
-        let mut group = reply.data["scope"].take();
-        ids.extend(Node::new(&group).number("id"));
-        let mut connection = group["descendantGroups"].take();
-        ids.extend(
-            nodes_of(&mut connection)
-                .iter()
-                .filter_map(|node| Node::new(node).number("id")),
-        );
-        after = next_of(&connection);
-        if after.is_none() {
-            ids.sort_unstable();
-            ids.dedup();
-            return Ok(ids);
-        }
-    }
+    let list = Connection::new(Owner::Group(path.clone()), "descendantGroups").nodes(Selection::parse("id"));
+    let page = gitlab::all(session.client, &Purpose::new("groups", "IdsOfGroups"), list).await?;
+    let groups = page.nodes.iter().chain([&page.owner]);
+    let mut ids: Vec<i64> = groups.filter_map(|node| Node::new(node).number("id")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
 }

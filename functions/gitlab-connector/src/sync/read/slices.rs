@@ -9,11 +9,10 @@ use futures::future::join_all;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::gitlab::{self, time_of};
+use crate::gitlab::{self, Owner, Page, time_of};
 use crate::sync::error::Error;
-use crate::sync::read::list_request::{Page, Reading, Which, Whose, Window, fetch};
+use crate::sync::read::list_request::{Reading, Which, Window, fetch};
 use crate::sync::read::nodes::map_nodes;
-use crate::sync::read::redacted;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::state::{Pass, Pending, Slice};
@@ -81,25 +80,23 @@ async fn read<'a>(
         which,
         scope,
     } = reading;
-    let whose = match scope {
-        Scope::Group(path) => Whose::Group(path),
-        Scope::Projects(_) => Whose::Project(slice.project.unwrap_or_default()),
+    let owner = match scope {
+        Scope::Group(path) => Owner::Group(path.clone()),
+        Scope::Projects(_) => Owner::Project(slice.project.unwrap_or_default()),
     };
     let window = Window {
         after: slice.after.take(),
         from: slice.from,
         until: slice.until,
     };
-    let mut page = fetch(session, list, which, whose, &window).await?;
-    if page.is_dead_end() && which == Which::Open {
-        // There is no way past hidden rows in this order; what is beyond waits for a change.
-        page.has_next = false;
-    } else if page.is_dead_end() {
-        let read_until;
-        (page, read_until) = redacted::pass_by(session, list, which, whose, &window, started_at).await?;
-        slice.from = read_until.or(slice.from);
-    }
-    let Page { nodes, has_next, end } = page;
+    let (mut page, read_until) = fetch(session, list, which, owner, &window).await?;
+    session.warn_left_out(scope, &page.left_out);
+    // There is no way past hidden rows in the order of open ones; what is beyond waits for a change.
+    page.has_next &= !page.is_dead_end();
+    slice.from = read_until.or(slice.from);
+    let Page {
+        nodes, has_next, end, ..
+    } = page;
     slice.after = end;
     let left = has_next.then(|| left_of(slice, &nodes, started_at));
     let mut rows = Rows::default();

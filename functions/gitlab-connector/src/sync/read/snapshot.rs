@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use mergemind_shared::warehouse::{Sweep, Within};
 
-use crate::gitlab::{self, LARGEST_PAGE, PageSize, Parts, gid, next_of, nodes_of};
+use crate::gitlab::{self, Argument, Connection, LeftOut, Page, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::pass::Step;
@@ -22,7 +22,7 @@ use crate::sync::state::Position;
 const AT_ONCE: u32 = 50;
 
 /// The two kinds of things that groups and projects own.
-const OWNED: [(&str, &str); 2] = [("labels", "labels"), ("milestones", "milestones")];
+const OWNED: [&str; 2] = ["labels", "milestones"];
 
 /// Who owns labels and milestones.
 #[derive(Clone, Copy)]
@@ -47,25 +47,10 @@ impl Owner {
         }
     }
 
-    fn root(self) -> &'static str {
-        match self {
-            Self::Group => "group",
-            Self::Project => "project",
-        }
-    }
-
     /// GitLab lists the labels of a project's own group among the project's.
     fn owns(self, node: &Json) -> bool {
         let of_group = node["id"].as_str().is_some_and(|id| id.contains("/GroupLabel/"));
         matches!(self, Self::Group) || !of_group
-    }
-
-    /// Arguments that leave out what groups above own.
-    fn own(self, list: &str) -> &'static str {
-        match (self, list) {
-            (Self::Group, "labels") => "onlyGroupLabels: true, ",
-            _ => "",
-        }
     }
 }
 
@@ -103,32 +88,41 @@ pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position)
     let mut pass = position.pass_from(session.instance.at);
     let mut rows = Rows::default();
     let mut seen = Seen::default();
+    let snapshot = Snapshot { session, scope };
     match scope {
         Scope::Group(path) => {
-            let groups = all(session, path, Owner::Group, "descendantGroups(").await?;
+            let of_scope = gitlab::Owner::Group(path.clone());
+            let mut groups = snapshot.one_by_one(Owner::Group, vec![of_scope.clone()]).await?;
+            if groups.is_empty() {
+                return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
+            }
+            groups.extend(
+                snapshot
+                    .all(Owner::Group, Connection::new(of_scope.clone(), "descendantGroups"))
+                    .await?,
+            );
             let ids = groups
                 .iter()
-                .filter_map(|group| Node::new(group).number("id"))
+                .filter_map(|group| Node::new(&group.node).number("id"))
                 .collect();
-            for group in groups {
-                rows.map(session.streams.named("groups"), &group);
-                take_owned(session, Owner::Group, group, &mut rows, &mut seen).await?;
+            for group in &groups {
+                rows.map(session.streams.named("groups"), &group.node);
             }
+            snapshot.take(Owner::Group, groups, &mut rows, &mut seen).await?;
             rows.sweeps.push(Sweep {
                 table: &session.streams.named("groups").table,
                 within: vec![Within::Below("full_path", path.clone())],
                 present: ids,
             });
-            let list = "projects(includeSubgroups: true, includeArchived: true, ";
-            for project in all(session, path, Owner::Project, list).await? {
-                take_owned(session, Owner::Project, project, &mut rows, &mut seen).await?;
-            }
+            let projects = Connection::new(of_scope, "projects").with_all_below();
+            let projects = snapshot.all(Owner::Project, projects).await?;
+            snapshot.take(Owner::Project, projects, &mut rows, &mut seen).await?;
         }
         Scope::Projects(projects) => {
-            let ids: Vec<i64> = projects.paths.keys().copied().collect();
-            for project in by_ids(session, scope, &ids).await? {
-                take_owned(session, Owner::Project, project, &mut rows, &mut seen).await?;
-            }
+            let list =
+                Connection::new(gitlab::Owner::GitLab, "projects").ids("Project", projects.paths.keys().copied());
+            let projects = snapshot.all(Owner::Project, list).await?;
+            snapshot.take(Owner::Project, projects, &mut rows, &mut seen).await?;
         }
     }
     ancestors::add(session, scope, &mut rows).await?;
@@ -140,141 +134,181 @@ pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position)
     })
 }
 
-/// The scope's group itself and all below it, or all projects below it.
-async fn all(session: &Session<'_>, path: &str, owner: Owner, list: &str) -> Result<Vec<Json>, gitlab::Error> {
-    let mut found = match owner {
-        Owner::Group => vec![group(session, path).await?],
-        Owner::Project => Vec::new(),
-    };
-    let (node, declared) = node_of(session, owner);
-    let field = list.split('(').next().unwrap_or(list);
-    let query = format!(
-        "query Dimensions($path: ID!, $first: Int!, $after: String{declared}) {{ scope: group(fullPath: $path) {{ {list}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {node} }} }} }} }}"
-    );
-    let mut after: Option<String> = None;
-    let (size, inner) = (PageSize::new(AT_ONCE), PageSize::new(LARGEST_PAGE));
-    loop {
-        let variables = json!({"path": path, "first": size.get(), "inner": inner.get(), "after": after});
-        let mut reply = match session.client.ask("groups", &query, variables).await {
-            Ok(reply) => reply,
-            Err(error) if size.shrink(size.get(), &error) || inner.shrink(inner.get(), &error) => continue,
-            Err(error) => return Err(error),
+/// An owner, and the first page of each of its lists.
+struct Found {
+    node: Json,
+    lists: Vec<(&'static str, Result<Page, gitlab::Error>)>,
+}
+
+struct Snapshot<'c, 'a> {
+    session: &'c Session<'a>,
+    scope: &'c Scope,
+}
+
+impl<'a> Snapshot<'_, 'a> {
+    /// The lists that are synced.
+    fn lists(&self) -> impl Iterator<Item = &'static str> {
+        OWNED.into_iter().filter(|list| self.session.on(list))
+    }
+
+    /// What is asked of an owner itself.
+    fn fields(&self, kind: Owner) -> Selection {
+        match kind {
+            Owner::Group => self.session.fields(self.session.streams.named("groups")),
+            Owner::Project => Selection::parse("id fullPath webUrl"),
+        }
+    }
+
+    /// What an owner owns, without what groups above own.
+    fn owned(&self, kind: Owner, list: &'static str, owner: gitlab::Owner) -> Connection {
+        let connection = Connection::new(owner, list)
+            .nodes(self.session.fields(self.session.streams.named(list)))
+            .beside(self.fields(kind));
+        match (kind, list) {
+            (Owner::Group, "labels") => connection.with("onlyGroupLabels", Argument::flag(true)),
+            _ => connection,
+        }
+    }
+
+    /// All owners on a list, each with the first page of what it owns. Those at which GitLab fails together with that
+    /// are asked for one by one.
+    async fn all(&self, kind: Owner, list: Connection) -> Result<Vec<Found>, gitlab::Error> {
+        let mut node = self.fields(kind);
+        for name in self.lists() {
+            let owned = self.owned(kind, name, gitlab::Owner::GitLab);
+            let first = self.session.client.limits.page_size(&owned);
+            node = node.with(owned.first(first).to_field());
+        }
+        let is_named = list.is_named();
+        let list = list.first_if_paged(AT_ONCE).nodes(node);
+        let operation = if is_named { "DimensionsByIds" } else { "Dimensions" };
+        let page = gitlab::all(self.session.client, &Purpose::new("groups", operation), list).await?;
+        let inner = |mut node: Json| Found {
+            lists: self
+                .lists()
+                .map(|name| (name, Ok(Page::of(node[name].take()))))
+                .collect(),
+            node,
         };
-        size.grow();
-        inner.grow();
-        let mut connection = reply.data["scope"][field].take();
-        found.extend(nodes_of(&mut connection));
-        after = next_of(&connection);
-        if after.is_none() {
-            return Ok(found);
-        }
+        let owner = |left_out: &LeftOut| match kind {
+            Owner::Group => left_out.row["fullPath"]
+                .as_str()
+                .map(|path| gitlab::Owner::Group(path.to_owned())),
+            Owner::Project => Node::new(&left_out.row).number("id").map(gitlab::Owner::Project),
+        };
+        let (failing, partly): (Vec<LeftOut>, Vec<LeftOut>) =
+            page.left_out.into_iter().partition(|left_out| left_out.field.is_none());
+        self.session.warn_left_out(self.scope, &partly);
+        let mut found: Vec<Found> = page.nodes.into_iter().map(inner).collect();
+        found.extend(
+            self.one_by_one(kind, failing.iter().filter_map(owner).collect())
+                .await?,
+        );
+        Ok(found)
     }
-}
 
-/// The group that a scope is.
-async fn group(session: &Session<'_>, path: &str) -> Result<Json, gitlab::Error> {
-    let (node, declared) = node_of(session, Owner::Group);
-    let query = format!("query Dimension($path: ID!{declared}) {{ scope: group(fullPath: $path) {{ {node} }} }}");
-    let inner = PageSize::new(LARGEST_PAGE);
-    let mut reply = loop {
-        let variables = json!({"path": path, "inner": inner.get()});
-        match session.client.ask("groups", &query, variables).await {
-            Ok(reply) => break reply,
-            Err(error) if inner.shrink(inner.get(), &error) => {}
-            Err(error) => return Err(error),
+    /// These owners, with the first page of what they own; those that GitLab does not show are left out.
+    async fn one_by_one(&self, kind: Owner, owners: Vec<gitlab::Owner>) -> Result<Vec<Found>, gitlab::Error> {
+        let mut asked: Vec<Connection> = Vec::new();
+        for owner in &owners {
+            asked.push(Connection::of_owner(owner.clone()).beside(self.fields(kind)));
+            asked.extend(self.lists().map(|name| self.owned(kind, name, owner.clone())));
         }
-    };
-    match reply.data["scope"].take() {
-        Json::Null => Err(gitlab::Error::ScopeNotFound(format!("group:{path}"))),
-        found => Ok(found),
-    }
-}
-
-/// Projects that are named one by one; those that GitLab does not show are left out. One at which it fails is a warning.
-async fn by_ids(session: &Session<'_>, scope: &Scope, ids: &[i64]) -> Result<Vec<Json>, gitlab::Error> {
-    let (node, declared) = node_of(session, Owner::Project);
-    let query = format!(
-        "query DimensionsByIds($ids: [ID!], $first: Int!{declared}) {{ projects(ids: $ids, first: $first) {{ nodes {{ {node} }} }} }}"
-    );
-    let inner = PageSize::new(LARGEST_PAGE);
-    let mut found = Vec::new();
-    let mut parts = Parts::of(ids, AT_ONCE as usize);
-    while let Some(part) = parts.next() {
-        let gids: Vec<String> = part.iter().map(|id| gid("Project", *id)).collect();
-        let variables = json!({"ids": gids, "first": part.len(), "inner": inner.get()});
-        match session.client.ask("groups", &query, variables).await {
-            Ok(mut reply) => found.extend(nodes_of(&mut reply.data["projects"])),
-            Err(error) if part.len() == 1 && inner.shrink(inner.get(), &error) => parts.again(part),
-            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error),
-            Err(error) if part.len() == 1 => {
-                let what = format!("labels and milestones of the project {}", part[0]);
-                session.warn(scope, &what, &error.into());
+        let mut pages = gitlab::fetch(self.session.client, &Purpose::new("groups", "Dimension"), asked)
+            .await?
+            .into_iter();
+        let mut found = Vec::new();
+        for owner in owners {
+            let itself = pages.next();
+            let lists = self.lists().zip(pages.by_ref()).collect();
+            match itself {
+                Some(Ok(page)) => found.push(Found {
+                    node: page.owner,
+                    lists,
+                }),
+                Some(Err(gitlab::Error::ScopeNotFound(_))) | None => {}
+                Some(Err(error)) => {
+                    let what = format!("labels and milestones of {}", owner.name());
+                    self.session.warn(self.scope, &what, &error.into());
+                }
             }
-            Err(_) => parts.split(part, part.len().div_ceil(8)),
         }
+        Ok(found)
     }
-    Ok(found)
-}
 
-/// Maps what a group or project owns; what did not fit is read page by page.
-async fn take_owned<'a>(
-    session: &Session<'a>,
-    owner: Owner,
-    mut node: Json,
-    rows: &mut Rows<'a>,
-    seen: &mut Seen,
-) -> Result<(), gitlab::Error> {
-    let (Some(id), Some(path)) = (Node::new(&node).number("id"), node["fullPath"].as_str()) else {
-        return Ok(());
-    };
-    let (path, host) = (path.to_owned(), host_of(node["webUrl"].as_str().unwrap_or_default()));
-    for (list, name) in OWNED {
-        if !session.on(name) {
-            continue;
-        }
-        let stream = session.streams.named(name);
-        let mut present = Vec::new();
-        let size = PageSize::new(LARGEST_PAGE);
-        let mut connection = node[list].take();
-        loop {
-            for mut owned in nodes_of(&mut connection).into_iter().filter(|node| owner.owns(node)) {
-                present.extend(Node::new(&owned).number("id"));
-                owned[owner.key()] = node["id"].clone();
-                complete(&host, &mut owned);
-                rows.map(stream, &owned);
+    /// Maps what groups or projects own; what did not fit is read page by page.
+    async fn take(
+        &self,
+        kind: Owner,
+        found: Vec<Found>,
+        rows: &mut Rows<'a>,
+        seen: &mut Seen,
+    ) -> Result<(), gitlab::Error> {
+        let (mut owned, mut open) = (Vec::new(), Vec::new());
+        for Found { node, lists } in found {
+            for (list, page) in lists {
+                if let Some(after) = page.as_ref().ok().and_then(Page::next) {
+                    let owner = match kind {
+                        Owner::Group => node["fullPath"]
+                            .as_str()
+                            .map(|path| gitlab::Owner::Group(path.to_owned())),
+                        Owner::Project => Node::new(&node).number("id").map(gitlab::Owner::Project),
+                    };
+                    open.extend(owner.map(|owner| (owned.len(), self.owned(kind, list, owner).after(Some(after)))));
+                }
+                owned.push((node.clone(), list, page));
             }
-            let Some(after) = next_of(&connection) else { break };
-            let query = format!(
-                "query Owned($path: ID!, $first: Int!, $after: String) {{ scope: {}(fullPath: $path) {{ {list}({}first: $first, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {} }} }} }} }}",
-                owner.root(),
-                owner.own(list),
-                session.selection(stream)
-            );
-            let variables = json!({"path": path, "after": after});
-            let mut reply = session.ask_page(name, &query, variables, &size).await?;
-            connection = reply.data["scope"][list].take();
         }
-        seen.add(name, owner, id, present);
+        let lists = open.iter().map(|(_, list)| list.clone()).collect();
+        let rest = gitlab::all_of(self.session.client, &Purpose::new("groups", "Owned"), lists).await?;
+        for ((place, _), rest) in open.into_iter().zip(rest) {
+            match (&mut owned[place].2, rest) {
+                (Ok(page), Ok(rest)) => page.append(rest),
+                (page, Err(error)) => *page = Err(error),
+                (Err(_), Ok(_)) => {}
+            }
+        }
+        for (node, list, page) in owned {
+            match page {
+                Ok(page) => self.take_list(kind, &node, list, page, rows, seen),
+                Err(error) => {
+                    let what = format!("{list} of {}", node["fullPath"].as_str().unwrap_or_default());
+                    self.session.warn(self.scope, &what, &error.into());
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// What is asked of an owner, and the variable that this needs.
-fn node_of(session: &Session<'_>, owner: Owner) -> (String, &'static str) {
-    let mut declared = "";
-    let mut node = match owner {
-        Owner::Group => session.selection(session.streams.named("groups")),
-        Owner::Project => "id fullPath webUrl".to_owned(),
-    };
-    for (list, name) in OWNED {
-        if session.on(name) {
-            let owned = session.selection(session.streams.named(name));
-            node.push_str(&format!(
-                " {list}({}first: $inner) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ {owned} }} }}",
-                owner.own(list)
-            ));
-            declared = ", $inner: Int!";
+    fn take_list(
+        &self,
+        kind: Owner,
+        node: &Json,
+        list: &'static str,
+        page: Page,
+        rows: &mut Rows<'a>,
+        seen: &mut Seen,
+    ) {
+        self.session.warn_left_out(self.scope, &page.left_out);
+        let Some(id) = Node::new(node).number("id") else {
+            return;
+        };
+        let host = host_of(node["webUrl"].as_str().unwrap_or_default());
+        // What GitLab fails at is there.
+        let left_out = page
+            .left_out
+            .iter()
+            .filter_map(|left_out| Node::new(&left_out.row).number("id"));
+        let mut present: Vec<i64> = left_out.collect();
+        for mut owned in page.nodes.into_iter().filter(|node| kind.owns(node)) {
+            present.extend(Node::new(&owned).number("id"));
+            owned[kind.key()] = node["id"].clone();
+            complete(&host, &mut owned);
+            rows.map(self.session.streams.named(list), &owned);
+        }
+        // A list that is not offered here, or not to this token, says nothing about what there is.
+        if !page.is_null {
+            seen.add(list, kind, id, present);
         }
     }
-    (node, declared)
 }

@@ -1,13 +1,9 @@
 //! The users that a page refers to.
 
-use serde_json::json;
-
-use crate::gitlab::{self, Parts, gid};
+use crate::gitlab::{self, Connection, Owner, Purpose, fetch_one};
 use crate::sync::lock::lock;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
-
-const PAGE: usize = 100;
 
 /// Adds the rows of users that these rows refer to and this sync has not committed yet. Users whom GitLab does not show are left out.
 pub async fn add<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
@@ -29,29 +25,14 @@ pub async fn add_these<'a>(
     };
     unknown.sort_unstable();
     let users = session.streams.named("users");
-    let query = format!(
-        "query Users($ids: [ID!]) {{ users(ids: $ids, first: {PAGE}) {{ nodes {{ {} }} }} }}",
-        session.selection(users)
-    );
-    let mut parts = Parts::of(&unknown, PAGE);
-    while let Some(ids) = parts.next() {
-        let gids: Vec<String> = ids.iter().map(|id| gid("User", *id)).collect();
-        let reply = match session.client.ask("users", &query, json!({"ids": gids})).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                parts.halve(ids, error)?;
-                continue;
-            }
-        };
-        for node in reply.data["users"]["nodes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|node| !node.is_null())
-        {
-            rows.map(users, node);
-        }
-        rows.users_asked.extend(ids);
+    let list = Connection::new(Owner::GitLab, "users")
+        .ids("User", unknown.iter().copied())
+        .nodes(session.fields(users));
+    let page = fetch_one(session.client, &Purpose::new("users", "Users"), list).await?;
+    for node in &page.nodes {
+        rows.map(users, node);
     }
+    session.warn_left_out(&"users", &page.left_out);
+    rows.users_asked.extend(unknown);
     Ok(())
 }

@@ -13,7 +13,7 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::json;
 
-use crate::gitlab::Call;
+use crate::gitlab::{Call, Selection, score};
 use crate::sync::simulation::any_kind;
 
 /// How long a replica lags behind at most, in microseconds.
@@ -155,6 +155,8 @@ impl State {
             Call::Query(body) => {
                 let (requests, _) = graphql::read(body).expect("a request");
                 let answer = graphql::answer(&self.api, world, &requests[0], 250);
+                let query = Selection::read(&requests[0].query, &body["variables"]);
+                assert_eq!(score(&query), answer.complexity, "{}", requests[0].query);
                 (StatusCode::OK, headers, answer.body.into_bytes())
             }
             Call::Page(path) => page(world, path, self.now, headers),

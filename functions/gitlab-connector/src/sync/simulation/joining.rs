@@ -120,7 +120,7 @@ async fn a_project_that_joins_and_cannot_be_read_is_read_later_and_stops_nobody_
         let Call::Query(body) = call else { return None };
         let query = body["query"].as_str().unwrap_or_default();
         // Of one project alone only its past is asked.
-        let is_its_past = query.starts_with("query MergeRequests(") && query.contains("scope: projects(");
+        let is_its_past = query.starts_with("query MergeRequests(") && query.contains("p0: projects(");
         is_its_past.then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
     }));
     for _ in 0..2 {

@@ -26,7 +26,7 @@ use gitlab_sim::random::Random;
 use mergemind_shared::function::Shutdown;
 
 use crate::config::Options;
-use crate::gitlab::{self, Client, PageSize};
+use crate::gitlab::{self, Client};
 use crate::streams::{Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::pass::Pass;
@@ -185,7 +185,7 @@ async fn sync(
     let mut session = Session::new(&options, &client, streams, memory, instance, Shutdown::default());
     session.only = only;
     for list in ["merge_requests", "issues", "pipelines", "projects", IDS] {
-        session.pages.insert(list, PageSize::new(1 + random.below(100) as u32));
+        session.pages.insert(list, 1 + random.below(100) as u32);
     }
     session.notes_inside = 1 + random.below(40) as u32;
     session.rows_of_each = 1 + random.below(20) as u32;

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::lock::lock;
+use crate::sync::report::Problem;
 use crate::sync::scope::Scope;
 use crate::sync::simulation::scene::{Between, Scene};
 
@@ -70,7 +71,7 @@ async fn a_project_whose_labels_cannot_be_read_keeps_no_others_from_theirs() {
     let broken = *projects.paths.keys().nth(5).expect("a sixth");
     scene.between = Some(failing(
         format!("gid://gitlab/Project/{broken}"),
-        &["query DimensionsByIds"],
+        &["query DimensionsByIds", "query Dimension("],
     ));
     let (complete, warnings) = scene.sync_with_warnings().await;
     assert!(complete);
@@ -88,7 +89,7 @@ async fn a_project_whose_labels_cannot_be_read_keeps_no_others_from_theirs() {
     scene.assert_equal();
 }
 
-/// GitLab fails at a project's row, and, of a group, at the list that holds it.
+/// GitLab fails at a project's row, and at every list that holds it.
 async fn a_failing_row(single: bool) {
     let mut scene = scene(25, 80);
     scene.single = single;
@@ -106,15 +107,14 @@ async fn a_failing_row(single: bool) {
         (of.len(), others.len())
     };
     let before = of_broken(scene.memory.rows("pipelines"));
-    let fails = failing(format!("gid://gitlab/Project/{broken}\""), &["query ProjectsByIds"]);
+    let (stand, gid) = (scene.stand.clone(), format!("\"gid://gitlab/Project/{broken}\""));
     scene.between = Some(Arc::new(move |call| {
         let Call::Query(body) = call else { return None };
-        let is_list = body["query"]
+        let is_about_rows = body["query"]
             .as_str()
-            .is_some_and(|query| query.starts_with("query Projects("));
-        is_list
-            .then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
-            .or_else(|| fails(call))
+            .is_some_and(|query| query.contains("lastActivityAt"));
+        let holds_it = || String::from_utf8_lossy(&stand.answer(call).2).contains(&gid);
+        (is_about_rows && holds_it()).then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
     }));
     let (complete, warnings) = scene.sync_with_warnings().await;
     assert!(complete);
@@ -161,6 +161,48 @@ async fn a_list_of_projects_that_fails_whoever_is_on_it_is_given_up_soon() {
         let different = lock(&asked).len();
         assert!((7..30).contains(&different), "{different} different questions");
         scene.between = None;
+        assert!(scene.sync().await);
+        scene.assert_equal();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_merge_request_at_which_gitlab_always_fails_is_named_and_stops_no_other() {
+    for single in [true, false] {
+        let mut scene = scene(3, 60);
+        scene.single = single;
+        let newest = scene.stand.with_world(|world| {
+            let shown = world.merge_requests.iter().filter(|row| !row.hidden);
+            shown.max_by_key(|row| row.updated_at).map(|row| row.id)
+        });
+        let broken = newest.expect("a merge request");
+        let (stand, gid) = (scene.stand.clone(), format!("\"gid://gitlab/MergeRequest/{broken}\""));
+        scene.between = Some(Arc::new(move |call| {
+            let Call::Query(body) = call else { return None };
+            let is_about_rows = body["query"]
+                .as_str()
+                .is_some_and(|query| query.contains("diffStatsSummary"));
+            let holds_it = || String::from_utf8_lossy(&stand.answer(call).2).contains(&gid);
+            (is_about_rows && holds_it()).then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
+        }));
+        let (complete, warnings) = scene.sync_with_warnings().await;
+        assert!(complete);
+        let named = |problem: &Problem| format!("{problem:?}").contains("/-/merge_requests/");
+        assert!(!warnings.is_empty() && warnings.iter().all(named), "{warnings:?}");
+        let ids: Vec<i64> = scene
+            .memory
+            .rows("merge_requests")
+            .iter()
+            .filter_map(|row| row["id"].as_i64())
+            .collect();
+        let shown = scene
+            .stand
+            .with_world(|world| world.merge_requests.iter().filter(|row| !row.hidden).count());
+        assert_eq!((ids.len(), ids.contains(&(broken as i64))), (shown - 1, false));
+        // The look at what was missed finds it when it can be given.
+        scene.between = None;
+        scene.request.reconcile = true;
+        scene.stand.wait(Duration::from_secs(3600));
         assert!(scene.sync().await);
         scene.assert_equal();
     }

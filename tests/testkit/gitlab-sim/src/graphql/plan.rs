@@ -141,12 +141,12 @@ impl<'a> Planner<'a> {
                 }
                 Selection::Field(field) => {
                     self.depth = self.depth.max(level);
-                    // Introspection is answered by the compiler: its fields are not ours to plan.
-                    let inner = if field.name.starts_with("__") {
-                        Vec::new()
-                    } else {
-                        self.fields(&field.selection_set, level + 1)
-                    };
+                    let depth = self.depth;
+                    let inner = self.fields(&field.selection_set, level + 1);
+                    // Introspection counts in the score, but not as depth; the compiler answers it.
+                    if field.name.starts_with("__") {
+                        self.depth = depth;
+                    }
                     let key = field.response_key().as_str();
                     if let Some(same) = fields.iter_mut().find(|other| other.key == key) {
                         merge(&mut same.selection, inner);

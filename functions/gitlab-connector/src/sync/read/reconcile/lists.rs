@@ -1,19 +1,18 @@
 //! Compares lists of merge requests and issues, a stretch at a time.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use mergemind_shared::warehouse::{Sweep, Within};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
-use crate::gitlab::{self, time_of};
+use crate::gitlab::{self, Owner, Page, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
 use crate::sync::raw_tables::fingerprint;
-use crate::sync::read::list_request::{Page, Which, Whose, Window, fetch};
-use crate::sync::read::{changes_by_project, lookup, redacted};
+use crate::sync::read::list_request::{Which, Window, fetch};
+use crate::sync::read::{changes_by_project, lookup};
 use crate::sync::rows::Rows;
 use crate::sync::scope::{Projects, Scope};
 use crate::sync::session::Session;
@@ -43,16 +42,10 @@ pub async fn compare<'a>(
         Scope::Projects(projects) => return compare_projects(session, list, scope, projects, pass, rows).await,
     };
     let from = pass.read_until;
-    let (nodes, until) = stretch(session, list, Whose::Group(path), pass, from).await?;
-    compare_nodes(
-        session,
-        list,
-        (from, until),
-        projects.keys().copied().collect(),
-        &nodes,
-        rows,
-    )
-    .await?;
+    let (page, until) = stretch(session, list, Owner::Group(path.clone()), from).await?;
+    session.warn_left_out(scope, &page.left_out);
+    let owners = projects.keys().copied().collect();
+    compare_nodes(session, list, (from, until), owners, &page, rows).await?;
     pass.read_until = until;
     Ok(until.is_none())
 }
@@ -78,8 +71,10 @@ async fn compare_projects<'a>(
         if done > 0 {
             let shown = fitting.iter().flatten();
             let owners = shown.clone().map(|(id, _)| *id).collect();
-            let nodes: Vec<Json> = fitting.into_iter().flatten().flat_map(|(_, page)| page.nodes).collect();
-            compare_nodes(session, list, (None, None), owners, &nodes, rows).await?;
+            let mut all = Page::default();
+            fitting.into_iter().flatten().for_each(|(_, page)| all.append(page));
+            session.warn_left_out(scope, &all.left_out);
+            compare_nodes(session, list, (None, None), owners, &all, rows).await?;
             pass.after = ids.get(done - 1).map(i64::to_string);
             let last = done == ids.len() && !more;
             pass.after = pass.after.take().filter(|_| !last);
@@ -87,9 +82,10 @@ async fn compare_projects<'a>(
         }
     }
     let from = pass.read_until;
-    pass.read_until = match stretch(session, list, Whose::Project(first), pass, from).await {
-        Ok((nodes, until)) => {
-            compare_nodes(session, list, (from, until), vec![first], &nodes, rows).await?;
+    pass.read_until = match stretch(session, list, Owner::Project(first), from).await {
+        Ok((page, until)) => {
+            session.warn_left_out(scope, &page.left_out);
+            compare_nodes(session, list, (from, until), vec![first], &page, rows).await?;
             until
         }
         // It was deleted, or is hidden by now.
@@ -113,48 +109,47 @@ async fn compare_projects<'a>(
 }
 
 /// The lists of the first of these projects, as long as they fit a page; `None` where GitLab shows no project. Empty if
-/// the first does not fit, or GitLab fails at them together.
+/// the first does not fit, or GitLab fails at it.
 async fn fitting(
     session: &Session<'_>,
     list: &'static List,
     ids: &[i64],
 ) -> Result<Vec<Option<(i64, Page)>>, gitlab::Error> {
-    if session.one_by_one.load(Ordering::Relaxed) {
-        return Ok(Vec::new());
-    }
-    let pages = match changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await {
-        Ok(pages) => pages,
-        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error),
-        Err(error) => {
-            tracing::warn!("{error}; comparing project by project from now on");
-            session.one_by_one.store(true, Ordering::Relaxed);
-            return Ok(Vec::new());
+    let pages = changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await?;
+    let mut found = Vec::new();
+    for (id, page) in ids.iter().zip(pages) {
+        match page {
+            Ok(page) if !page.has_next => found.push(Some((*id, page))),
+            Err(gitlab::Error::ScopeNotFound(_)) => found.push(None),
+            Ok(_) | Err(_) => break,
         }
-    };
-    let mut by_id: BTreeMap<i64, Page> = pages.into_iter().collect();
-    let found = ids.iter().map(|id| by_id.remove(id).map(|page| (*id, page)));
-    Ok(found
-        .take_while(|found| found.as_ref().is_none_or(|(_, page)| !page.has_next))
-        .collect())
+    }
+    Ok(found)
 }
 
-/// Compares what was created within these bounds in these projects: `nodes` are all that GitLab shows of it, and maybe
+/// Compares what was created within these bounds in these projects: `page` holds all that GitLab shows of it, and maybe
 /// more.
 async fn compare_nodes<'a>(
     session: &Session<'a>,
     list: &'static List,
     (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
     projects: Vec<i64>,
-    nodes: &[Json],
+    page: &Page,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let within = |node: &&Json| until.is_none_or(|until| time_of(node, "createdAt").is_some_and(|at| at < until));
-    let present: Vec<(i64, &Json)> = nodes
+    let present: Vec<(i64, &Json)> = page
+        .nodes
         .iter()
         .filter(within)
         .filter_map(|node| Some((Node::new(node).number("id")?, node)))
         .collect();
-    let ids: Vec<i64> = present.iter().map(|(id, _)| *id).collect();
+    // What GitLab fails at is there.
+    let left_out = page
+        .left_out
+        .iter()
+        .filter_map(|left_out| Node::new(&left_out.row).number("id"));
+    let ids: Vec<i64> = present.iter().map(|(id, _)| *id).chain(left_out).collect();
     let seen = session.tables.fingerprints(list.stream, &ids).await?;
     let mut wanted = lookup::Wanted::new();
     for (id, node) in &present {
@@ -191,29 +186,26 @@ async fn compare_nodes<'a>(
 async fn stretch(
     session: &Session<'_>,
     list: &'static List,
-    whose: Whose<'_>,
-    pass: &Pass,
+    owner: Owner,
     from: Option<OffsetDateTime>,
-) -> Result<(Vec<Json>, Option<OffsetDateTime>), gitlab::Error> {
+) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
     let mut window = Window {
         from,
         ..Window::default()
     };
-    let mut nodes: Vec<Json> = Vec::new();
+    let mut found = Page::default();
     for pages in 1.. {
-        let mut page = fetch(session, list, Which::Ids, whose, &window).await?;
-        if page.is_dead_end() {
-            (page, window.from) = redacted::pass_by(session, list, Which::Ids, whose, &window, pass.started_at).await?;
-        }
-        nodes.append(&mut page.nodes);
-        window.after = page.end;
-        if !page.has_next {
+        let (page, read_until) = fetch(session, list, Which::Ids, owner.clone(), &window).await?;
+        window.from = read_until.or(window.from);
+        found.append(page);
+        window.after.clone_from(&found.end);
+        if !found.has_next {
             break;
         }
-        let last = nodes.iter().filter_map(|node| time_of(node, "createdAt")).max();
+        let last = found.nodes.iter().filter_map(|node| time_of(node, "createdAt")).max();
         if pages >= PAGES && last > from {
-            return Ok((nodes, last));
+            return Ok((found, last));
         }
     }
-    Ok((nodes, None))
+    Ok((found, None))
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join_all;
 use mergemind_shared::warehouse::{Sweep, Within};
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
-use crate::gitlab::{self, nodes_of, time_of};
+use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::raw_tables::fingerprint;
@@ -16,10 +15,9 @@ use crate::sync::scope::Scope;
 use crate::sync::session::{IDS, Session};
 use crate::sync::state::{Pass, Pending};
 
-/// Lists of pipelines in one request: each costs 18 of GitLab's 250.
-const PROJECTS_AT_ONCE: usize = 12;
-/// Such requests at once.
-const REQUESTS: usize = 4;
+/// Projects that are compared at once.
+const PROJECTS: usize = 48;
+
 /// Compares some pages of pipelines: GitLab lists them by descending id.
 pub async fn compare<'a>(
     session: &Session<'a>,
@@ -27,32 +25,46 @@ pub async fn compare<'a>(
     pass: &mut Pass,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let now: Vec<Pending> = pass
-        .pending
-        .drain(..pass.pending.len().min(PROJECTS_AT_ONCE * REQUESTS))
-        .collect();
-    let replies = try_join_all(
-        now.chunks(PROJECTS_AT_ONCE)
-            .map(|chunk| ids_of_pipelines(session, chunk)),
-    )
-    .await?;
+    let of_project = |pending: &Pending| {
+        Connection::new(Owner::ProjectAt(pending.path.clone()), "pipelines")
+            .first(session.page(IDS))
+            .after(pending.after.clone())
+            .nodes(Selection::parse("id status updatedAt"))
+    };
+    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(PROJECTS)).collect();
+    let lists = now.iter().map(of_project).collect();
+    let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "IdsOfPipelines"), lists).await?;
     let (mut ranges, mut present, mut told) = (Vec::new(), Vec::new(), Vec::new());
-    for (pending, mut project) in now.into_iter().zip(replies.into_iter().flatten()) {
-        let Some(id) = Node::new(&project).number("id") else {
+    for (pending, page) in now.into_iter().zip(pages) {
+        let page = match page {
+            Ok(page) => page,
+            Err(gitlab::Error::ScopeNotFound(_)) => continue,
+            Err(error) => {
+                session.warn(
+                    scope,
+                    &format!("looking for pipelines that are gone in {}", pending.path),
+                    &error.into(),
+                );
+                continue;
+            }
+        };
+        session.warn_left_out(scope, &page.left_out);
+        let Some(id) = Node::new(&page.owner).number("id") else {
             continue;
         };
-        let info = project["pipelines"]["pageInfo"].take();
-        let nodes = nodes_of(&mut project["pipelines"]);
-        let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
-        let more = info["endCursor"].as_str().filter(|_| info["hasNextPage"] == true);
+        // What GitLab fails at is there.
+        let left_out = page.left_out.iter().map(|left_out| &left_out.row);
+        let shown = page.nodes.iter().chain(left_out);
+        let ids: Vec<i64> = shown.filter_map(|node| Node::new(node).number("id")).collect();
+        let more = page.next();
         let lowest = ids.iter().min().copied();
         let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
         ranges.push((id, from, pending.below.map_or(i64::MAX, |below| below - 1)));
         present.extend(ids);
-        told.extend(nodes.into_iter().map(|node| (pending.path.clone(), node)));
-        if let Some(end) = more {
+        told.extend(page.nodes.into_iter().map(|node| (pending.path.clone(), node)));
+        if more.is_some() {
             pass.pending.push(Pending {
-                after: Some(end.to_owned()),
+                after: more,
                 below: lowest.or(pending.below),
                 ..pending
             });
@@ -79,22 +91,4 @@ pub async fn compare<'a>(
         present,
     });
     Ok(())
-}
-
-async fn ids_of_pipelines(session: &Session<'_>, chunk: &[Pending]) -> Result<Vec<Json>, gitlab::Error> {
-    let (mut parameters, mut fields, mut variables) = (String::new(), String::new(), Map::new());
-    for (index, pending) in chunk.iter().enumerate() {
-        parameters.push_str(&format!("$p{index}: ID!, $c{index}: String, "));
-        fields.push_str(&format!(
-            "a{index}: project(fullPath: $p{index}) {{ id pipelines(first: $first, after: $c{index}) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ id status updatedAt }} }} }} "
-        ));
-        variables.insert(format!("p{index}"), json!(pending.path));
-        variables.insert(format!("c{index}"), json!(pending.after));
-    }
-    let query = format!("query IdsOfPipelines({parameters}$first: Int!) {{ {fields} }}");
-    let (variables, size) = (Json::Object(variables), session.page(IDS));
-    let mut reply = session.ask_page("pipelines", &query, variables, size).await?;
-    Ok((0..chunk.len())
-        .map(|index| reply.data[format!("a{index}")].take())
-        .collect())
 }
