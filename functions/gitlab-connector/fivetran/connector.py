@@ -17,6 +17,8 @@ from fivetran_connector_sdk import Connector
 from fivetran_connector_sdk import Logging as log
 from fivetran_connector_sdk import Operations as op
 
+from dbt_trigger import Trigger, explain_moved
+
 # One call syncs GitLab for up to five minutes and then reads what moved.
 DEFAULT_TIMEOUT_SECONDS = 900
 # Eight attempts wait four minutes altogether, unless the function asks for more.
@@ -30,11 +32,8 @@ class Function:
     """The connector's function, as the configuration names it."""
 
     def __init__(self, configuration: dict):
-        self.url = route(required(configuration, "function_url", "the address of the function gitlab-connector"))
-        token = required(configuration, "auth_token", "AUTH_TOKEN of the function gitlab-connector")
-        # Checked here, because Python's own error about such a header would show it.
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError("auth_token holds characters that no token has, such as a space or a line break")
+        self.url = route(required(configuration, "function_url", "the address of the function gitlab-connector"), "function_url", "/fivetran")
+        token = header(required(configuration, "auth_token", "AUTH_TOKEN of the function gitlab-connector"), "auth_token")
         self.timeout = seconds(configuration.get("timeout_seconds") or DEFAULT_TIMEOUT_SECONDS)
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
@@ -99,15 +98,25 @@ def required(configuration: dict, name: str, meaning: str) -> str:
     return value
 
 
-def route(address: str) -> str:
-    parts = urlsplit(address)
+def header(token: str, name: str) -> str:
+    """A token that may be sent; checked here, because Python's own error about such a header would show it."""
+    token = token.strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(f"{name} holds characters that no token has, such as a space or a line break")
+    return token
+
+
+def route(address: str, name: str, path: str) -> str:
+    """The address of one route of a function, whose path may be given or not."""
+    parts = urlsplit(address.strip())
     local = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise ValueError(f"function_url must be an address such as https://gitlab-connector-abc.a.run.app, not {address!r}")
+        raise ValueError(f"{name} must be an address such as https://gitlab-connector-abc.a.run.app, not {address!r}")
     if parts.scheme == "http" and not local:
-        raise ValueError("function_url must begin with https://, or anybody between could read the token")
-    path = parts.path.rstrip("/").removesuffix("/fivetran")
-    return f"{parts.scheme}://{parts.netloc}{path}/fivetran"
+        raise ValueError(f"{name} must begin with https://, or anybody between could read the token")
+    base = parts.path.rstrip("/")
+    base = base.removesuffix(path) if path else base
+    return f"{parts.scheme}://{parts.netloc}{base}{path}"
 
 
 def seconds(text) -> float:
@@ -156,19 +165,23 @@ def schema(configuration: dict) -> list:
 
 def update(configuration: dict, state: dict):
     """Hands over what moved since the last checkpoint, answer by answer."""
-    function = Function(configuration)
-    more = True
+    explain_moved(configuration)
+    function, trigger = Function(configuration), Trigger(configuration, OPENER, header, route)
+    more, rows_moved = True, 0
     while more:
         answer = function.call(state)
         # A row stands in an answer once: either as it is now, or as gone.
         for table, rows in answer.get("insert", {}).items():
+            rows_moved += len(rows)
             for row in rows:
                 op.upsert(table=table, data=row)
         for table, keys in answer.get("delete", {}).items():
+            rows_moved += len(keys)
             for key in keys:
                 op.delete(table=table, keys=key)
         state, more = answer["state"], answer["hasMore"]
         op.checkpoint(state=state)
+    trigger.run(rows_moved)
 
 
 connector = Connector(update=update, schema=schema)

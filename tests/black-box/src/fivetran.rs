@@ -20,8 +20,10 @@ impl Folder {
     /// With this configuration.
     pub fn new(configuration: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let original = root().join("functions/gitlab-connector/fivetran/connector.py");
-        std::fs::copy(original, folder.path().join("connector.py")).expect("a copy");
+        for file in ["connector.py", "dbt_trigger.py"] {
+            let original = root().join("functions/gitlab-connector/fivetran").join(file);
+            std::fs::copy(original, folder.path().join(file)).expect("a copy");
+        }
         let file = folder.path().join("configuration.json");
         std::fs::write(file, configuration.to_string()).expect("a file");
         let done = python("tester.py").arg("--install").arg(folder.path()).status();

@@ -185,6 +185,52 @@ fn the_connector_for_fivetrans_sdk_asks_again_while_that_may_help() {
     );
 }
 
+#[test]
+fn dbt_runs_after_a_fivetran_sync_and_keys_of_before_are_explained() {
+    let schema = json!({"t": {"primary_key": ["id"], "columns": {"id": "LONG"}}});
+    let answer = |rows: Value| {
+        let body = json!({"state": {}, "insert": {"t": rows}, "delete": {}, "schema": schema, "hasMore": false});
+        (200, body)
+    };
+    for (rows, status, body, told) in [
+        (
+            json!([{"id": 1}]),
+            202,
+            json!({"run_id": "r-1"}),
+            "Successfully triggered dbt run r-1",
+        ),
+        (
+            json!([{"id": 1}]),
+            401,
+            json!({"code": "unauthorized"}),
+            "Is dbt_trigger_auth_token",
+        ),
+    ] {
+        let (url, _) = serve(vec![answer(json!([])), answer(rows)]);
+        let (trigger, asked) = serve(vec![(status, body)]);
+        let folder = Folder::new(&json!({
+            "function_url": url, "auth_token": TOKEN,
+            "gitlab_token": "glpat-canary-77", "gitlab_base_url": "https://gitlab.com", "sync_interval_hours": "1",
+            "dbt_trigger_url": trigger, "dbt_trigger_auth_token": "trigger-canary-77",
+        }));
+        let (ok, output) = folder.sync();
+        assert!(ok && output.contains(told), "{told} is not in:\n{output}");
+        for key in ["gitlab_token", "gitlab_base_url", "sync_interval_hours"] {
+            assert!(output.contains(&format!("{key} is not used here")), "{output}");
+        }
+        assert!(!output.contains("canary-77"), "a token is in:\n{output}");
+        assert_eq!(asked.join().expect("the requests")[0]["action"], "run_dbt");
+    }
+    // Nothing moved: nobody is asked. (A trigger that is not there would be warned about.)
+    let (url, _) = serve(vec![answer(json!([])), answer(json!([]))]);
+    let folder = Folder::new(&json!({
+        "function_url": url, "auth_token": TOKEN,
+        "dbt_trigger_url": "http://127.0.0.1:9", "dbt_trigger_auth_token": "trigger-canary-77",
+    }));
+    let (ok, output) = folder.sync();
+    assert!(ok && !output.contains("dbt was not run"), "{output}");
+}
+
 /// No file but the configuration holds `secret`.
 fn assert_nowhere_below(folder: &Path, secret: &str) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
