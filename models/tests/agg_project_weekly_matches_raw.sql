@@ -23,7 +23,7 @@ with counts as (
     left join {{ source('gitlab', 'users') }} as users on notes.author_id = users.id
     where
         not coalesce(notes._deleted, false) and not coalesce(merge_requests._deleted, false)
-        and not coalesce(notes.`system`, false) and not coalesce(users.bot, false) and coalesce(users.username, '') != 'ghost'
+        and not coalesce(notes.`system`, false) and coalesce(not ({{ is_bot('users.bot', 'users.username') }} or {{ is_ghost('users.username') }}), true)
         and notes.author_id != coalesce(merge_requests.author_id, -1)
     group by notes.project_id
 ),

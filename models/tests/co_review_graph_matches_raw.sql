@@ -33,9 +33,9 @@ raw as (
     inner join {{ source('gitlab', 'merge_requests') }} as merge_requests on given.merge_request_id = merge_requests.id
     left join {{ source('gitlab', 'users') }} as users on given.user_id = users.id
     where
-        not coalesce(merge_requests._deleted, false) and not coalesce(users.bot, false) and coalesce(users.username, '') != 'ghost'
+        not coalesce(merge_requests._deleted, false) and coalesce(not ({{ is_bot('users.bot', 'users.username') }} or {{ is_ghost('users.username') }}), true)
         and given.user_id != merge_requests.author_id
-        and merge_requests.author_id not in (select id from {{ source('gitlab', 'users') }} where username = 'ghost')
+        and merge_requests.author_id not in (select id from {{ source('gitlab', 'users') }} where {{ is_ghost('username') }})
 ),
 
 mart as (

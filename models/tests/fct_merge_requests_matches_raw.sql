@@ -8,7 +8,7 @@ with reviewed as (
     inner join {{ source('gitlab', 'merge_requests') }} as merge_requests on notes.merge_request_id = merge_requests.id
     left join {{ source('gitlab', 'users') }} as users on notes.author_id = users.id
     where
-        not coalesce(notes._deleted, false) and not coalesce(users.bot, false) and coalesce(users.username, '') != 'ghost'
+        not coalesce(notes._deleted, false) and coalesce(not ({{ is_bot('users.bot', 'users.username') }} or {{ is_ghost('users.username') }}), true)
         and notes.author_id != coalesce(merge_requests.author_id, -1)
         and (
             not coalesce(notes.`system`, false) or starts_with(notes.body, 'approved this') or starts_with(notes.body, 'requested changes')

@@ -29,7 +29,7 @@ raw as (
     from things
     inner join merge_requests on things.merge_request_id = merge_requests.id
     left join {{ source('gitlab', 'users') }} as users on things.user_id = users.id
-    where things.user_id != merge_requests.author_id and not coalesce(users.bot, false) and coalesce(users.username, '') != 'ghost'
+    where things.user_id != merge_requests.author_id and coalesce(not ({{ is_bot('users.bot', 'users.username') }} or {{ is_ghost('users.username') }}), true)
 ),
 
 mart as (

@@ -34,9 +34,6 @@ where
     raw.id is null or mart.mr_id is null or not mart.risk_score_rule between 0 and 100
     or mart.work_in_progress != raw.is_draft
     or coalesce(mart.approvals_left, -1) != coalesce(raw.approvals_left, -1)
-    or coalesce(mart.change_size_bucket, '') != case
-        when raw.changed_lines > 500 then 'XL' when raw.changed_lines > 200 then 'L' when raw.changed_lines > 50 then 'M'
-        when raw.changed_lines >= 0 then 'S' else ''
-    end
+    or coalesce(mart.change_size_bucket, '') != coalesce({{ change_size('raw.changed_lines') }}, '')
     or abs(coalesce(mart.author_recent_fail_rate_7d, -1) - coalesce(fail_rates.rate, -1)) > 0.000001
     or abs(coalesce(mart.repo_merge_conflict_rate_14d, -1) - coalesce(conflict_rates.rate, -1)) > 0.000001
