@@ -4,14 +4,6 @@ use std::time::Duration;
 
 use crate::config::Options;
 use crate::streams::{Source, Stream, Streams};
-use crate::sync::rows::Rows;
-use crate::sync::state::Position;
-
-/// One step: its rows, and the position when they are committed.
-pub struct Step<'a> {
-    pub rows: Rows<'a>,
-    pub next: Position,
-}
 
 /// A pass over a scope. Each is named after the stream whose cursor it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

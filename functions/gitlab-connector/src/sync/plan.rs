@@ -15,7 +15,7 @@ use crate::sync::request::Request;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Cursors, Position, STREAMS};
+use crate::sync::state::{Cursors, PassState, STREAMS};
 
 /// Notes which streams are read from now on. One that was switched on since has no past in the tables, so
 /// the pass that reads it begins anew.
@@ -65,14 +65,16 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
     commit(session, rows, None).await?;
     let key = (Pass::Projects.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {
-        let mut position = Position::parse(Some(&cursor));
-        position.pages.clear();
-        position.members.retain(|id| projects.contains_key(id));
-        if let Some(pass) = &mut position.pass {
-            pass.pages.clear();
-            pass.members.retain(|id| projects.contains_key(id));
+        let mut state = PassState::read(Pass::Projects, Some(&cursor));
+        if let PassState::Projects(state) = &mut state {
+            state.pages.clear();
+            state.members.retain(|id| projects.contains_key(id));
+            if let Some(progress) = &mut state.progress {
+                progress.pages.clear();
+                progress.members.retain(|id| projects.contains_key(id));
+            }
         }
-        let moved = driver::put(session, Pass::Projects, scope, Some(cursor), &position).await?;
+        let moved = driver::put(session, Pass::Projects, scope, Some(cursor), &state).await?;
         cursors.insert(key, moved);
     }
     Ok(())
@@ -103,12 +105,12 @@ pub fn due(session: &Session<'_>, pass: Pass, cursor: Option<&str>, first: bool,
     let Some(every) = pass.every(session.options) else {
         return Due::Yes;
     };
-    let position = Position::parse(cursor);
+    let state = PassState::read(pass, cursor);
     let forced = request.reconcile;
-    if forced || position.pass.is_some() {
+    if forced || state.is_under_way() {
         return Due::Yes;
     }
-    match position.updated_after {
+    match state.complete_until() {
         None if first && matches!(pass, Pass::Reconcile | Pass::OpenMergeRequests) => Due::Skip,
         None => Due::Yes,
         Some(last) if session.instance.at - last >= every => Due::Yes,
@@ -125,10 +127,10 @@ pub fn lists_to_probe(scopes: &[Scope], cursors: &Cursors, request: &Request) ->
     for scope in scopes {
         // The passes over single projects ask about all of them at once.
         let Scope::Group(path) = scope else { continue };
-        for list in [&MERGE_REQUESTS, &ISSUES] {
-            let cursor = cursors.get(&(list.stream.to_owned(), scope.to_string()));
-            let position = Position::parse(cursor.map(String::as_str));
-            if let (Some(since), None) = (position.updated_after, &position.pass) {
+        for (pass, list) in [(Pass::MergeRequests, &MERGE_REQUESTS), (Pass::Issues, &ISSUES)] {
+            let cursor = cursors.get(&(pass.stream().to_owned(), scope.to_string()));
+            let state = PassState::read(pass, cursor.map(String::as_str));
+            if let (Some(since), false) = (state.complete_until(), state.is_under_way()) {
                 lists.push(Changed {
                     field: list.field,
                     path: path.clone(),

@@ -21,7 +21,7 @@ use crate::sync::request::Request;
 use crate::sync::resources::Resources;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Cursors, Position};
+use crate::sync::state::{Cursors, PassState};
 use crate::sync::tables::committed;
 use crate::sync::{dbt_due, driver, resolve};
 use crate::{gitlab, streams};
@@ -244,9 +244,11 @@ async fn run_scope(
         }
     }
     note_streams(session, scope, cursors).await?;
-    let first = cursors
-        .get(&key(Pass::MergeRequests))
-        .is_none_or(|cursor| Position::parse(Some(cursor)).updated_after.is_none());
+    let first = cursors.get(&key(Pass::MergeRequests)).is_none_or(|cursor| {
+        PassState::read(Pass::MergeRequests, Some(cursor))
+            .complete_until()
+            .is_none()
+    });
     let mut dimensions_done = false;
     let (mut good, mut failed) = (0, None);
     for pass in ALL {
@@ -304,15 +306,15 @@ async fn run_pass(
 ) -> Result<(), Error> {
     let key = (pass.stream().to_owned(), scope.to_string());
     let cursor = cursors.get(&key).cloned();
-    let from = Position::parse(cursor.as_deref()).updated_after;
-    let progress = driver::run(session, pass, scope, cursor).await?;
+    let from = PassState::read(pass, cursor.as_deref()).complete_until();
+    let reached = driver::run(session, pass, scope, cursor).await?;
     outcome.steps.entry(pass.stream()).or_default().push(CursorStep {
         scope: scope.to_string(),
         from,
-        to: progress.position.updated_after,
+        to: reached.state.complete_until(),
     });
-    outcome.complete &= progress.complete;
-    if let Some(cursor) = progress.cursor {
+    outcome.complete &= reached.complete;
+    if let Some(cursor) = reached.cursor {
         cursors.insert(key, cursor);
     }
     Ok(())

@@ -32,9 +32,11 @@ pub struct Projects {
 
 impl Projects {
     /// The next `most` ids after one, and whether there are more.
-    pub fn after(&self, id: Option<&str>, most: usize) -> (Vec<i64>, bool) {
-        let id: i64 = id.and_then(|id| id.parse().ok()).unwrap_or_default();
-        let mut following = self.paths.range(id + 1..).map(|(id, _)| *id);
+    pub fn after(&self, id: Option<i64>, most: usize) -> (Vec<i64>, bool) {
+        let mut following = self
+            .paths
+            .range(id.map_or(i64::MIN, |id| id.saturating_add(1))..)
+            .map(|(id, _)| *id);
         let ids = following.by_ref().take(most).collect();
         (ids, following.next().is_some())
     }

@@ -11,26 +11,26 @@ use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Backfill, Pass, Pending, Position};
+use crate::sync::state::{Backfill, PendingPipelines, ProjectsProgress, ProjectsState};
 
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
 /// another path: then the address of everything in them is another one. Single projects that were not in the scope
 /// in the last pass are new, too: nobody asked what happened in them.
 pub async fn find_new(
     session: &Session<'_>,
-    position: &Position,
+    state: &ProjectsState,
     nodes: &[Json],
-    pass: &mut Pass,
+    progress: &mut ProjectsProgress,
 ) -> Result<(), Error> {
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
     let seen = session.tables.fingerprints("projects", &ids).await?;
-    let was_away = |id: i64| !position.members.is_empty() && !position.members.contains(&id);
+    let was_away = |id: i64| !state.members.is_empty() && !state.members.contains(&id);
     for node in nodes {
         let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {
             continue;
         };
-        let old = time_of(node, "createdAt")
-            .is_none_or(|created| position.updated_after.is_some_and(|since| created < since));
+        let old =
+            time_of(node, "createdAt").is_none_or(|created| state.complete_until.is_some_and(|since| created < since));
         let whole = match seen.get(&id) {
             None => old,
             Some(before) => before != path || was_away(id),
@@ -43,10 +43,10 @@ pub async fn find_new(
             "a project moved, or came into the scope; reading it from its beginning"
         );
         if session.on("pipelines") {
-            pass.pending.push(Pending::of_path(path, true));
+            progress.pending.push(PendingPipelines::of_path(path, true));
         }
         for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| session.on(list.stream)) {
-            pass.backfill.push(Backfill {
+            progress.backfill.push(Backfill {
                 project: id,
                 stream: list.stream.to_owned(),
                 after: None,
@@ -58,8 +58,13 @@ pub async fn find_new(
 
 /// One page of a list of the first project that is to be read from its beginning. A list that can't be read is a
 /// warning, and is tried again in the next sync.
-pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
-    let Some(mut now) = (!pass.backfill.is_empty()).then(|| pass.backfill.remove(0)) else {
+pub async fn next<'a>(
+    session: &Session<'a>,
+    scope: &Scope,
+    progress: &mut ProjectsProgress,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
+    let Some(mut now) = (!progress.backfill.is_empty()).then(|| progress.backfill.remove(0)) else {
         return Ok(());
     };
     let list: &'static List = if now.stream == ISSUES.stream {
@@ -83,7 +88,7 @@ pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, row
                 &format!("{} of project {}", now.stream, now.project),
                 &error.into(),
             );
-            pass.backfill_failed.push(now);
+            progress.backfill_failed.push(now);
             return Ok(());
         }
     };
@@ -91,7 +96,7 @@ pub async fn next<'a>(session: &Session<'a>, scope: &Scope, pass: &mut Pass, row
     map_nodes(session, list, page.nodes, rows);
     if let Some(end) = page.end.filter(|_| page.has_next) {
         now.after = Some(end);
-        pass.backfill.insert(0, now);
+        progress.backfill.insert(0, now);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::sync::read::slices;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Projects;
 use crate::sync::session::Session;
-use crate::sync::state::{Pass, Pending, Position, Slice};
+use crate::sync::state::{ChangesProgress, ChangesState, RetryProject, Slice};
 
 /// Projects in a request for rows.
 const AT_ONCE: usize = 10;
@@ -24,38 +24,38 @@ const AT_ONCE: usize = 10;
 pub async fn next<'a>(
     reading: Reading<'_, 'a>,
     projects: &Projects,
-    position: &Position,
-    pass: &mut Pass,
+    state: &ChangesState,
+    progress: &mut ChangesProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let Reading { session, which, .. } = reading;
-    let since = position.updated_after.or(session.options.start_date);
+    let since = state.complete_until.or(session.options.start_date);
     let from = since.filter(|_| which == Which::Updated);
     // What an earlier pass could not read.
-    for failed in pass.pending.drain(..) {
-        pass.slices.push(Slice {
-            project: failed.of.map(|(id, _)| id),
+    for failed in progress.retry.drain(..) {
+        progress.slices.push(Slice {
+            project: Some(failed.project),
             from: failed.since.or(session.options.start_date),
             ..Slice::default()
         });
     }
-    if pass.slices.is_empty() {
-        let begun: i64 = pass.after.as_ref().and_then(|id| id.parse().ok()).unwrap_or_default();
-        let wanted = match position.updated_after.filter(|_| which == Which::Updated) {
-            Some(since) => changed(reading, projects, since, pass.started_at, begun).await?,
+    if progress.slices.is_empty() {
+        let begun = progress.last_project.unwrap_or_default();
+        let wanted = match state.complete_until.filter(|_| which == Which::Updated) {
+            Some(since) => changed(reading, projects, since, progress.started_at, begun).await?,
             None => projects.paths.keys().copied().collect(),
         };
         let now: Vec<i64> = wanted.into_iter().filter(|id| *id > begun).take(AT_ONCE).collect();
-        pass.after = now.last().map(i64::to_string).or(pass.after.take());
+        progress.last_project = now.last().copied().or(progress.last_project);
         match now[..] {
-            [] => pass.listed = true,
+            [] => progress.listed = true,
             // The whole page for it.
-            [only] => pass.slices.push(slice(only, from, None)),
-            _ => first_rows(reading, &now, from, pass, rows).await?,
+            [only] => progress.slices.push(slice(only, from, None)),
+            _ => first_rows(reading, &now, from, progress, rows).await?,
         }
     }
-    if !pass.slices.is_empty() {
-        slices::next(reading, pass, rows).await?;
+    if !progress.slices.is_empty() {
+        slices::next(reading, progress, rows).await?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ async fn first_rows<'a>(
     reading: Reading<'_, 'a>,
     ids: &[i64],
     from: Option<OffsetDateTime>,
-    pass: &mut Pass,
+    progress: &mut ChangesProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let Reading {
@@ -99,14 +99,17 @@ async fn first_rows<'a>(
                     &format!("{} of the project {project}", list.stream),
                     &error.into(),
                 );
-                pass.failed.push(Pending::of_project(*project, from));
+                progress.failed.push(RetryProject {
+                    project: *project,
+                    since: from,
+                });
                 continue;
             }
         };
         session.warn_left_out(scope, &page.left_out);
         // From a page that is hidden whole there is no way on but by time, which the slice knows.
         if page.has_next {
-            pass.slices.push(slice(*project, from, page.end));
+            progress.slices.push(slice(*project, from, page.end));
         }
         map_nodes(session, list, page.nodes, rows);
     }

@@ -12,7 +12,7 @@ use crate::sync::read::lookup;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Pass, Pending, Position};
+use crate::sync::state::{PendingPipelines, ProjectsProgress, ProjectsState};
 
 /// Requests for one checkpoint.
 const REQUESTS: usize = 4;
@@ -22,14 +22,14 @@ const REQUESTS: usize = 4;
 pub async fn next<'a>(
     session: &Session<'a>,
     scope: &Scope,
-    position: &Position,
-    pass: &mut Pass,
+    state: &ProjectsState,
+    progress: &mut ProjectsProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let since = position.updated_after;
+    let since = state.complete_until;
     let at_once = at_once(session);
     let most = at_once * REQUESTS;
-    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(most)).collect();
+    let now: Vec<PendingPipelines> = progress.pending.drain(..progress.pending.len().min(most)).collect();
     let lists = now.iter().map(|pending| request(session, pending, since)).collect();
     let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "Pipelines"), lists).await?;
     let stream = session.streams.named("pipelines");
@@ -41,7 +41,7 @@ pub async fn next<'a>(
             Err(gitlab::Error::ScopeNotFound(_)) => continue,
             Err(error) => {
                 session.warn(scope, &format!("pipelines of {}", pending.path), &error.into());
-                pass.failed.push(pending.again(since));
+                progress.failed.push(pending.again(since));
                 continue;
             }
         };
@@ -49,7 +49,7 @@ pub async fn next<'a>(
         let floor = since_of(&pending, since, session).or_else(|| time_of(&page.owner, "createdAt"));
         let (next, project, nodes) = (page.next(), page.owner, page.nodes);
         if next.is_some() {
-            let pending = Pending {
+            let pending = PendingPipelines {
                 after: next,
                 ..pending.clone()
             };
@@ -62,17 +62,17 @@ pub async fn next<'a>(
             pipelines.push(pipeline);
         }
     }
-    let room = most.saturating_sub(pass.pending.len());
-    pass.pending.extend(cut(left, at_once, room));
+    let room = most.saturating_sub(progress.pending.len());
+    progress.pending.extend(cut(left, at_once, room));
     // In a first pass the merge requests are all read afterwards.
-    if position.updated_after.is_some() {
+    if state.complete_until.is_some() {
         lookup::add_of_pipelines(session, &pipelines, rows).await?;
     }
     Ok(())
 }
 
 /// The list of a project's pipelines.
-fn request(session: &Session<'_>, pending: &Pending, since: Option<OffsetDateTime>) -> Connection {
+fn request(session: &Session<'_>, pending: &PendingPipelines, since: Option<OffsetDateTime>) -> Connection {
     Connection::new(Owner::ProjectAt(pending.path.clone()), "pipelines")
         .within(By::UpdatedOnly, since_of(pending, since, session), pending.until)
         .first(session.page("pipelines"))
@@ -83,13 +83,17 @@ fn request(session: &Session<'_>, pending: &Pending, since: Option<OffsetDateTim
 
 /// How many such lists fit one request.
 fn at_once(session: &Session<'_>) -> usize {
-    let any = |place: usize| request(session, &Pending::of_path(&place.to_string(), true), None);
+    let any = |place: usize| request(session, &PendingPipelines::of_path(&place.to_string(), true), None);
     let lists: Vec<Connection> = (0..100).map(any).collect();
     gitlab::fitting(&lists, session.client.limits.score())
 }
 
 /// Since when changes in a project count.
-fn since_of(pending: &Pending, since: Option<OffsetDateTime>, session: &Session<'_>) -> Option<OffsetDateTime> {
+fn since_of(
+    pending: &PendingPipelines,
+    since: Option<OffsetDateTime>,
+    session: &Session<'_>,
+) -> Option<OffsetDateTime> {
     let since = pending.since.or(since).filter(|_| !pending.all);
     since.or(session.options.start_date)
 }
@@ -102,15 +106,15 @@ pub async fn add_all_of<'a>(
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     // As in a first pass: the merge requests are looked at by others.
-    let position = Position::default();
-    let mut pass = position.pass_from(session.instance.at);
-    pass.pending.push(Pending {
+    let state = ProjectsState::default();
+    let mut progress = state.begin(session.instance.at);
+    progress.pending.push(PendingPipelines {
         path: path.to_owned(),
         all: true,
-        ..Pending::default()
+        ..PendingPipelines::default()
     });
-    while !pass.pending.is_empty() {
-        next(session, scope, &position, &mut pass, rows).await?;
+    while !progress.pending.is_empty() {
+        next(session, scope, &state, &mut progress, rows).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Pass, Position};
+use crate::sync::state::{After, ProjectsProgress, ProjectsState};
 
 /// A page of the list. Of projects that are named one by one, `after` and `end` are the ids before and at its end.
 #[derive(Default)]
@@ -17,8 +17,8 @@ pub struct Page {
     pub nodes: Vec<Json>,
     /// Projects at which GitLab fails, by id, with their full paths.
     pub failing: BTreeMap<i64, String>,
-    pub after: Option<String>,
-    pub end: Option<String>,
+    pub after: Option<After>,
+    pub end: Option<After>,
     pub has_next: bool,
 }
 
@@ -26,18 +26,18 @@ pub struct Page {
 pub async fn next_pages(
     session: &Session<'_>,
     scope: &Scope,
-    position: &Position,
-    pass: &Pass,
+    state: &ProjectsState,
+    progress: &ProjectsProgress,
 ) -> Result<Vec<Page>, Error> {
     let first = session.page("projects");
-    let place = position.pages.iter().position(|page| page.after == pass.after);
-    let starts: Vec<Option<String>> = match place {
-        Some(place) => position.pages[place..].iter().map(|page| page.after.clone()).collect(),
-        None => vec![pass.after.clone()],
+    let place = state.pages.iter().position(|page| page.after == progress.after);
+    let starts: Vec<Option<After>> = match place {
+        Some(place) => state.pages[place..].iter().map(|page| page.after.clone()).collect(),
+        None => vec![progress.after.clone()],
     };
     let mut asked: Vec<(Page, Connection)> = Vec::new();
     for after in starts {
-        let Some(page) = request(session, scope, position, after, first) else {
+        let Some(page) = request(session, scope, state, after, first) else {
             break;
         };
         asked.push(page);
@@ -45,7 +45,7 @@ pub async fn next_pages(
     let Some((start, _)) = asked.first() else {
         // Those that were left have gone since an earlier sync came this far.
         return Ok(vec![Page {
-            after: pass.after.clone(),
+            after: progress.after.clone(),
             ..Page::default()
         }]);
     };
@@ -96,7 +96,7 @@ impl Page {
         }
         self.nodes = found.nodes;
         if let Scope::Group(_) = scope {
-            (self.end, self.has_next) = (found.end, found.has_next);
+            (self.end, self.has_next) = (found.end.map(After::Cursor), found.has_next);
         }
         self
     }
@@ -114,8 +114,8 @@ fn purpose(scope: &Scope) -> Purpose {
 fn request(
     session: &Session<'_>,
     scope: &Scope,
-    position: &Position,
-    after: Option<String>,
+    state: &ProjectsState,
+    after: Option<After>,
     first: u32,
 ) -> Option<(Page, Connection)> {
     let page = Page {
@@ -127,16 +127,16 @@ fn request(
             let list = Connection::new(Owner::Group(path.clone()), "projects")
                 .with_all_below()
                 .first(first)
-                .after(page.after.clone())
-                .nodes(of_each(session, position));
+                .after(page.after.as_ref().and_then(After::cursor).map(ToOwned::to_owned))
+                .nodes(of_each(session, state));
             Some((page, list))
         }
         Scope::Projects(projects) => {
-            let (ids, has_next) = projects.after(page.after.as_deref(), first as usize);
-            let end = ids.last()?.to_string();
+            let (ids, has_next) = projects.after(page.after.as_ref().and_then(After::project), first as usize);
+            let end = After::Project(*ids.last()?);
             let list = Connection::new(Owner::GitLab, "projects")
                 .ids("Project", ids)
-                .nodes(of_each(session, position));
+                .nodes(of_each(session, state));
             let page = Page {
                 end: Some(end),
                 has_next,
@@ -148,13 +148,13 @@ fn request(
 }
 
 /// What is asked of each project: its row, and whether it has pipelines that changed.
-fn of_each(session: &Session<'_>, position: &Position) -> Selection {
+fn of_each(session: &Session<'_>, state: &ProjectsState) -> Selection {
     let node = session.fields(session.streams.named("projects"));
     if !session.on("pipelines") {
         return node;
     }
     let mut pipelines = Field::new("pipelines").with("first", Argument::word("1"));
-    if let Some(since) = position.updated_after.or(session.options.start_date) {
+    if let Some(since) = state.complete_until.or(session.options.start_date) {
         pipelines = pipelines.with("updatedAfter", Argument::time(since));
     }
     node.with(pipelines.of(Selection::parse("nodes { id }")))

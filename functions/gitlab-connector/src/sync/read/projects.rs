@@ -12,54 +12,55 @@ use crate::gitlab::time_of;
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
-use crate::sync::pass::Step;
 use crate::sync::read::project_pages::next_pages;
 use crate::sync::read::{backfill, pipelines};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{KnownPage, Pass, Pending, Position};
+use crate::sync::state::{KnownPage, PendingPipelines, ProjectsProgress, ProjectsState};
 
 /// Reads the next pages of projects, or of pipelines, or of a project that is new to the scope.
-pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(session.instance.at);
+pub async fn step<'a>(
+    session: &Session<'a>,
+    scope: &Scope,
+    state: &ProjectsState,
+) -> Result<(Rows<'a>, ProjectsState), Error> {
+    let mut progress = state.begin(session.instance.at);
     let mut rows = Rows::default();
-    if !pass.pending.is_empty() {
-        pipelines::next(session, scope, position, &mut pass, &mut rows).await?;
-    } else if !pass.listed {
-        next_projects(session, scope, position, &mut pass, &mut rows).await?;
+    if !progress.pending.is_empty() {
+        pipelines::next(session, scope, state, &mut progress, &mut rows).await?;
+    } else if !progress.listed {
+        next_projects(session, scope, state, &mut progress, &mut rows).await?;
     } else {
-        backfill::next(session, scope, &mut pass, &mut rows).await?;
+        backfill::next(session, scope, &mut progress, &mut rows).await?;
     }
-    Ok(Step {
-        rows,
-        next: position.advanced(pass, session.options.overlap),
-    })
+    Ok((rows, state.advanced(progress, session.options.overlap)))
 }
 
 async fn next_projects<'a>(
     session: &Session<'a>,
     scope: &Scope,
-    position: &Position,
-    pass: &mut Pass,
+    state: &ProjectsState,
+    progress: &mut ProjectsProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    for page in next_pages(session, scope, position, pass).await? {
+    for page in next_pages(session, scope, state, progress).await? {
         let known = KnownPage {
             hash: hash_of(&page.nodes),
             after: page.after,
         };
-        if position.updated_after.is_some() && !position.pages.contains(&known) {
-            backfill::find_new(session, position, &page.nodes, pass).await?;
+        if state.complete_until.is_some() && !state.pages.contains(&known) {
+            backfill::find_new(session, state, &page.nodes, progress).await?;
         }
-        pass.pages.push(known);
+        progress.pages.push(known);
         // Without a cursor there is no way on, and asking again would never end.
-        pass.listed = !page.has_next || page.end.is_none();
-        pass.after = page.end;
+        progress.listed = !page.has_next || page.end.is_none();
+        progress.after = page.end;
         for (id, path) in page.failing {
-            pass.failed
-                .push(Pending::of_path(&path, false).again(position.updated_after));
-            seen(session, scope, id, true, pass);
+            progress
+                .failed
+                .push(PendingPipelines::of_path(&path, false).again(state.complete_until));
+            seen(session, scope, id, true, progress);
         }
         for project in page.nodes {
             rows.map(session.streams.named("projects"), &project);
@@ -67,13 +68,13 @@ async fn next_projects<'a>(
                 continue;
             };
             session.learn_path(id, path);
-            seen(session, scope, id, is_active(&project, position), pass);
+            seen(session, scope, id, is_active(&project, state), progress);
             let moved = project["pipelines"]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
-            let known = |pending: &Pending| pending.path == path && pending.until.is_none();
-            if moved && !pass.pending.iter().any(known) {
-                pass.pending.push(Pending::of_path(path, false));
+            let known = |pending: &PendingPipelines| pending.path == path && pending.until.is_none();
+            if moved && !progress.pending.iter().any(known) {
+                progress.pending.push(PendingPipelines::of_path(path, false));
             }
         }
     }
@@ -81,20 +82,20 @@ async fn next_projects<'a>(
 }
 
 /// Notes that a project is in the scope, and whether something may have happened in it.
-fn seen(session: &Session<'_>, scope: &Scope, id: i64, active: bool, pass: &mut Pass) {
+fn seen(session: &Session<'_>, scope: &Scope, id: i64, active: bool, progress: &mut ProjectsProgress) {
     if active {
         let mut active = lock(&session.active);
         active.entry(scope.to_string()).or_default().insert(id);
     }
     if matches!(scope, Scope::Projects(_)) {
-        pass.members.push(id);
+        progress.members.push(id);
     }
 }
 
 /// Whether something may have happened in a project: GitLab moves the time of its last activity once in
 /// an hour at most.
-fn is_active(project: &Json, position: &Position) -> bool {
-    let Some(since) = position.updated_after else {
+fn is_active(project: &Json, state: &ProjectsState) -> bool {
+    let Some(since) = state.complete_until else {
         return true;
     };
     let since = since - time::Duration::minutes(70);

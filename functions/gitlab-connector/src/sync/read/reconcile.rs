@@ -18,53 +18,53 @@ use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
-use crate::sync::pass::Step;
 use crate::sync::read::scope_ids::projects_of;
 use crate::sync::read::users;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Pending, Position};
+use crate::sync::state::{IdsProgress, PendingIds, ReconcilePart, ReconcileState};
 
 /// Does the next part.
-pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(session.instance.at);
+pub async fn step<'a>(
+    session: &Session<'a>,
+    scope: &Scope,
+    state: &ReconcileState,
+) -> Result<(Rows<'a>, ReconcileState), Error> {
+    let progress = state.begin(session.instance.at);
+    let started_at = progress.started_at;
     let mut rows = Rows::default();
     let projects = projects_of(session, scope).await?;
-    let part = pass.part.take().unwrap_or_else(|| "projects".to_owned());
-    let next = match part.as_str() {
-        "projects" => {
+    let next = match progress.part {
+        ReconcilePart::Projects => {
             refresh_users(session, &mut rows).await?;
             reconcile_projects(session, scope, &projects, &mut rows).await?;
-            "merge_requests"
+            Some(ReconcilePart::MergeRequests(IdsProgress::default()))
         }
-        "merge_requests" => {
-            let done = lists::compare(session, &MERGE_REQUESTS, scope, &projects, &mut pass, &mut rows).await?;
-            if done { "issues" } else { "merge_requests" }
+        ReconcilePart::MergeRequests(mut ids) => {
+            let done = lists::compare(session, &MERGE_REQUESTS, scope, &projects, &mut ids, &mut rows);
+            Some(match done.await? {
+                true => ReconcilePart::Issues(IdsProgress::default()),
+                false => ReconcilePart::MergeRequests(ids),
+            })
         }
-        "issues" => {
-            let done = lists::compare(session, &ISSUES, scope, &projects, &mut pass, &mut rows).await?;
-            if done {
-                pass.pending = projects.values().map(|path| Pending::of_path(path, true)).collect();
-            }
-            if done { "pipelines" } else { "issues" }
+        ReconcilePart::Issues(mut ids) => {
+            let done = lists::compare(session, &ISSUES, scope, &projects, &mut ids, &mut rows);
+            Some(match done.await? {
+                true => ReconcilePart::Pipelines(projects.values().map(|path| PendingIds::of_path(path)).collect()),
+                false => ReconcilePart::Issues(ids),
+            })
         }
-        "pipelines" if !pass.pending.is_empty() && session.on("pipelines") => {
-            pipelines::compare(session, scope, &mut pass, &mut rows).await?;
-            "pipelines"
+        ReconcilePart::Pipelines(pending) if !pending.is_empty() && session.on("pipelines") => {
+            let left = pipelines::compare(session, scope, pending, &mut rows).await?;
+            Some(ReconcilePart::Pipelines(left))
         }
-        _ => {
-            pass.pending.clear();
+        ReconcilePart::Pipelines(_) => {
             children::mark(session, &mut rows);
-            pass.listed = true;
-            "done"
+            None
         }
     };
-    pass.part = Some(next.to_owned());
-    Ok(Step {
-        rows,
-        next: position.advanced(pass, std::time::Duration::ZERO),
-    })
+    Ok((rows, state.advanced(started_at, next)))
 }
 
 /// Users are read when rows refer to them, so those of old rows would never change.

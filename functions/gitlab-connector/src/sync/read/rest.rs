@@ -13,12 +13,11 @@ use crate::gitlab::{self, time_of};
 use crate::streams::{Of, Part, Rest, Stream};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
-use crate::sync::pass::Step;
 use crate::sync::read::scope_ids::{groups_of, projects_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::{Pass, Pending, Position};
+use crate::sync::state::{PendingList, RestProgress, RestState};
 
 /// Lists that are planned for in one checkpoint.
 const PLANNED: usize = 1000;
@@ -29,12 +28,12 @@ const READ: usize = 16;
 const PAGES: usize = 3;
 
 /// Plans the lists of the next stream, or reads some that are planned.
-pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(session.instance.at);
+pub async fn step<'a>(session: &Session<'a>, scope: &Scope, state: &RestState) -> Result<(Rows<'a>, RestState), Error> {
+    let mut progress = state.begin(session.instance.at);
     let mut rows = Rows::default();
-    if pass.part.is_none() && pass.pending.is_empty() {
-        pass.whole = position
-            .whole_at
+    if progress.stream.is_none() && progress.pending.is_empty() {
+        progress.all_owners = state
+            .all_owners_at
             .is_none_or(|last| session.instance.at - last >= session.options.dimensions_every);
     }
     let on: Vec<_> = session
@@ -42,54 +41,55 @@ pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position)
         .rest()
         .filter(|(stream, _)| session.on(stream.name()))
         .collect();
-    if pass.pending.is_empty() {
-        plan(session, scope, position, &mut pass, &on).await?;
+    if progress.pending.is_empty() {
+        plan(session, scope, state, &mut progress, &on).await?;
     } else {
-        read(session, scope, position, &mut pass, &on, &mut rows).await?;
+        read(session, scope, state, &mut progress, &on, &mut rows).await?;
     }
-    Ok(Step {
-        rows,
-        next: position.advanced(pass, session.options.overlap),
-    })
+    Ok((rows, state.advanced(progress, session.options.overlap)))
 }
 
-/// Fills `pass.pending` with lists of the stream that `pass.part` names, or of the next one. `pass.after` is
+/// Fills `progress.pending` with lists of the stream that is planned, or of the next one. `progress.last_owner` is
 /// the last owner's id that was planned for.
 async fn plan(
     session: &Session<'_>,
     scope: &Scope,
-    position: &Position,
-    pass: &mut Pass,
+    state: &RestState,
+    progress: &mut RestProgress,
     on: &[(&Stream, Rest)],
 ) -> Result<(), Error> {
-    let mut place = pass
-        .part
+    let mut place = progress
+        .stream
         .as_ref()
-        .and_then(|part| on.iter().position(|(stream, _)| stream.name() == part))
+        .and_then(|name| on.iter().position(|(stream, _)| stream.name() == name))
         .unwrap_or_default();
     while let Some((stream, rest)) = on.get(place) {
-        let above = pass.after.take().and_then(|id| id.parse().ok()).unwrap_or(0);
-        let owners = owners(session, scope, position, pass, *rest, above).await?;
-        pass.part = Some(stream.name().to_owned());
+        let above = progress.last_owner.take().unwrap_or(0);
+        let owners = owners(session, scope, state, progress, *rest, above).await?;
+        progress.stream = Some(stream.name().to_owned());
         if let Some((id, ..)) = owners.last() {
-            pass.after = Some(id.to_string());
+            progress.last_owner = Some(*id);
             let pending = owners.into_iter().map(|(id, owner, iid)| {
                 let path = rest
                     .path
                     .replace("{owner}", &owner.to_string())
                     .replace("{iid}", &iid.to_string());
-                Pending {
-                    path: format!("{}|{path}", stream.name()),
-                    of: Some((id, owner)),
-                    ..Pending::default()
+                PendingList {
+                    stream: stream.name().to_owned(),
+                    path,
+                    parent: id,
+                    owner,
+                    next: None,
+                    since: None,
+                    all: false,
                 }
             });
-            pass.pending.extend(pending);
+            progress.pending.extend(pending);
             return Ok(());
         }
         place += 1;
     }
-    pass.listed = true;
+    progress.planned = true;
     Ok(())
 }
 
@@ -97,8 +97,8 @@ async fn plan(
 async fn owners(
     session: &Session<'_>,
     scope: &Scope,
-    position: &Position,
-    pass: &Pass,
+    state: &RestState,
+    progress: &RestProgress,
     rest: Rest,
     above: i64,
 ) -> Result<Vec<(i64, i64, i64)>, Error> {
@@ -106,8 +106,9 @@ async fn owners(
         Of::Project => {
             let projects = projects_of(session, scope).await?;
             let active = lock(&session.active).get(&scope.to_string()).cloned();
-            let wanted =
-                |id: &i64| *id > above && (pass.whole || active.as_ref().is_none_or(|active| active.contains(id)));
+            let wanted = |id: &i64| {
+                *id > above && (progress.all_owners || active.as_ref().is_none_or(|active| active.contains(id)))
+            };
             Ok(projects
                 .into_keys()
                 .filter(wanted)
@@ -115,7 +116,7 @@ async fn owners(
                 .map(|id| (id, id, 0))
                 .collect())
         }
-        Of::Group if pass.whole => {
+        Of::Group if progress.all_owners => {
             let ids = groups_of(session, scope).await?;
             Ok(ids
                 .into_iter()
@@ -126,7 +127,7 @@ async fn owners(
         }
         Of::Group => Ok(Vec::new()),
         Of::Row(table) => {
-            let since = position.updated_after.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
+            let since = state.complete_until.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
             let since = i64::try_from(since).unwrap_or_default();
             let touched = session.tables.written_since(table, since, above, PLANNED).await?;
             Ok(touched.into_iter().map(|row| (row.id, row.owner, row.iid)).collect())
@@ -138,33 +139,32 @@ async fn owners(
 async fn read<'a>(
     session: &Session<'a>,
     scope: &Scope,
-    position: &Position,
-    pass: &mut Pass,
+    state: &RestState,
+    progress: &mut RestProgress,
     on: &[(&Stream, Rest)],
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(READ)).collect();
+    let now: Vec<PendingList> = progress.pending.drain(..progress.pending.len().min(READ)).collect();
     let known = now.iter().filter_map(|pending| {
-        let (name, path) = pending.path.split_once('|')?;
-        let (stream, rest) = on.iter().find(|(stream, _)| stream.name() == name)?;
-        Some((pending, *stream, *rest, path.to_owned()))
+        let (stream, rest) = on.iter().find(|(stream, _)| stream.name() == pending.stream)?;
+        Some((pending, *stream, *rest))
     });
     let known: Vec<_> = known.collect();
     let lists = known
         .iter()
-        .map(|(pending, stream, rest, path)| list(session, stream, *rest, path, pending, position));
+        .map(|(pending, stream, rest)| list(session, stream, *rest, pending, state));
     let mut unfinished = Vec::new();
-    for ((pending, stream, rest, _), found) in known.iter().zip(join_all(lists).await) {
-        let (id, owner) = pending.of.unwrap_or_default();
+    for ((pending, stream, rest), found) in known.iter().zip(join_all(lists).await) {
+        let (id, owner) = (pending.parent, pending.owner);
         match found {
-            Ok((nodes, after)) => {
+            Ok((nodes, next)) => {
                 for mut node in nodes {
                     node["_parent"] = json!({"id": id, "projectId": owner});
                     rows.map(stream, &node);
                 }
-                if after.is_some() {
-                    unfinished.push(Pending {
-                        after,
+                if next.is_some() {
+                    unfinished.push(PendingList {
+                        next,
                         ..(*pending).clone()
                     });
                     continue;
@@ -176,12 +176,12 @@ async fn read<'a>(
             Err(gitlab::Error::Absent(_)) => *lock(&session.absent).entry(stream.name()).or_default() += 1,
             Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
             Err(error) => {
-                session.warn(scope, &pending.path.replace('|', ": "), &error.into());
-                pass.failed.push(pending.again(position.updated_after));
+                session.warn(scope, &format!("{}: {}", pending.stream, pending.path), &error.into());
+                progress.failed.push(pending.again(state.complete_until));
             }
         }
     }
-    pass.pending.splice(..0, unfinished);
+    progress.pending.splice(..0, unfinished);
     Ok(())
 }
 
@@ -191,16 +191,15 @@ async fn list(
     session: &Session<'_>,
     stream: &Stream,
     rest: Rest,
-    path: &str,
-    pending: &Pending,
-    position: &Position,
+    pending: &PendingList,
+    state: &RestState,
 ) -> Result<(Vec<Json>, Option<String>), gitlab::Error> {
-    let since = pending.since.or(position.updated_after).filter(|_| !pending.all);
+    let since = pending.since.or(state.complete_until).filter(|_| !pending.all);
     let back = |days: i64| {
         let since = since.map(|at| at - Duration::days(days));
         since.into_iter().chain(session.options.start_date).max()
     };
-    let mut address = format!("{path}?per_page=100");
+    let mut address = format!("{}?per_page=100", pending.path);
     if !rest.query.is_empty() {
         address.push_str(&format!("&{}", rest.query));
     }
@@ -214,7 +213,7 @@ async fn list(
         Some(Part::DownTo(field, days)) => down_to = back(days).map(|at| (field, at)),
         None => {}
     }
-    if let Some(left) = &pending.after {
+    if let Some(left) = &pending.next {
         address.clone_from(left);
     }
     let mut nodes = Vec::new();
@@ -222,7 +221,10 @@ async fn list(
     loop {
         let page = session.client.page(stream.name(), &address).await?;
         let Json::Array(found) = page.data else {
-            return Err(gitlab::Error::Unexpected(format!("the list at {path} is not a list")));
+            return Err(gitlab::Error::Unexpected(format!(
+                "the list at {} is not a list",
+                pending.path
+            )));
         };
         let last = found.last().cloned();
         // The last page of some lists is empty and still names a next one.

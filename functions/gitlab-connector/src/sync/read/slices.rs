@@ -15,7 +15,7 @@ use crate::sync::read::list_request::{Reading, Which, Window, fetch};
 use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
-use crate::sync::state::{Pass, Pending, Slice};
+use crate::sync::state::{ChangesProgress, RetryProject, Slice};
 
 /// Lanes at most: what a step holds in memory grows with each.
 const MOST: usize = 4;
@@ -32,15 +32,19 @@ struct Left {
 
 /// Reads the next page of the first slices of a pass, with all that belongs to the rows on it. A project whose list
 /// can't be read is a warning, and is tried again in the next sync.
-pub async fn next<'a>(reading: Reading<'_, 'a>, pass: &mut Pass, rows: &mut Rows<'a>) -> Result<(), Error> {
+pub async fn next<'a>(
+    reading: Reading<'_, 'a>,
+    progress: &mut ChangesProgress,
+    rows: &mut Rows<'a>,
+) -> Result<(), Error> {
     let Reading {
         session,
         list,
         which,
         scope,
     } = reading;
-    let started_at = pass.started_at;
-    let mut slices = std::mem::take(&mut pass.slices);
+    let started_at = progress.started_at;
+    let mut slices = std::mem::take(&mut progress.slices);
     let waiting = slices.split_off(slices.len().min(MOST));
     let reads = slices.iter().map(|slice| read(reading, started_at, slice.clone()));
     let mut left = Vec::new();
@@ -54,18 +58,21 @@ pub async fn next<'a>(reading: Reading<'_, 'a>, pass: &mut Pass, rows: &mut Rows
             (Err(Error::GitLab(gitlab::Error::ScopeNotFound(_))), Some(_)) => {}
             (Err(error), Some(project)) if !session.concerns_all(&error).await => {
                 session.warn(scope, &format!("{} of the project {project}", list.stream), &error);
-                pass.failed.push(Pending::of_project(project, slice.from));
+                progress.failed.push(RetryProject {
+                    project,
+                    since: slice.from,
+                });
             }
             (Err(error), _) => return Err(error),
         }
     }
     let room = MOST - waiting.len().min(MOST);
-    pass.slices = if which == Which::Updated {
+    progress.slices = if which == Which::Updated {
         cut(left, started_at, room)
     } else {
         left.into_iter().map(|left| left.slice).collect()
     };
-    pass.slices.extend(waiting);
+    progress.slices.extend(waiting);
     Ok(())
 }
 

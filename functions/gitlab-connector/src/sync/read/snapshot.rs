@@ -10,13 +10,12 @@ use mergemind_shared::warehouse::{Sweep, Within};
 use crate::gitlab::{self, Argument, Connection, LeftOut, Page, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::error::Error;
-use crate::sync::pass::Step;
 use crate::sync::read::ancestors;
 use crate::sync::read::nodes::{complete, host_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
-use crate::sync::state::Position;
+use crate::sync::state::SnapshotState;
 
 /// Groups or projects in one request, each with up to 100 labels and milestones.
 const AT_ONCE: u32 = 50;
@@ -84,8 +83,11 @@ impl Seen {
 }
 
 /// Reads all of a scope in one step: there are few of them.
-pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position) -> Result<Step<'a>, Error> {
-    let mut pass = position.pass_from(session.instance.at);
+pub async fn step<'a>(
+    session: &Session<'a>,
+    scope: &Scope,
+    state: &SnapshotState,
+) -> Result<(Rows<'a>, SnapshotState), Error> {
     let mut rows = Rows::default();
     let mut seen = Seen::default();
     let snapshot = Snapshot { session, scope };
@@ -127,11 +129,11 @@ pub async fn step<'a>(session: &Session<'a>, scope: &Scope, position: &Position)
     }
     ancestors::add(session, scope, &mut rows).await?;
     seen.sweep_into(session, &mut rows);
-    pass.listed = true;
-    Ok(Step {
-        rows,
-        next: position.advanced(pass, std::time::Duration::ZERO),
-    })
+    let began = session.instance.at;
+    let next = SnapshotState {
+        complete_until: Some(state.complete_until.map_or(began, |before| before.max(began))),
+    };
+    Ok((rows, next))
 }
 
 /// An owner, and the first page of each of its lists.

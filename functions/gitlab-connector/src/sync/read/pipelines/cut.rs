@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use time::{Duration, OffsetDateTime};
 
 use crate::gitlab::time_of;
-use crate::sync::state::Pending;
+use crate::sync::state::PendingPipelines;
 
 /// Pages that must be left for a list to be cut while one request has room for its parts: each may end with a page
 /// that is not full.
@@ -21,7 +21,7 @@ const OVERLAP: Duration = Duration::seconds(1);
 
 /// What is left of a list, and about how many pages that is.
 pub struct Left {
-    pending: Pending,
+    pending: PendingPipelines,
     pages: f64,
     /// Where it stands, and where it begins.
     at: OffsetDateTime,
@@ -30,7 +30,7 @@ pub struct Left {
 
 impl Left {
     /// After a page with these rows; nothing is older than `floor`, if that is known.
-    pub fn of(pending: Pending, nodes: &[Json], floor: Option<OffsetDateTime>) -> Self {
+    pub fn of(pending: PendingPipelines, nodes: &[Json], floor: Option<OffsetDateTime>) -> Self {
         let created = |node| time_of(node, "createdAt");
         let (newest, oldest) = (nodes.first().and_then(created), nodes.last().and_then(created));
         let at = oldest.unwrap_or(OffsetDateTime::UNIX_EPOCH);
@@ -52,7 +52,7 @@ impl Left {
         let middle = self.floor + (self.at - self.floor) / 2;
         self.pages /= 2.0;
         let older = Self {
-            pending: Pending {
+            pending: PendingPipelines {
                 after: None,
                 until: Some(middle + OVERLAP),
                 ..self.pending.clone()
@@ -68,7 +68,7 @@ impl Left {
 }
 
 /// Cuts the longest lists as long as that is worth it: into `at_once` parts for one request, into `most` at most.
-pub fn cut(mut lists: Vec<Left>, at_once: usize, most: usize) -> Vec<Pending> {
+pub fn cut(mut lists: Vec<Left>, at_once: usize, most: usize) -> Vec<PendingPipelines> {
     while lists.len() < most {
         let worth = if lists.len() < at_once {
             WORTH_FILLING
@@ -99,9 +99,9 @@ mod tests {
     fn list(hours: i64) -> Left {
         let at = FLOOR + Duration::hours(hours);
         let node = |at: OffsetDateTime| json!({"createdAt": at.format(&Rfc3339).expect("a text")});
-        let pending = Pending {
+        let pending = PendingPipelines {
             after: Some("x".into()),
-            ..Pending::of_path("a/b", true)
+            ..PendingPipelines::of_path("a/b", true)
         };
         Left::of(pending, &[node(at + Duration::hours(1)), node(at)], Some(FLOOR))
     }
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_list_whose_beginning_is_unknown_stays_one() {
-        let left = Left::of(Pending::of_path("a/b", true), &[], None);
-        assert_eq!(cut(vec![left], 5, 20), [Pending::of_path("a/b", true)]);
+        let left = Left::of(PendingPipelines::of_path("a/b", true), &[], None);
+        assert_eq!(cut(vec![left], 5, 20), [PendingPipelines::of_path("a/b", true)]);
     }
 }

@@ -16,7 +16,7 @@ use crate::sync::read::{changes_by_project, lookup};
 use crate::sync::rows::Rows;
 use crate::sync::scope::{Projects, Scope};
 use crate::sync::session::Session;
-use crate::sync::state::Pass;
+use crate::sync::state::IdsProgress;
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
@@ -31,7 +31,7 @@ pub async fn compare<'a>(
     list: &'static List,
     scope: &Scope,
     projects: &BTreeMap<i64, String>,
-    pass: &mut Pass,
+    progress: &mut IdsProgress,
     rows: &mut Rows<'a>,
 ) -> Result<bool, Error> {
     if !session.on(list.stream) {
@@ -39,33 +39,32 @@ pub async fn compare<'a>(
     }
     let path = match scope {
         Scope::Group(path) => path,
-        Scope::Projects(projects) => return compare_projects(session, list, scope, projects, pass, rows).await,
+        Scope::Projects(projects) => return compare_projects(session, list, scope, projects, progress, rows).await,
     };
-    let from = pass.read_until;
+    let from = progress.compared_until;
     let (page, until) = stretch(session, list, Owner::Group(path.clone()), from).await?;
     session.warn_left_out(scope, &page.left_out);
     let owners = projects.keys().copied().collect();
     compare_nodes(session, list, (from, until), owners, &page, rows).await?;
-    pass.read_until = until;
+    progress.compared_until = until;
     Ok(until.is_none())
 }
 
-/// Compares the next projects that fit a page each, or a stretch of one that does not. `pass.after` is the id of the
-/// last one that is done.
+/// Compares the next projects that fit a page each, or a stretch of one that does not.
 async fn compare_projects<'a>(
     session: &Session<'a>,
     list: &'static List,
     scope: &Scope,
     projects: &Projects,
-    pass: &mut Pass,
+    progress: &mut IdsProgress,
     rows: &mut Rows<'a>,
 ) -> Result<bool, Error> {
-    let (ids, more) = projects.after(pass.after.as_deref(), PROJECTS);
+    let (ids, more) = projects.after(progress.last_project, PROJECTS);
     let Some(first) = ids.first().copied() else {
-        pass.after = None;
+        progress.last_project = None;
         return Ok(true);
     };
-    if pass.read_until.is_none() {
+    if progress.compared_until.is_none() {
         let fitting = fitting(session, list, &ids).await?;
         let done = fitting.len();
         if done > 0 {
@@ -75,14 +74,14 @@ async fn compare_projects<'a>(
             fitting.into_iter().flatten().for_each(|(_, page)| all.append(page));
             session.warn_left_out(scope, &all.left_out);
             compare_nodes(session, list, (None, None), owners, &all, rows).await?;
-            pass.after = ids.get(done - 1).map(i64::to_string);
+            progress.last_project = ids.get(done - 1).copied();
             let last = done == ids.len() && !more;
-            pass.after = pass.after.take().filter(|_| !last);
+            progress.last_project = progress.last_project.filter(|_| !last);
             return Ok(last);
         }
     }
-    let from = pass.read_until;
-    pass.read_until = match stretch(session, list, Owner::Project(first), from).await {
+    let from = progress.compared_until;
+    progress.compared_until = match stretch(session, list, Owner::Project(first), from).await {
         Ok((page, until)) => {
             session.warn_left_out(scope, &page.left_out);
             compare_nodes(session, list, (from, until), vec![first], &page, rows).await?;
@@ -100,11 +99,11 @@ async fn compare_projects<'a>(
             None
         }
     };
-    if pass.read_until.is_some() {
+    if progress.compared_until.is_some() {
         return Ok(false);
     }
     let last = ids.len() == 1 && !more;
-    pass.after = Some(first.to_string()).filter(|_| !last);
+    progress.last_project = Some(first).filter(|_| !last);
     Ok(last)
 }
 

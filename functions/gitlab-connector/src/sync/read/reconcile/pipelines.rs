@@ -13,36 +13,36 @@ use crate::sync::read::pipelines::add_all_of;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::{IDS, Session};
-use crate::sync::state::{Pass, Pending};
+use crate::sync::state::PendingIds;
 
 /// Projects that are compared at once.
 const PROJECTS: usize = 48;
 
-/// Compares some pages of pipelines: GitLab lists them by descending id.
+/// Compares some pages of pipelines, and returns what is left: GitLab lists them by descending id.
 pub async fn compare<'a>(
     session: &Session<'a>,
     scope: &Scope,
-    pass: &mut Pass,
+    mut pending: Vec<PendingIds>,
     rows: &mut Rows<'a>,
-) -> Result<(), Error> {
-    let of_project = |pending: &Pending| {
-        Connection::new(Owner::ProjectAt(pending.path.clone()), "pipelines")
+) -> Result<Vec<PendingIds>, Error> {
+    let of_project = |list: &PendingIds| {
+        Connection::new(Owner::ProjectAt(list.path.clone()), "pipelines")
             .first(session.page(IDS))
-            .after(pending.after.clone())
+            .after(list.after.clone())
             .nodes(Selection::parse("id status updatedAt"))
     };
-    let now: Vec<Pending> = pass.pending.drain(..pass.pending.len().min(PROJECTS)).collect();
+    let now: Vec<PendingIds> = pending.drain(..pending.len().min(PROJECTS)).collect();
     let lists = now.iter().map(of_project).collect();
     let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "IdsOfPipelines"), lists).await?;
     let (mut ranges, mut present, mut told) = (Vec::new(), Vec::new(), Vec::new());
-    for (pending, page) in now.into_iter().zip(pages) {
+    for (list, page) in now.into_iter().zip(pages) {
         let page = match page {
             Ok(page) => page,
             Err(gitlab::Error::ScopeNotFound(_)) => continue,
             Err(error) => {
                 session.warn(
                     scope,
-                    &format!("looking for pipelines that are gone in {}", pending.path),
+                    &format!("looking for pipelines that are gone in {}", list.path),
                     &error.into(),
                 );
                 continue;
@@ -59,14 +59,14 @@ pub async fn compare<'a>(
         let more = page.next();
         let lowest = ids.iter().min().copied();
         let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
-        ranges.push((id, from, pending.below.map_or(i64::MAX, |below| below - 1)));
+        ranges.push((id, from, list.below.map_or(i64::MAX, |below| below - 1)));
         present.extend(ids);
-        told.extend(page.nodes.into_iter().map(|node| (pending.path.clone(), node)));
+        told.extend(page.nodes.into_iter().map(|node| (list.path.clone(), node)));
         if more.is_some() {
-            pass.pending.push(Pending {
+            pending.push(PendingIds {
                 after: more,
-                below: lowest.or(pending.below),
-                ..pending
+                below: lowest.or(list.below),
+                ..list
             });
         }
     }
@@ -90,5 +90,5 @@ pub async fn compare<'a>(
         within: vec![Within::IdsOf("project_id", ranges)],
         present,
     });
-    Ok(())
+    Ok(pending)
 }
