@@ -153,8 +153,8 @@ impl Batch<'_> {
             Error::Unauthorized(_) => return Err(error),
             Error::Unavailable(_) if !self.client.answers().await => return Err(error),
             Error::TooComplex(said) => {
-                self.client.limits.lower_score(cost::of(&compose(&asks).query), said);
-                if !matches!(&asks[..], [ask] if is_one(ask)) {
+                let lowered = self.client.limits.lower_score(cost::of(&compose(&asks).query), said);
+                if lowered && !matches!(&asks[..], [ask] if is_one(ask)) {
                     return self.ask_parts(pack(asks, self.client.limits.score()), &error).await;
                 }
             }
@@ -165,7 +165,7 @@ impl Batch<'_> {
             _ => {}
         }
         let parts = match error {
-            Error::TooMuch(_) => 2,
+            Error::TooMuch(_) | Error::TooComplex(_) => 2,
             _ => PARTS,
         };
         if asks.len() > 1 {

@@ -8,6 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::gitlab::cost::{LARGEST_PAGE, USUAL_LIMIT};
 use crate::gitlab::list::Connection;
 
+/// Queries of so small a score are never too complex, whatever an answer says.
+const LOWEST_SCORE: u32 = 40;
+
 /// What is known of how much GitLab gives at once.
 #[derive(Debug)]
 pub struct Limits {
@@ -55,22 +58,24 @@ impl Limits {
     }
 
     /// After GitLab refused a query that scores `ours` by our count, in these words: such as "Query has complexity of
-    /// 252, which exceeds max complexity of 250".
-    pub fn lower_score(&self, ours: u32, said: &str) {
+    /// 252, which exceeds max complexity of 250". Tells whether less may be asked for now; a small query is no reason.
+    pub fn lower_score(&self, ours: u32, said: &str) -> bool {
+        if ours <= LOWEST_SCORE {
+            return false;
+        }
         let numbers: Vec<u32> = said
             .split(|c: char| !c.is_ascii_digit())
             .filter_map(|text| text.parse().ok())
             .collect();
-        let limit = match numbers[..] {
+        let score = match numbers[..] {
             // It may count what we don't, so its limit is taken in proportion.
             [theirs, most] if most < theirs => u64::from(ours) * u64::from(most) / u64::from(theirs),
             _ => u64::from(ours) * 4 / 5,
         };
-        let limit = u32::try_from(limit)
-            .unwrap_or(ours)
-            .clamp(1, ours.saturating_sub(1).max(1));
-        self.score.fetch_min(limit, Ordering::Relaxed);
-        tracing::warn!(ours, limit, "{said}; asking for less at once");
+        let score = u32::try_from(score).unwrap_or(ours).clamp(LOWEST_SCORE, ours - 1);
+        self.score.fetch_min(score, Ordering::Relaxed);
+        tracing::warn!(ours, score, "{said}; asking for less at once");
+        true
     }
 
     /// How many rows may be asked for, if that is bounded.
