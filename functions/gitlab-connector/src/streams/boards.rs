@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 
-use super::stream::{Field, Of, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Field, Of, Read, Rest, Shape, Stream, field, key};
 
 /// Those of groups.
 pub fn of_groups() -> Stream {
@@ -12,7 +12,7 @@ pub fn of_groups() -> Stream {
             name: "group_boards",
             description: "Issue boards of groups.",
             cluster_by: &["id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Group,
                 path: "groups/{owner}/boards",
                 query: "",
@@ -34,7 +34,7 @@ pub fn of_projects() -> Stream {
             name: "project_boards",
             description: "Issue boards of projects.",
             cluster_by: &["id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Project,
                 path: "projects/{owner}/boards",
                 query: "",

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, StringArray, Timestamp};
 
-use super::stream::{Of, Part, Rest, Shape, Source, Stream, field};
+use super::stream::{Of, Part, Read, Rest, Shape, Stream, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Commits of default branches.",
             key: &["project_id", "sha"],
             cluster_by: &["project_id"],
-            source: Source::Rest(Rest { of: Of::Project, path: "projects/{owner}/repository/commits", query: "with_stats=true", part: Some(Part::Since("since", 30)) }),
+            read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/repository/commits", query: "with_stats=true", part: Some(Part::Since("since", 30)) }),
             usual: false,
             ..Shape::default()
         },

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Of, Part, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Of, Part, Read, Rest, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Deployments to environments.",
             version: Some("updated_at"),
             cluster_by: &["project_id", "id"],
-            source: Source::Rest(Rest { of: Of::Project, path: "projects/{owner}/deployments", query: "order_by=updated_at&sort=asc", part: Some(Part::Since("updated_after", 1)) }),
+            read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/deployments", query: "order_by=updated_at&sort=asc", part: Some(Part::Since("updated_after", 1)) }),
             usual: false,
             users: &["user_id"],
             ..Shape::default()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use mergemind_shared::warehouse::Table;
 
-use super::{Of, Part, Source, Stream, Streams};
+use super::{Of, Part, Read, Stream, Streams};
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/raw-tables.md");
 
@@ -51,10 +51,10 @@ fn markdown(streams: &Streams) -> String {
 }
 
 fn source(stream: &Stream) -> String {
-    match stream.source {
-        Source::Listed => "GraphQL".into(),
-        Source::Within { of, .. } => format!("GraphQL, with {of}"),
-        Source::Rest(rest) => {
+    match stream.read {
+        Read::Changes(_) | Read::Snapshot | Read::Notes { .. } | Read::Referenced => "GraphQL".into(),
+        Read::Within { of, .. } => format!("GraphQL, with {of}"),
+        Read::Rest(rest) => {
             let when = match (rest.of, rest.part) {
                 (Of::Row(table), _) => format!("of each row of {table} that was written"),
                 (Of::Group, _) => "now and then, whole".into(),

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Of, Read, Rest, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -12,7 +12,7 @@ pub fn stream() -> Stream {
             name: "environments",
             description: "Environments.",
             cluster_by: &["project_id"],
-            source: Source::Rest(Rest { of: Of::Project, path: "projects/{owner}/environments", query: "", part: None }),
+            read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/environments", query: "", part: None }),
             usual: false,
             parent: Some("project_id"),
             ..Shape::default()

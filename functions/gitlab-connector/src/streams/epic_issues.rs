@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::Int64;
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field};
+use super::stream::{Of, Read, Rest, Shape, Stream, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -12,7 +12,7 @@ pub fn stream() -> Stream {
             name: "epic_issues",
             description: "Issues of epics.",
             cluster_by: &["epic_id"],
-            source: Source::Rest(Rest { of: Of::Row("epics"), path: "groups/{owner}/epics/{iid}/issues", query: "", part: None }),
+            read: Read::Rest(Rest { of: Of::Row("epics"), path: "groups/{owner}/epics/{iid}/issues", query: "", part: None }),
             usual: false,
             parent: Some("epic_id"),
             ..Shape::default()

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Date, Int64, String, StringArray, Timestamp};
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Of, Read, Rest, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -12,7 +12,7 @@ pub fn stream() -> Stream {
             name: "epics",
             description: "Epics.",
             cluster_by: &["group_id"],
-            source: Source::Rest(Rest { of: Of::Group, path: "groups/{owner}/epics", query: "include_descendant_groups=false", part: None }),
+            read: Read::Rest(Rest { of: Of::Group, path: "groups/{owner}/epics", query: "include_descendant_groups=false", part: None }),
             usual: false,
             parent: Some("group_id"),
             users: &["author_id"],

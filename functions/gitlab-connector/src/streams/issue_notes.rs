@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -21,6 +21,7 @@ pub fn stream() -> Stream {
                 "id", "author { id }", "body", "system", "internal", "resolvable", "resolved", "createdAt", "updatedAt",
             ],
             users: &["author_id"],
+            read: Read::Notes { of: "issues" },
             ..Shape::default()
         },
         vec![

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, Int64Array, String, StringArray, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -22,6 +22,9 @@ pub fn stream() -> Stream {
                 "createdAt", "updatedAt", "closedAt",
             ],
             users: &["author_id", "assignee_ids"],
+            read: Read::Changes(ChangedList::Issues),
+            // A project that moved to another group and back has other labels and milestones of the same titles.
+            fingerprint: Some(Fingerprint { columns: &["updated_at", "web_url", "user_notes_count", "labels", "label_ids", "milestone_id"], ask: "webUrl userNotesCount labels { nodes { id title } } milestone { id }" }),
             ..Shape::default()
         },
         vec![

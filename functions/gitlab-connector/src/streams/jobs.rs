@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Float64, Int64, String, Timestamp};
 
-use super::stream::{Of, Part, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Of, Part, Read, Rest, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Jobs of CI pipelines.",
             partition_by: Some("created_at"),
             cluster_by: &["project_id", "id"],
-            source: Source::Rest(Rest { of: Of::Project, path: "projects/{owner}/jobs", query: "pagination=keyset&order_by=id&sort=desc", part: Some(Part::DownTo("created_at", 7)) }),
+            read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/jobs", query: "pagination=keyset&order_by=id&sort=desc", part: Some(Part::DownTo("created_at", 7)) }),
             usual: false,
             users: &["user_id"],
             ..Shape::default()

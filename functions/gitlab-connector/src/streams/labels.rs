@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -14,6 +14,7 @@ pub fn stream() -> Stream {
             cluster_by: &["id"],
             node_type: Some("Label"),
             selection: &["id", "title", "description", "color", "createdAt", "updatedAt"],
+            read: Read::Snapshot,
             ..Shape::default()
         },
         vec![

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Date, Int64, String, Timestamp};
 
-use super::stream::{Field, Of, Rest, Shape, Source, Stream, field};
+use super::stream::{Field, Of, Read, Rest, Shape, Stream, field};
 
 /// Those of groups.
 pub fn of_groups() -> Stream {
@@ -13,7 +13,7 @@ pub fn of_groups() -> Stream {
             description: "Direct members of groups.",
             key: &["group_id", "user_id"],
             cluster_by: &["group_id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Group,
                 path: "groups/{owner}/members",
                 query: "",
@@ -37,7 +37,7 @@ pub fn of_projects() -> Stream {
             description: "Direct members of projects.",
             key: &["project_id", "user_id"],
             cluster_by: &["project_id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Project,
                 path: "projects/{owner}/members",
                 query: "",

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, Int64Array, String, StringArray, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -33,6 +33,9 @@ pub fn stream() -> Stream {
                 "approved_by_ids",
                 "merge_user_id",
             ],
+            read: Read::Changes(ChangedList::MergeRequests),
+            // A project that moved to another group and back has other labels and milestones of the same titles.
+            fingerprint: Some(Fingerprint { columns: &["updated_at", "web_url", "user_notes_count", "labels", "label_ids", "milestone_id", "head_pipeline_id", "last_pipeline_status"], ask: "webUrl userNotesCount labels { nodes { id title } } milestone { id } headPipeline { id status }" }),
             ..Shape::default()
         },
         vec![

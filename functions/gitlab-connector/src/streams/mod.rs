@@ -44,7 +44,9 @@ use mergemind_shared::warehouse::Table;
 
 pub use node::{Malformed, Node};
 pub use pipelines::merge_request_iid;
-pub use stream::{Of, Part, Rest, Source, Stream};
+pub use stream::{ChangedList, Of, Part, Read, Rest, Stream};
+#[cfg(test)]
+pub use stream::{Shape, field};
 
 /// All streams, those that are switched off included.
 pub struct Streams {
@@ -99,6 +101,13 @@ impl Streams {
         }
     }
 
+    /// These, and some more.
+    #[cfg(test)]
+    pub fn with(mut self, more: Vec<Stream>) -> Self {
+        self.all.extend(more);
+        self
+    }
+
     /// Every stream.
     pub fn all(&self) -> impl Iterator<Item = &Stream> {
         self.all.iter()
@@ -124,16 +133,16 @@ impl Streams {
 
     /// The streams that are lists of GitLab's REST API.
     pub fn rest(&self) -> impl Iterator<Item = (&Stream, Rest)> {
-        self.all.iter().filter_map(|stream| match stream.source {
-            Source::Rest(rest) => Some((stream, rest)),
+        self.all.iter().filter_map(|stream| match stream.read {
+            Read::Rest(rest) => Some((stream, rest)),
             _ => None,
         })
     }
 
     /// The streams whose rows stand within nodes of the stream `of`.
     pub fn within<'a>(&'a self, of: &'a str) -> impl Iterator<Item = (&'a Stream, &'static str)> + 'a {
-        self.all.iter().filter_map(move |stream| match stream.source {
-            Source::Within { of: parent, at, .. } if parent == of => Some((stream, at)),
+        self.all.iter().filter_map(move |stream| match stream.read {
+            Read::Within { of: parent, at, .. } if parent == of => Some((stream, at)),
             _ => None,
         })
     }
@@ -154,6 +163,12 @@ mod tests {
             assert!(table.version.is_none_or(has), "{}", table.name);
             assert!(table.partition_by.is_none_or(has), "{}", table.name);
             assert!(stream.parent.is_none_or(has), "{}", table.name);
+            let compared = stream.fingerprint.map(|fingerprint| fingerprint.columns);
+            assert!(
+                compared.unwrap_or_default().iter().all(|name| has(name)),
+                "{}",
+                table.name
+            );
             let mut names: Vec<_> = table.all_columns().map(|column| column.name).collect();
             names.sort_unstable();
             names.dedup();

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::Int64;
 
-use super::stream::{Shape, Source, Stream, field};
+use super::stream::{Read, Shape, Stream, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Users that merge requests are assigned to.",
             key: &["merge_request_id", "user_id"],
             cluster_by: &["merge_request_id"],
-            source: Source::Within { of: "merge_requests", at: "assignees", ask: "" },
+            read: Read::Within { of: "merge_requests", at: "assignees", ask: "" },
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

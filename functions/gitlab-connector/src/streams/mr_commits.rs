@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field};
+use super::stream::{Of, Read, Rest, Shape, Stream, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Commits of merge requests.",
             key: &["merge_request_id", "sha"],
             cluster_by: &["merge_request_id"],
-            source: Source::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/commits", query: "", part: None }),
+            read: Read::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/commits", query: "", part: None }),
             usual: false,
             parent: Some("merge_request_id"),
             ..Shape::default()

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field, key};
+use super::stream::{Of, Read, Rest, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -12,7 +12,7 @@ pub fn stream() -> Stream {
             name: "mr_label_events",
             description: "Labels put on merge requests and taken off.",
             cluster_by: &["merge_request_id"],
-            source: Source::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/resource_label_events", query: "", part: None }),
+            read: Read::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/resource_label_events", query: "", part: None }),
             usual: false,
             parent: Some("merge_request_id"),
             users: &["user_id"],

@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -22,6 +22,7 @@ pub fn stream() -> Stream {
                 "resolvedAt", "createdAt", "updatedAt",
             ],
             users: &["author_id"],
+            read: Read::Notes { of: "merge_requests" },
             ..Shape::default()
         },
         vec![

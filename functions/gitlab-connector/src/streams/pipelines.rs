@@ -3,7 +3,7 @@
 use mergemind_shared::warehouse::Kind::{Float64, Int64, String, Timestamp};
 use mergemind_shared::warehouse::Value;
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -21,6 +21,8 @@ pub fn stream() -> Stream {
                 "finishedAt", "committedAt", "duration", "queuedDuration", "coverage",
             ],
             users: &["user_id"],
+            read: Read::Changes(ChangedList::Projects),
+            fingerprint: Some(Fingerprint { columns: &["updated_at", "status"], ask: "status" }),
             ..Shape::default()
         },
         vec![

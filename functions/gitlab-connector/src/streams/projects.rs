@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -18,6 +18,8 @@ pub fn stream() -> Stream {
                 "updatedAt", "lastActivityAt", "archived", "visibility", "starCount", "forksCount",
                 "openIssuesCount", "mergeRequestsEnabled", "repository { rootRef empty }",
             ],
+            read: Read::Changes(ChangedList::Projects),
+            fingerprint: Some(Fingerprint { columns: &["full_path"], ask: "" }),
             ..Shape::default()
         },
         vec![

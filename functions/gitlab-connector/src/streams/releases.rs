@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Of, Rest, Shape, Source, Stream, field};
+use super::stream::{Of, Read, Rest, Shape, Stream, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -13,7 +13,7 @@ pub fn stream() -> Stream {
             description: "Releases.",
             key: &["project_id", "tag_name"],
             cluster_by: &["project_id"],
-            source: Source::Rest(Rest { of: Of::Project, path: "projects/{owner}/releases", query: "", part: None }),
+            read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/releases", query: "", part: None }),
             usual: false,
             parent: Some("project_id"),
             users: &["author_id"],

@@ -8,16 +8,16 @@ use serde_json::Value as Json;
 use super::{Malformed, Node};
 
 /// Reads one value from a node of GitLab's answer.
-type Read = fn(&Node) -> Result<Value, Malformed>;
+type Reader = fn(&Node) -> Result<Value, Malformed>;
 
 /// One column: how it is stored, and how it is read from a node of GitLab's answer.
 pub struct Field {
     column: Column,
-    read: Read,
+    read: Reader,
 }
 
 /// A column of a stream.
-pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Read) -> Field {
+pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Reader) -> Field {
     Field {
         column: Column::new(name, kind, description),
         read,
@@ -29,11 +29,13 @@ pub fn key(node: &Node) -> Result<Value, Malformed> {
     node.key()
 }
 
-/// Where a stream's rows come from.
+/// How a stream's rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A list that a pass of the sync reads; the stream's cursor is that pass's.
-    Listed,
+pub enum Read {
+    /// By time of update, as GitLab lists what changed.
+    Changes(ChangedList),
+    /// Whole, now and then: GitLab cannot list only those that changed.
+    Snapshot,
     /// Nodes within each node of another stream, which is asked for anyway.
     Within {
         /// The other stream.
@@ -43,8 +45,34 @@ pub enum Source {
         /// What to ask for beside the other stream's own fields; empty if they hold it already.
         ask: &'static str,
     },
+    /// Notes, all of them whenever their row of another stream changed, page by page.
+    Notes {
+        /// The other stream.
+        of: &'static str,
+    },
+    /// When a row of another stream refers to one.
+    Referenced,
     /// A list of GitLab's REST API.
     Rest(Rest),
+}
+
+/// The lists that GitLab sorts, or filters, by time of update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedList {
+    /// Projects, and the pipelines in each.
+    Projects,
+    MergeRequests,
+    Issues,
+}
+
+/// What of a row can change in GitLab without a new time of update, with that time: compared, it finds a change that
+/// was not read, for whatever reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Fingerprint {
+    /// The columns.
+    pub columns: &'static [&'static str],
+    /// The GraphQL fields that they are read from, beside `id`, `createdAt` and `updatedAt`.
+    pub ask: &'static str,
 }
 
 /// A list of GitLab's REST API, one for each group, project or row.
@@ -82,8 +110,10 @@ pub enum Part {
 pub struct Stream {
     /// The raw table.
     pub table: Table,
-    /// Where its rows come from.
-    pub source: Source,
+    /// How its rows are read.
+    pub read: Read,
+    /// How a row is compared with GitLab's; `None` where nothing is.
+    pub fingerprint: Option<Fingerprint>,
     /// Whether it is synced unless it is named in `STREAMS_OFF`.
     pub usual: bool,
     /// The column that refers to the row above, of which GitLab always tells all rows at once.
@@ -92,7 +122,7 @@ pub struct Stream {
     pub node_type: Option<&'static str>,
     /// GraphQL fields to ask for, one node's worth; each begins with its field's name.
     selection: &'static [&'static str],
-    readers: Vec<Read>,
+    readers: Vec<Reader>,
     /// Fields of a node that are kept nowhere, not even with a row that can't be mapped.
     hidden: &'static [&'static str],
     /// Columns that refer to users.
@@ -107,7 +137,8 @@ pub struct Shape {
     pub version: Option<&'static str>,
     pub partition_by: Option<&'static str>,
     pub cluster_by: &'static [&'static str],
-    pub source: Source,
+    pub read: Read,
+    pub fingerprint: Option<Fingerprint>,
     pub usual: bool,
     pub parent: Option<&'static str>,
     pub node_type: Option<&'static str>,
@@ -125,7 +156,8 @@ impl Default for Shape {
             version: None,
             partition_by: None,
             cluster_by: &[],
-            source: Source::Listed,
+            read: Read::Snapshot,
+            fingerprint: None,
             usual: true,
             parent: None,
             node_type: None,
@@ -137,7 +169,7 @@ impl Default for Shape {
 }
 
 impl Stream {
-    pub(super) fn new(shape: Shape, fields: Vec<Field>) -> Self {
+    pub fn new(shape: Shape, fields: Vec<Field>) -> Self {
         let (columns, readers) = fields.into_iter().map(|field| (field.column, field.read)).unzip();
         Self {
             table: Table {
@@ -149,7 +181,8 @@ impl Stream {
                 partition_by: shape.partition_by,
                 cluster_by: shape.cluster_by,
             },
-            source: shape.source,
+            read: shape.read,
+            fingerprint: shape.fingerprint,
             usual: shape.usual,
             parent: shape.parent,
             node_type: shape.node_type,
@@ -198,6 +231,24 @@ impl Stream {
         Ok(row)
     }
 
+    /// What a node's row is compared by, in one text.
+    pub fn fingerprint_of(&self, node: &Json) -> String {
+        let node = Node::new(node);
+        let columns = self.fingerprint.map(|fingerprint| fingerprint.columns);
+        let text = |column: &&str| {
+            let place = self.table.position(column).expect("a column of the stream");
+            (self.readers[place])(&node)
+                .map(|value| text_of(&value))
+                .unwrap_or_default()
+        };
+        columns
+            .unwrap_or_default()
+            .iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join("|")
+    }
+
     /// A node as it may be kept when it can't be mapped.
     pub fn presentable(&self, node: &Json) -> Json {
         let mut node = node.clone();
@@ -217,6 +268,14 @@ impl Stream {
         }
     }
 
+    /// The column that names the project, or the group, that a row is in.
+    pub fn owner_column(&self) -> &'static str {
+        match self.table.position("project_id") {
+            Some(_) => "project_id",
+            None => "group_id",
+        }
+    }
+
     /// The users that a row refers to.
     pub fn users_of<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = i64> + 'a {
         let places = self.users.iter().filter_map(|name| self.table.position(name));
@@ -225,6 +284,17 @@ impl Stream {
             Value::Ints(ids) => ids.clone(),
             _ => Vec::new(),
         })
+    }
+}
+
+/// A value as fingerprints hold it; the SQL of `sync::raw_tables` gives the same.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Int(number) | Value::Time(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Texts(texts) => texts.join(","),
+        Value::Ints(ids) => ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
+        _ => String::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, String, Timestamp};
 
-use super::stream::{Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -16,6 +16,7 @@ pub fn stream() -> Stream {
             selection: &[
                 "id", "username", "name", "publicEmail", "state", "bot", "webUrl", "createdAt", "lastActivityOn",
             ],
+            read: Read::Referenced,
             ..Shape::default()
         },
         vec![

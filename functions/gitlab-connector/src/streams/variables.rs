@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String};
 
-use super::stream::{Field, Of, Rest, Shape, Source, Stream, field};
+use super::stream::{Field, Of, Read, Rest, Shape, Stream, field};
 
 /// Those of groups.
 pub fn of_groups() -> Stream {
@@ -14,7 +14,7 @@ pub fn of_groups() -> Stream {
             description: "CI variables of groups, without their values.",
             key: &["group_id", "key", "environment_scope"],
             cluster_by: &["group_id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Group,
                 path: "groups/{owner}/variables",
                 query: "",
@@ -37,7 +37,7 @@ pub fn of_projects() -> Stream {
             description: "CI variables of projects, without their values.",
             key: &["project_id", "key", "environment_scope"],
             cluster_by: &["project_id"],
-            source: Source::Rest(Rest {
+            read: Read::Rest(Rest {
                 of: Of::Project,
                 path: "projects/{owner}/variables",
                 query: "",

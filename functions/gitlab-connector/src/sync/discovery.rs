@@ -1,6 +1,7 @@
 //! Finding the projects to sync: those that the token's user is a member of.
 
 use serde_json::Value as Json;
+use wildmatch::WildMatch;
 
 use crate::config::{Discovery, Target};
 use crate::gitlab::{self, Argument, Connection, Owner, Purpose, Selection};
@@ -63,30 +64,9 @@ fn is_held(path: &str, configured: &[Target]) -> bool {
     })
 }
 
-/// Whether `text` matches a pattern with `*` and `?`.
+/// Whether `text` matches a pattern, in which `*` stands for any text and `?` for one character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    // Where to go on if a `*` has to take one character more.
-    let (mut star, mut taken) = (None, 0);
-    let (mut p, mut t) = (0, 0);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                (star, taken) = (Some(p), t);
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some(star) = star else { return false };
-                taken += 1;
-                (p, t) = (star + 1, taken);
-            }
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
+    WildMatch::new(pattern).matches(text)
 }
 
 #[cfg(test)]

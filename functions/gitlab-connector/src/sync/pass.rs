@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Options;
-use crate::streams::{Source, Stream, Streams};
+use crate::streams::{ChangedList, Read, Stream, Streams};
 
 /// A pass over a scope. Each is named after the stream whose cursor it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,32 +50,32 @@ impl Pass {
     }
 
     /// The pass that reads a stream; `None` for users, who come with whatever refers to them.
-    pub fn of(stream: &Stream) -> Option<Self> {
-        if let Source::Rest(_) = stream.source {
-            return Some(Self::RestStreams);
-        }
-        match stream.name() {
-            "projects" | "pipelines" => Some(Self::Projects),
-            "groups" | "labels" | "milestones" => Some(Self::Dimensions),
-            "issues" | "issue_notes" => Some(Self::Issues),
-            "users" => None,
-            _ => Some(Self::MergeRequests),
+    pub fn of(stream: &Stream, streams: &Streams) -> Option<Self> {
+        match stream.read {
+            Read::Changes(ChangedList::Projects) => Some(Self::Projects),
+            Read::Changes(ChangedList::MergeRequests) => Some(Self::MergeRequests),
+            Read::Changes(ChangedList::Issues) => Some(Self::Issues),
+            Read::Snapshot => Some(Self::Dimensions),
+            Read::Within { of, .. } | Read::Notes { of } => Self::of(streams.named(of), streams),
+            Read::Referenced => None,
+            Read::Rest(_) => Some(Self::RestStreams),
         }
     }
 
     /// Whether it has anything to do.
     pub fn is_wanted(self, options: &Options, only: &[Self], streams: &Streams) -> bool {
-        let on = |stream: &str| options.on(stream);
         if !only.is_empty() && !only.contains(&self) {
             return false;
         }
+        let mut on = streams.all().filter(|stream| options.on(stream.name()));
         match self {
-            Self::Projects => on("projects") || on("pipelines"),
-            Self::MergeRequests | Self::OpenMergeRequests => on("merge_requests"),
-            Self::Issues => on("issues"),
-            Self::Dimensions => ["groups", "labels", "milestones"].iter().any(|stream| on(stream)),
-            Self::Reconcile => on("projects"),
-            Self::RestStreams => streams.rest().any(|(stream, _)| on(stream.name())),
+            Self::Projects | Self::Reconcile => on.any(|stream| stream.read == Read::Changes(ChangedList::Projects)),
+            Self::MergeRequests | Self::OpenMergeRequests => {
+                on.any(|stream| stream.read == Read::Changes(ChangedList::MergeRequests))
+            }
+            Self::Issues => on.any(|stream| stream.read == Read::Changes(ChangedList::Issues)),
+            Self::Dimensions => on.any(|stream| stream.read == Read::Snapshot),
+            Self::RestStreams => on.any(|stream| matches!(stream.read, Read::Rest(_))),
         }
     }
 

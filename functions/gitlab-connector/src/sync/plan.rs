@@ -35,7 +35,12 @@ pub async fn note_streams(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
     if let Some(known) = &known {
         let known: Vec<&str> = known.split(',').collect();
         let new = |stream: &&Stream| session.on(stream.name()) && !known.contains(&stream.name());
-        let passes: Vec<Pass> = session.streams.all().filter(new).filter_map(Pass::of).collect();
+        let passes: Vec<Pass> = session
+            .streams
+            .all()
+            .filter(new)
+            .filter_map(|stream| Pass::of(stream, session.streams))
+            .collect();
         for pass in ALL.into_iter().filter(|pass| passes.contains(pass)) {
             tracing::info!(%scope, pass = pass.stream(), "a stream was switched on; reading from the beginning");
             begin_anew(session, pass, scope, cursors).await?;

@@ -3,10 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, ResultRow, Sweep, Value, Warehouse, Written, one_of};
-use serde_json::Value as Json;
+use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, Sweep, Warehouse, Written, one_of};
 
-use crate::streams::{Malformed, Node};
+use crate::streams::Stream;
 
 /// A place for rows: the warehouse, or what stands in for it in tests.
 pub trait RawTables: Send + Sync {
@@ -14,10 +13,10 @@ pub trait RawTables: Send + Sync {
     fn commit<'a>(&'a self, commit: Commit<'a>) -> BoxFuture<'a, Result<Written, Error>>;
 
     /// Of the rows with these ids that the table has, and not as deleted: what shows whether they are as
-    /// GitLab has them, although their time of update has not moved; see [`fingerprint`].
+    /// GitLab has them, although their time of update has not moved; see [`Stream::fingerprint_of`].
     fn fingerprints<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         ids: &'a [i64],
     ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
 
@@ -31,7 +30,7 @@ pub trait RawTables: Send + Sync {
     /// and have an id above `above`: at most `most` of them, by id.
     fn written_since<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         since: i64,
         above: i64,
         most: usize,
@@ -59,7 +58,7 @@ impl RawTables for Warehouse {
 
     fn fingerprints<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         ids: &'a [i64],
     ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
         Box::pin(async move {
@@ -68,8 +67,8 @@ impl RawTables for Warehouse {
             }
             let sql = format!(
                 "SELECT id, {} AS fingerprint FROM {} WHERE NOT _deleted AND {}",
-                fingerprint_sql(table),
-                self.name_of(table),
+                fingerprint_sql(stream),
+                self.name_of(stream.name()),
                 one_of("id", ids)
             );
             let rows = self.query(sql).await?;
@@ -102,15 +101,15 @@ impl RawTables for Warehouse {
 
     fn written_since<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         since: i64,
         above: i64,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
-        let owner = if table == "epics" { "group_id" } else { "project_id" };
+        let owner = stream.owner_column();
         let sql = format!(
             "SELECT {owner} AS owner, iid, id FROM {} WHERE NOT _deleted AND _synced_at >= TIMESTAMP_MICROS({since}) AND id > {above} ORDER BY id LIMIT {most}",
-            self.name_of(table)
+            self.name_of(stream.name())
         );
         Box::pin(async move {
             let rows = self.query(sql).await?;
@@ -149,70 +148,29 @@ impl RawTables for Warehouse {
     }
 }
 
-/// A row's time of update, and what of it can change in GitLab without a new one, in one text. [`fingerprint`] makes the
-/// same of GitLab's node. The time finds a change that no pass has seen, for whatever reason.
-fn fingerprint_sql(table: &str) -> String {
-    let updated = "COALESCE(CAST(UNIX_MICROS(updated_at) AS STRING), '')";
-    let usual = format!(
-        "{updated}, '|', COALESCE(web_url, ''), '|', COALESCE(CAST(user_notes_count AS STRING), ''), '|', \
-         ARRAY_TO_STRING(labels, ','), '|', \
-         ARRAY_TO_STRING(ARRAY(SELECT CAST(label_id AS STRING) FROM UNNEST(label_ids) AS label_id ORDER BY label_id), ','), \
-         '|', COALESCE(CAST(milestone_id AS STRING), '')"
-    );
-    match table {
-        "projects" => "COALESCE(full_path, '')".to_owned(),
-        "pipelines" => format!("CONCAT({updated}, '|', COALESCE(status, ''))"),
-        "merge_requests" => format!(
-            "CONCAT({usual}, '|', COALESCE(CAST(head_pipeline_id AS STRING), ''), '|', COALESCE(last_pipeline_status, ''))"
-        ),
-        _ => format!("CONCAT({usual})"),
-    }
-}
-
-/// GraphQL fields that [`fingerprint`] needs.
-pub fn fingerprint_selection(table: &str) -> &'static str {
-    match table {
-        "merge_requests" => {
-            "webUrl userNotesCount labels { nodes { id title } } milestone { id } headPipeline { id status }"
-        }
-        _ => "webUrl userNotesCount labels { nodes { id title } } milestone { id }",
-    }
-}
-
-/// A node's time of update, and what of it can change without a new one, in one text.
-pub fn fingerprint(table: &str, node: &Json) -> String {
-    let node = Node::new(node);
-    let text = |value: Result<Value, Malformed>| match value {
-        Ok(Value::Int(number) | Value::Time(number)) => number.to_string(),
-        Ok(Value::Text(text)) => text,
-        Ok(Value::Texts(texts)) => texts.join(","),
-        Ok(Value::Ints(ids)) => ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","),
-        _ => String::new(),
+/// What a stream's rows are compared by, in one text; [`Stream::fingerprint_of`] makes the same of GitLab's node.
+fn fingerprint_sql(stream: &Stream) -> String {
+    let columns = stream
+        .fingerprint
+        .map(|fingerprint| fingerprint.columns)
+        .unwrap_or_default();
+    let kind = |name: &str| {
+        stream
+            .table
+            .position(name)
+            .map(|place| stream.table.columns[place].kind)
     };
-    if table == "projects" {
-        return text(node.text("fullPath"));
-    }
-    if table == "pipelines" {
-        return format!("{}|{}", text(node.time("updatedAt")), text(node.word("status")));
-    }
-    let mut mark = format!(
-        "{}|{}|{}|{}|{}|{}",
-        text(node.time("updatedAt")),
-        text(node.text("webUrl")),
-        text(node.int("userNotesCount")),
-        text(node.texts("labels", "title")),
-        // A project that moved to another group and back has other labels and milestones of the same titles.
-        text(node.ids("labels")),
-        text(node.id("milestone.id"))
-    );
-    if table == "merge_requests" {
-        mark.push_str(&format!(
-            "|{}|{}",
-            text(node.id("headPipeline.id")),
-            text(node.word("headPipeline.status"))
-        ));
-    }
-    mark
+    let text = |name: &&str| match kind(name) {
+        Some(Kind::Timestamp) => format!("COALESCE(CAST(UNIX_MICROS({name}) AS STRING), '')"),
+        Some(Kind::StringArray) => format!("ARRAY_TO_STRING({name}, ',')"),
+        Some(Kind::Int64Array) => format!(
+            "ARRAY_TO_STRING(ARRAY(SELECT CAST(item AS STRING) FROM UNNEST({name}) AS item ORDER BY item), ',')"
+        ),
+        Some(Kind::String) => format!("COALESCE({name}, '')"),
+        _ => format!("COALESCE(CAST({name} AS STRING), '')"),
+    };
+    let texts: Vec<String> = columns.iter().map(text).collect();
+    format!("CONCAT('', {})", texts.join(", '|', "))
 }
 
 fn path_and_iid(row: ResultRow) -> Result<(String, i64), Error> {

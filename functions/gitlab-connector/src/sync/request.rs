@@ -92,7 +92,7 @@ impl Request {
         options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
         let wanted = self.streams.iter().filter_map(|name| streams.find(name));
         let mut only: Vec<Pass> = wanted
-            .map(|stream| Pass::of(stream).unwrap_or(Pass::Reconcile))
+            .map(|stream| Pass::of(stream, streams).unwrap_or(Pass::Reconcile))
             .collect();
         if self.reconcile && only.contains(&Pass::MergeRequests) {
             only.push(Pass::OpenMergeRequests);

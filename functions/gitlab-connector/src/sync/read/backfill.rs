@@ -23,7 +23,10 @@ pub async fn find_new(
     progress: &mut ProjectsProgress,
 ) -> Result<(), Error> {
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
-    let seen = session.tables.fingerprints("projects", &ids).await?;
+    let seen = session
+        .tables
+        .fingerprints(session.streams.named("projects"), &ids)
+        .await?;
     let was_away = |id: i64| !state.members.is_empty() && !state.members.contains(&id);
     for node in nodes {
         let (Some(id), Some(path)) = (Node::new(node).number("id"), node["fullPath"].as_str()) else {

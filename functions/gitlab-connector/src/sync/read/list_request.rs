@@ -4,7 +4,6 @@ use time::OffsetDateTime;
 
 use crate::gitlab::{self, Argument, By, Connection, Owner, Page, Purpose, Selection};
 use crate::sync::list::List;
-use crate::sync::raw_tables::fingerprint_selection;
 use crate::sync::read::nodes::selection;
 use crate::sync::scope::Scope;
 use crate::sync::session::{IDS, Session};
@@ -90,7 +89,13 @@ fn nodes(session: &Session<'_>, list: &'static List, which: Which) -> Selection 
         Which::Updated | Which::Open => selection(session, list),
         Which::Ids => {
             let fields = Selection::parse("id iid projectId createdAt updatedAt");
-            fields.and(&Selection::parse(fingerprint_selection(list.stream)))
+            fields.and(&Selection::parse(
+                session
+                    .streams
+                    .named(list.stream)
+                    .fingerprint
+                    .map_or("", |fingerprint| fingerprint.ask),
+            ))
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::gitlab::{Selection, nodes_of, number_of};
-use crate::streams::Source;
+use crate::streams::Read;
 use crate::sync::list::List;
 use crate::sync::read::notes;
 use crate::sync::rows::Rows;
@@ -20,14 +20,14 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
         .within(list.stream)
         .filter(|(stream, _)| session.on(stream.name()))
         .collect();
-    for mut node in nodes {
+    for node in nodes {
         rows.map(stream, &node);
         let Some(id) = node["id"].as_str().and_then(number_of) else {
             continue;
         };
         let parent = json!({"id": node["id"], "projectId": node["projectId"]});
         for (stream, at) in &inner {
-            let (mut below, whole) = match node[*at].take() {
+            let (mut below, whole) = match node[*at].clone() {
                 // A plain list is never cut.
                 Json::Array(below) => (below, true),
                 mut connection => {
@@ -55,7 +55,7 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
 pub fn selection(session: &Session<'_>, list: &'static List) -> Selection {
     let mut fields = session.fields(session.streams.named(list.stream));
     for stream in session.streams.all().filter(|stream| session.on(stream.name())) {
-        if let Source::Within { of, ask, .. } = stream.source
+        if let Read::Within { of, ask, .. } = stream.read
             && of == list.stream
         {
             fields = fields.and(&Selection::parse(ask));

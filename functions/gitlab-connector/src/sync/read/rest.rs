@@ -129,7 +129,10 @@ async fn owners(
         Of::Row(table) => {
             let since = state.complete_until.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
             let since = i64::try_from(since).unwrap_or_default();
-            let touched = session.tables.written_since(table, since, above, PLANNED).await?;
+            let touched = session
+                .tables
+                .written_since(session.streams.named(table), since, above, PLANNED)
+                .await?;
             Ok(touched.into_iter().map(|row| (row.id, row.owner, row.iid)).collect())
         }
     }

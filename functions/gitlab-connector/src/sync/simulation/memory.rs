@@ -10,7 +10,7 @@ use gitlab_sim::random::Random;
 use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Value, Written};
 use serde_json::{Map, Value as Json, json};
 
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 use crate::sync::raw_tables::{RawTables, WrittenRow};
 use crate::sync::simulation::state::State;
 use crate::sync::state::Cursors;
@@ -19,8 +19,12 @@ pub struct Memory(Mutex<State>);
 
 impl Memory {
     pub fn new(seed: u64) -> Self {
+        Self::of(seed, Streams::new())
+    }
+
+    pub fn of(seed: u64, streams: Streams) -> Self {
         Self(Mutex::new(State {
-            streams: Streams::new(),
+            streams,
             tables: BTreeMap::new(),
             cursors: Cursors::new(),
             random: Random::of(seed, 702, 0),
@@ -90,14 +94,14 @@ impl RawTables for Memory {
 
     fn fingerprints<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         ids: &'a [i64],
     ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>> {
         let state = self.state();
         let found = state
-            .alive(table)
-            .filter_map(|row| match state.column(table, row, "id") {
-                Value::Int(id) if ids.contains(id) => Some((*id, state.mark(table, row))),
+            .alive(stream.name())
+            .filter_map(|row| match state.column(stream.name(), row, "id") {
+                Value::Int(id) if ids.contains(id) => Some((*id, state.fingerprint(stream, row))),
                 _ => None,
             });
         let found = found.collect();
@@ -134,18 +138,18 @@ impl RawTables for Memory {
 
     fn written_since<'a>(
         &'a self,
-        table: &'static str,
+        stream: &'a Stream,
         _since: i64,
         above: i64,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
         // All of them: when a row was written is not kept here.
+        let (table, owner) = (stream.name(), stream.owner_column());
         let state = self.state();
         let number = |row: &Row, column: &str| match state.column(table, row, column) {
             Value::Int(number) => *number,
             _ => 0,
         };
-        let owner = if table == "epics" { "group_id" } else { "project_id" };
         let touched = state.alive(table).map(|row| WrittenRow {
             owner: number(row, owner),
             iid: number(row, "iid"),

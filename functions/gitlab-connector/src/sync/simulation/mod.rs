@@ -5,6 +5,7 @@
 //! read, of replicas that lag, of answers that fail, and of commits after or before which the process dies.
 //! `HISTORIES` sets their number and `HISTORY` runs a single one again.
 
+mod added;
 mod compare;
 mod fake_gitlab;
 mod fuzz;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gitlab_sim::random::Random;
 use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Table, Value, Within, Written, last_of_each_key};
 
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 use crate::sync::state::Cursors;
 
 /// What is in it.
@@ -139,34 +139,13 @@ impl State {
         }
     }
 
-    pub fn mark(&self, table: &str, row: &Row) -> String {
-        let columns: &[&str] = match table {
-            "projects" => &["full_path"],
-            "pipelines" => &["updated_at", "status"],
-            "merge_requests" => &[
-                "updated_at",
-                "web_url",
-                "user_notes_count",
-                "labels",
-                "label_ids",
-                "milestone_id",
-                "head_pipeline_id",
-                "last_pipeline_status",
-            ],
-            _ => &[
-                "updated_at",
-                "web_url",
-                "user_notes_count",
-                "labels",
-                "label_ids",
-                "milestone_id",
-            ],
-        };
-        columns
-            .iter()
-            .map(|column| self.text(table, row, column))
-            .collect::<Vec<_>>()
-            .join("|")
+    pub fn fingerprint(&self, stream: &Stream, row: &Row) -> String {
+        let columns = stream
+            .fingerprint
+            .map(|fingerprint| fingerprint.columns)
+            .unwrap_or_default();
+        let texts = columns.iter().map(|column| self.text(stream.name(), row, column));
+        texts.collect::<Vec<_>>().join("|")
     }
 
     pub fn alive(&self, table: &str) -> impl Iterator<Item = &Row> {

@@ -10,7 +10,6 @@ use crate::gitlab::{self, Owner, Page, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
-use crate::sync::raw_tables::fingerprint;
 use crate::sync::read::list_request::{Which, Window, fetch};
 use crate::sync::read::{changes_by_project, lookup};
 use crate::sync::rows::Rows;
@@ -149,13 +148,11 @@ async fn compare_nodes<'a>(
         .iter()
         .filter_map(|left_out| Node::new(&left_out.row).number("id"));
     let ids: Vec<i64> = present.iter().map(|(id, _)| *id).chain(left_out).collect();
-    let seen = session.tables.fingerprints(list.stream, &ids).await?;
+    let stream = session.streams.named(list.stream);
+    let seen = session.tables.fingerprints(stream, &ids).await?;
     let mut wanted = lookup::Wanted::new();
     for (id, node) in &present {
-        if seen
-            .get(id)
-            .is_some_and(|known| *known == fingerprint(list.stream, node))
-        {
+        if seen.get(id).is_some_and(|known| *known == stream.fingerprint_of(node)) {
             continue;
         }
         let in_time = session
@@ -170,7 +167,7 @@ async fn compare_nodes<'a>(
     lookup::add(session, list, &wanted, rows).await?;
     let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
     rows.sweeps.push(Sweep {
-        table: &session.streams.named(list.stream).table,
+        table: &stream.table,
         within: vec![
             Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),
             Within::OneOf("project_id", projects),

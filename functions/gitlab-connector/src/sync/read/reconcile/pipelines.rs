@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
 use crate::streams::Node;
 use crate::sync::error::Error;
-use crate::sync::raw_tables::fingerprint;
 use crate::sync::read::pipelines::add_all_of;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -25,11 +24,14 @@ pub async fn compare<'a>(
     mut pending: Vec<PendingIds>,
     rows: &mut Rows<'a>,
 ) -> Result<Vec<PendingIds>, Error> {
+    let stream = session.streams.named("pipelines");
+    let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
+    let compared = Selection::parse(&format!("id updatedAt {ask}"));
     let of_project = |list: &PendingIds| {
         Connection::new(Owner::ProjectAt(list.path.clone()), "pipelines")
             .first(session.page(IDS))
             .after(list.after.clone())
-            .nodes(Selection::parse("id status updatedAt"))
+            .nodes(compared.clone())
     };
     let now: Vec<PendingIds> = pending.drain(..pending.len().min(PROJECTS)).collect();
     let lists = now.iter().map(of_project).collect();
@@ -70,11 +72,11 @@ pub async fn compare<'a>(
             });
         }
     }
-    let seen = session.tables.fingerprints("pipelines", &present).await?;
+    let seen = session.tables.fingerprints(stream, &present).await?;
     let as_it_is = |node: &Json| {
         let id = Node::new(node).number("id");
         id.and_then(|id| seen.get(&id))
-            .is_some_and(|known| *known == fingerprint("pipelines", node))
+            .is_some_and(|known| *known == stream.fingerprint_of(node))
     };
     let in_time = |node: &Json| {
         let start = session.options.start_date;
@@ -86,7 +88,7 @@ pub async fn compare<'a>(
         add_all_of(session, scope, path, rows).await?;
     }
     rows.sweeps.push(Sweep {
-        table: &session.streams.named("pipelines").table,
+        table: &stream.table,
         within: vec![Within::IdsOf("project_id", ranges)],
         present,
     });
