@@ -14,6 +14,9 @@ mod error;
 mod fuzz;
 mod lease;
 mod merge;
+mod refusal;
+#[cfg(test)]
+mod refused;
 mod schema;
 mod settings;
 mod sql;
@@ -28,11 +31,14 @@ use google_cloud_bigquery::client::{BigQuery, Write};
 pub use google_cloud_bigquery::query::Row as ResultRow;
 use google_cloud_bigquery_v2::client::TableService;
 
+use refusal::persist;
+
 pub use changes::{Change, Position};
 pub use commit::{Batch, Commit, CursorMove, Mark, Whole, Written, last_of_each_key, newest_mark};
 pub use cursor::Cursor;
 pub use error::Error;
 pub use lease::{Acquired, Guard as LeaseGuard, Lease};
+pub use refusal::{Reason, Refusal};
 pub use schema::{Column, Kind, Table};
 pub use settings::{Emulator, Settings};
 pub use sweep::{Sweep, Within, one_of};
@@ -86,11 +92,23 @@ impl Warehouse {
         format!("`{}.{}.{table}`", self.settings.project, self.settings.dataset)
     }
 
-    /// Runs a query or a script, and returns the rows of its last statement.
+    /// Runs a statement, or a script, that may be repeated without harm, and returns the rows of the last one. What
+    /// BigQuery refuses for a while is tried again.
     ///
     /// # Errors
     /// If BigQuery can't be reached or refuses the statement.
     pub async fn query(&self, sql: impl Into<String>) -> Result<Vec<ResultRow>, Error> {
+        let sql = sql.into();
+        // What is missing stays so until somebody makes it: the caller, often.
+        persist(
+            "a statement",
+            |reason| reason != Reason::Missing,
+            || self.query_once(&sql),
+        )
+        .await
+    }
+
+    async fn query_once(&self, sql: &str) -> Result<Vec<ResultRow>, Error> {
         let mut query = self.queries.query(sql);
         if let Some(location) = &self.settings.location {
             query = query.set_location(location);

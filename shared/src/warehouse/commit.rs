@@ -2,21 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::lease::Lease;
 use super::merge::Merge;
+use super::refusal::{Reason, persist};
 use super::schema::Table;
 use super::sql::{self, Names};
 use super::sweep::Sweep;
 use super::value::Row;
-use super::{Error, Warehouse};
-
-/// How often a transaction is tried that BigQuery rolls back because of a concurrent one.
-const ATTEMPTS: u32 = 6;
+use super::{Error, ResultRow, Warehouse};
 
 /// Stage tables that are filled at once: each takes BigQuery about a second, most of it waiting.
 const STAGES_AT_ONCE: usize = 4;
@@ -158,20 +156,10 @@ impl Warehouse {
         })
     }
 
-    /// Runs a script that is a transaction, again if BigQuery rolled it back for the sake of another.
-    pub(super) async fn run_transaction(&self, script: &str) -> Result<Vec<google_cloud_bigquery::query::Row>, Error> {
-        let mut attempt = 1;
-        loop {
-            match self.query(script).await {
-                Err(error) if error.is_conflict() && attempt < ATTEMPTS => {
-                    tracing::warn!(attempt, "a concurrent transaction was faster; trying again");
-                    let jitter = (unique_now() % 400).unsigned_abs();
-                    tokio::time::sleep(Duration::from_millis(500 * u64::from(attempt) + jitter)).await;
-                    attempt += 1;
-                }
-                other => return other,
-            }
-        }
+    /// Runs a script that is a transaction, again if nothing of it has happened. Where that is not sure, the caller
+    /// gets the error, and the cursor tells.
+    pub(super) async fn run_transaction(&self, script: &str) -> Result<Vec<ResultRow>, Error> {
+        persist("a transaction", Reason::is_before_commit, || self.query_once(script)).await
     }
 }
 

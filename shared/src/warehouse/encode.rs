@@ -1,5 +1,7 @@
 //! Rows as Arrow record batches, the form in which the Storage Write API takes them.
 
+use axum::body::Bytes;
+
 use super::schema::{Kind, Table};
 use super::value::{Row, Value, row_hash, row_size};
 use arrow::array::{
@@ -16,8 +18,8 @@ const MAX_BATCH_BYTES: usize = 6_000_000;
 
 /// A table's Arrow schema and its rows, serialised, in chunks that fit one append request each.
 pub(super) struct Encoded {
-    pub schema: Vec<u8>,
-    pub batches: Vec<Vec<u8>>,
+    pub schema: Bytes,
+    pub batches: Vec<Bytes>,
 }
 
 /// Serialises rows with their system columns.
@@ -29,7 +31,7 @@ pub(super) fn encode(table: &Table, rows: &[Row], synced_at: i64) -> Result<Enco
             .collect::<Vec<_>>(),
     ));
     let mut encoded = Encoded {
-        schema: Vec::new(),
+        schema: Bytes::new(),
         batches: Vec::new(),
     };
     for chunk in chunks(rows) {
@@ -39,8 +41,8 @@ pub(super) fn encode(table: &Table, rows: &[Row], synced_at: i64) -> Result<Enco
         let schema_length = writer.get_ref().len();
         writer.write(&batch)?;
         let mut bytes = std::mem::take(writer.get_mut());
-        encoded.batches.push(bytes.split_off(schema_length));
-        encoded.schema = bytes;
+        encoded.batches.push(bytes.split_off(schema_length).into());
+        encoded.schema = bytes.into();
     }
     Ok(encoded)
 }

@@ -2,6 +2,8 @@
 
 use google_cloud_bigquery::error::{AppendError, CommitError, QueryError, RowError, WriterBuilderError};
 
+use super::refusal::{Reason, Refusal};
+
 /// What to say when Google's client finds no credentials, or they are refused.
 pub(super) const NO_CREDENTIALS: &str = "Google's credentials are missing or not accepted. On Cloud Run the service account \
     has them; elsewhere `gcloud auth application-default login` makes them";
@@ -21,45 +23,52 @@ pub enum Error {
     LeaseLost,
     /// BigQuery refused a statement, or could not be asked.
     #[error("BigQuery refused a statement: {0}")]
-    Query(String),
+    Query(Refusal),
     /// Rows could not be staged.
     #[error("rows could not be staged in BigQuery: {0}")]
-    Stage(String),
+    Stage(Refusal),
     /// BigQuery answered something that can't be read.
     #[error("BigQuery's answer can't be read: {0}")]
     Answer(String),
 }
 
 impl Error {
-    /// Whether BigQuery rolled a transaction back because another one touched the same table.
-    pub(super) fn is_conflict(&self) -> bool {
-        let Self::Query(message) = self else {
-            return false;
-        };
-        let message = message.to_lowercase();
-        message.contains("aborted") && (message.contains("concurrent") || message.contains("conflict"))
+    /// Why BigQuery refused; `None` if that is not the problem.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Query(refusal) | Self::Stage(refusal) => Some(refusal.reason),
+            Self::Connect(_) => Some(Reason::Credentials),
+            Self::CursorMoved | Self::LeaseLost | Self::Answer(_) => None,
+        }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::CursorMoved | Self::LeaseLost => "the other sync goes on; keep one instance of this function",
+            _ => self.reason().unwrap_or(Reason::Invalid).advice(),
+        }
     }
 
     /// Whether the statement failed because something does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        let Self::Query(message) = self else {
-            return false;
-        };
-        let message = message.to_lowercase();
-        message.contains("not found") || message.contains("notfound") || message.contains("does not exist")
+        matches!(self, Self::Query(refusal) if refusal.reason == Reason::Missing)
     }
-}
 
-impl From<QueryError> for Error {
-    fn from(error: QueryError) -> Self {
-        let message = match error {
-            QueryError::JobFailed { errors, .. } => {
-                errors.iter().map(|e| e.message.as_str()).collect::<Vec<_>>().join("; ")
-            }
-            other => other.to_string(),
-        };
-        if message.contains("authentication headers") {
+    /// The same error, of a stage.
+    pub(super) fn of_stage(self) -> Self {
+        match self {
+            Self::Query(refusal) => Self::Stage(refusal),
+            other => other,
+        }
+    }
+
+    fn of_statement(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        if refusal.reason == Reason::Credentials {
             return Self::Connect(NO_CREDENTIALS.into());
         }
         if message.contains(super::sql::CURSOR_MOVED) {
@@ -68,42 +77,68 @@ impl From<QueryError> for Error {
         if message.contains(super::sql::LEASE_LOST) {
             return Self::LeaseLost;
         }
-        Self::Query(message)
+        Self::Query(refusal)
+    }
+}
+
+impl From<google_cloud_gax::error::Error> for Error {
+    fn from(error: google_cloud_gax::error::Error) -> Self {
+        Self::of_statement(Refusal::of_call(&error))
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::JobFailed { errors, .. } => Self::of_statement(Refusal::of_job(&errors)),
+            QueryError::Rpc { source, .. } => source.into(),
+            other => Self::Query(Refusal::invalid(other.to_string())),
+        }
     }
 }
 
 impl From<RowError> for Error {
     fn from(error: RowError) -> Self {
-        Self::Answer(error.to_string())
+        match error {
+            RowError::Rpc { source, .. } => source.into(),
+            other => Self::Answer(other.to_string()),
+        }
     }
 }
 
 impl From<AppendError> for Error {
     fn from(error: AppendError) -> Self {
-        // Row errors hold the rows' values: only how many there are is told.
         Self::Stage(match error {
+            // Row errors hold the rows' values: only how many there are is told.
             AppendError::RowErrors { status, row_errors, .. } => {
-                format!("{} rows were refused: {}", row_errors.len(), status.message)
+                Refusal::invalid(format!("{} rows were refused: {}", row_errors.len(), status.message))
             }
-            other => other.to_string(),
+            AppendError::Rpc { source, .. } => Refusal::of_call(&source),
+            other => Refusal::outage(other.to_string()),
         })
     }
 }
 
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
-        Self::Stage(error.to_string())
+        Self::Stage(match error {
+            CommitError::Rpc { source, .. } => Refusal::of_call(&source),
+            other => Refusal::invalid(other.to_string()),
+        })
     }
 }
 
 impl From<WriterBuilderError> for Error {
     fn from(error: WriterBuilderError) -> Self {
-        Self::Stage(error.to_string())
+        Self::Stage(match error {
+            WriterBuilderError::Rpc { source, .. } => Refusal::of_call(&source),
+            other => Refusal::invalid(other.to_string()),
+        })
     }
 }
 
 impl From<arrow::error::ArrowError> for Error {
     fn from(error: arrow::error::ArrowError) -> Self {
-        Self::Stage(error.to_string())
+        Self::Stage(Refusal::invalid(error.to_string()))
     }
 }

@@ -148,9 +148,7 @@ impl Warehouse {
             holder: Uuid::new_v4().simple().to_string(),
             ttl,
         };
-        let rows = self
-            .run_transaction(&acquire_script(&self.name_of(LEASES), &lease))
-            .await?;
+        let rows = self.query(acquire_script(&self.name_of(LEASES), &lease)).await?;
         let row = rows
             .first()
             .ok_or_else(|| Error::Answer("a lease has no holder".into()))?;
@@ -171,7 +169,7 @@ impl Warehouse {
     /// Prolongs the lease by its lifetime. Returns whether it is still ours.
     async fn renew_if_ours(&self, lease: &Lease) -> Result<bool, Error> {
         let script = renew_script(&self.name_of(LEASES), lease);
-        Ok(!self.run_transaction(&script).await?.is_empty())
+        Ok(!self.query(script).await?.is_empty())
     }
 
     /// Begins the lease's time anew. A lease that was lost stays lost.
@@ -179,7 +177,7 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be asked.
     pub async fn renew(&self, lease: &Lease) -> Result<(), Error> {
-        self.run_transaction(&expire_script(&self.name_of(LEASES), lease, lease.ttl))
+        self.query(expire_script(&self.name_of(LEASES), lease, lease.ttl))
             .await?;
         Ok(())
     }
@@ -197,7 +195,7 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be asked; the lease then ends by itself.
     pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        self.run_transaction(&expire_script(&self.name_of(LEASES), lease, Duration::ZERO))
+        self.query(expire_script(&self.name_of(LEASES), lease, Duration::ZERO))
             .await?;
         Ok(())
     }
@@ -240,6 +238,7 @@ fn ours(leases: &str, lease: &Lease) -> String {
 mod tests {
     use std::sync::Mutex;
 
+    use super::super::refusal::Refusal;
     use super::*;
 
     const TTL: Duration = Duration::from_secs(60);
@@ -284,7 +283,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_bigquery_that_cannot_be_asked_loses_no_lease() {
-        let away = || Some(Err(Error::Query("away".into())));
+        let away = || Some(Err(Error::Query(Refusal::outage("away"))));
         let outage = vec![away(), away(), away(), None, away()];
         assert_eq!(renewed(outage).await, (false, vec![20, 40, 60, 80, 160]));
     }

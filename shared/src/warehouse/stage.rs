@@ -2,12 +2,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::body::Bytes;
+use google_cloud_bigquery::error::CommitError;
+use google_cloud_bigquery::model::storage_error::StorageErrorCode;
 use google_cloud_bigquery::model::{ArrowRecordBatch, ArrowSchema};
 use google_cloud_bigquery::write::PendingWriter;
 use google_cloud_bigquery::write::format::Arrow;
 use uuid::Uuid;
 
 use super::encode::encode;
+use super::refusal::persist;
 use super::schema::Table;
 use super::value::Row;
 use super::{Error, Warehouse};
@@ -19,25 +23,30 @@ impl Warehouse {
     /// Puts rows into a new stage table and returns its name.
     pub(super) async fn stage(&self, table: &Table, rows: &[Row], synced_at: i64) -> Result<String, Error> {
         let name = format!("_stage_{}_{}", table.name, Uuid::new_v4().simple());
-        self.create_passing(&name, table)
-            .await
-            .map_err(|e| Error::Stage(e.to_string()))?;
+        self.create_passing(&name, table).await.map_err(Error::of_stage)?;
         let encoded = encode(table, rows, synced_at)?;
         let (project, dataset) = (&self.settings.project, &self.settings.dataset);
         let path = format!("projects/{project}/datasets/{dataset}/tables/{name}");
-        for batch in encoded.batches {
-            // One stream for each request: the client names the stream only in its first request on
-            // it, and the emulator wants it in all of them.
-            let schema = ArrowSchema::new().set_serialized_schema(encoded.schema.clone());
-            let writer: PendingWriter<Arrow> = self.writes.create_stream(&path).build_arrow(schema).await?;
-            writer
-                .append(ArrowRecordBatch::new().set_serialized_record_batch(batch))
-                .send()
-                .await?;
-            writer.finalize().await.map_err(|e| Error::Stage(e.to_string()))?;
-            writer.commit().await?;
+        for batch in &encoded.batches {
+            // Again with another stream: rows of a stream that is never committed do not exist.
+            let fill = || self.filled(&path, &encoded.schema, batch);
+            let stream = persist("staging rows", |_| true, fill).await?;
+            // Again with the same one, which can only be committed once.
+            persist("committing staged rows", |_| true, || commit(&stream)).await?;
         }
         Ok(name)
+    }
+
+    /// A stream of a table with these rows, finalized but not committed.
+    async fn filled(&self, table: &str, schema: &Bytes, batch: &Bytes) -> Result<PendingWriter<Arrow>, Error> {
+        // One stream for each request: the client names the stream only in its first request on
+        // it, and the emulator wants it in all of them.
+        let schema = ArrowSchema::new().set_serialized_schema(schema.clone());
+        let writer: PendingWriter<Arrow> = self.writes.create_stream(table).build_arrow(schema).await?;
+        let rows = ArrowRecordBatch::new().set_serialized_record_batch(batch.clone());
+        writer.append(rows).send().await?;
+        writer.finalize().await.map_err(|error| Error::from(error).of_stage())?;
+        Ok(writer)
     }
 
     /// Makes a table that disappears by itself if nobody removes it before.
@@ -48,6 +57,21 @@ impl Warehouse {
             .map_or(0, |since| since.as_millis() as i64);
         self.create(self.described(name, table.all_columns()).set_expiration_time(expires))
             .await
+    }
+}
+
+/// Commits a stream, unless an attempt whose answer was lost has done so already.
+async fn commit(stream: &PendingWriter<Arrow>) -> Result<(), Error> {
+    match stream.commit().await {
+        Err(CommitError::FailedTransaction { stream_errors, .. })
+            if !stream_errors.is_empty()
+                && stream_errors
+                    .iter()
+                    .all(|error| error.code == StorageErrorCode::StreamAlreadyCommitted) =>
+        {
+            Ok(())
+        }
+        other => Ok(other.map(drop)?),
     }
 }
 

@@ -7,14 +7,16 @@ use google_cloud_bigquery_v2::model::{
     Clustering, Table as RestTable, TableFieldSchema, TableReference, TableSchema, TimePartitioning,
 };
 use google_cloud_gax::options::RequestOptionsBuilder;
+use tokio::time::timeout;
 
 use super::error::NO_CREDENTIALS;
+use super::refusal::persist;
 use super::schema::{Column, Table};
 use super::sql::{self, CURSORS, LEASES};
 use super::{Error, Warehouse, cursor, lease};
 
-/// How long the first question to BigQuery may take.
-const FIRST_ANSWER: Duration = Duration::from_secs(60);
+/// How long the first question to BigQuery may take, with the attempts that a rate limit costs.
+const FIRST_ANSWER: Duration = Duration::from_secs(180);
 
 /// What a dataset lacks.
 #[derive(Debug)]
@@ -50,10 +52,7 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be asked.
     pub async fn lacks<'a>(&self, tables: &[&'a Table]) -> Result<Lacking<'a>, Error> {
-        // Without credentials Google's client asks for them in vain, again and again.
-        let existing = tokio::time::timeout(FIRST_ANSWER, self.existing_columns());
-        let existing = existing.await.map_err(|_| Error::Connect(NO_CREDENTIALS.into()))?;
-        let existing = match existing {
+        let existing = match self.existing_columns().await {
             Err(error) if error.is_not_found() => HashSet::new(),
             other => other?,
         };
@@ -144,11 +143,16 @@ impl Warehouse {
     /// process.
     pub(super) async fn create(&self, table: RestTable) -> Result<(), Error> {
         const CONFLICT: Option<u16> = Some(409);
-        match self.insert_table(table).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.http_status_code() == CONFLICT => Ok(()),
-            Err(error) => Err(Error::Query(error.to_string())),
-        }
+        // A dataset that was made a moment ago may be missing for another one.
+        persist(
+            "making a table",
+            |_| true,
+            async || match self.insert_table(table.clone()).await {
+                Err(error) if error.http_status_code() != CONFLICT => Err(error.into()),
+                _ => Ok(()),
+            },
+        )
+        .await
     }
 
     /// A REST call takes a tenth of the time of a query job with `CREATE TABLE`.
@@ -166,9 +170,12 @@ impl Warehouse {
 
     async fn existing_columns(&self) -> Result<HashSet<(String, String)>, Error> {
         let view = self.name_of("INFORMATION_SCHEMA.COLUMNS");
-        let rows = self
-            .query(format!("SELECT table_name, column_name FROM {view}"))
-            .await?;
+        // Without credentials Google's client asks for them in vain, again and again.
+        let rows = timeout(
+            FIRST_ANSWER,
+            self.query(format!("SELECT table_name, column_name FROM {view}")),
+        );
+        let rows = rows.await.map_err(|_| Error::Connect(NO_CREDENTIALS.into()))??;
         rows.into_iter()
             .map(|row| Ok((row.get("table_name")?, row.get("column_name")?)))
             .collect()

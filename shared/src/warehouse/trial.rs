@@ -132,6 +132,7 @@ fn missing_permission(message: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::refusal::Refusal;
     use super::*;
 
     #[test]
@@ -151,11 +152,11 @@ mod tests {
             ),
         ];
         for (said, permission) in refusals {
-            let told = failed("a step", "much", Error::Query(said.into())).hint();
+            let told = failed("a step", "much", Error::Query(Refusal::invalid(said))).hint();
             assert!(told.contains(&format!("lacks the permission {permission}:")), "{told}");
             assert!(told.contains("BigQuery Data Editor"), "{told}");
         }
-        let told = failed("a step", "bigquery.tables.delete", Error::Query("no".into())).hint();
+        let told = failed("a step", "bigquery.tables.delete", Error::Query(Refusal::invalid("no"))).hint();
         assert!(told.contains("it needs bigquery.tables.delete"), "{told}");
     }
 }

@@ -31,8 +31,9 @@ impl From<Error> for ApiError {
                 Self::new(StatusCode::CONFLICT, "sync_running", error.to_string())
                     .with_hint("nothing is lost: the other sync goes on; keep one instance of this function")
             }
-            Error::Warehouse(error) => Self::new(StatusCode::BAD_GATEWAY, "warehouse", error.to_string())
-                .with_hint("check PROJECT_ID, BQ_DATASET_RAW and the service account's roles; the next sync goes on where this one stopped"),
+            Error::Warehouse(error) => Self::new(StatusCode::BAD_GATEWAY, "warehouse", error.to_string()).with_hint(
+                format!("{}; the next sync goes on where this one stopped", error.advice()),
+            ),
         }
     }
 }
