@@ -95,7 +95,7 @@ resource "google_monitoring_alert_policy" "sync_lag" {
     condition_threshold {
       filter          = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${google_logging_metric.this["sync_lag"].name}\""
       comparison      = "COMPARISON_GT"
-      threshold_value = 4 * local.silence_seconds
+      threshold_value = 4 * local.silence_seconds * 1000 # of milliseconds
       duration        = "0s"
       aggregations {
         alignment_period     = "3600s"

@@ -1,9 +1,9 @@
 locals {
   # Two charts a row, in the order in which one asks: is it fresh, is it whole, what does it take?
   charts = [
-    { title = "Sync lag (s, median)", metric = "sync_lag", aligner = "ALIGN_PERCENTILE_50" },
+    { title = "Sync lag (ms, median)", metric = "sync_lag", aligner = "ALIGN_PERCENTILE_50" },
     { title = "Syncs that ended, an hour", metric = "syncs", aligner = "ALIGN_SUM" },
-    { title = "Sync duration (s, p95)", metric = "sync_seconds", aligner = "ALIGN_PERCENTILE_95" },
+    { title = "Sync duration (ms, p95)", metric = "sync_duration", aligner = "ALIGN_PERCENTILE_95" },
     { title = "Failed calls of the connector", metric = "sync_failures", aligner = "ALIGN_SUM" },
     { title = "Rows written by a sync (p95)", metric = "rows_written", aligner = "ALIGN_PERCENTILE_95" },
     { title = "Requests to GitLab of a sync (p95)", metric = "gitlab_requests", aligner = "ALIGN_PERCENTILE_95" },
@@ -11,7 +11,7 @@ locals {
     { title = "Syncs that could not read everything", metric = "partial_syncs", aligner = "ALIGN_SUM" },
     { title = "GitLab refuses the token", metric = "gitlab_refusals", aligner = "ALIGN_SUM" },
     { title = "GitLab's token expires soon", metric = "token_expiry", aligner = "ALIGN_SUM" },
-    { title = "dbt run duration (s, p95)", metric = "dbt_seconds", aligner = "ALIGN_PERCENTILE_95" },
+    { title = "dbt run duration (ms, p95)", metric = "dbt_duration", aligner = "ALIGN_PERCENTILE_95" },
     { title = "dbt runs that failed", metric = "dbt_failures", aligner = "ALIGN_SUM" },
     { title = "dbt runs with failing tests", metric = "test_failures", aligner = "ALIGN_SUM" },
   ]

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::auth::Tokens;
 use crate::config::Env;
-use crate::function::TraceContext;
+use crate::functions_framework::TraceContext;
 use crate::secret::{Reference, Secret};
 
 const CURRENT: &str = "canary-current-1";

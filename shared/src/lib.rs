@@ -1,11 +1,11 @@
-//! What the functions of MergeMind Pipeline share: the function shim, configuration, secrets,
+//! What the functions of MergeMind Pipeline share: the functions framework, configuration, secrets,
 //! telemetry, errors, and access to BigQuery.
 
 pub mod auth;
 pub mod config;
 pub mod dedup;
 pub mod error;
-pub mod function;
+pub mod functions_framework;
 #[cfg(test)]
 mod fuzz;
 pub mod id_token;
@@ -16,4 +16,6 @@ pub mod throttle;
 pub mod warehouse;
 
 pub use error::ApiError;
+// The name of before, until every caller has the new one.
+pub use functions_framework as function;
 pub use secret::Secret;

@@ -1,20 +1,22 @@
 //! Logs: Cloud Logging's JSON on Cloud Run, short readable lines on a terminal. Both go to standard
 //! error, so that standard output stays free for a program's answer.
 //!
-//! Events of a request carry its trace (see [`crate::function`]), so Cloud Logging shows them under
-//! that request. Fields of an event named `http.…` make up Cloud Logging's `httpRequest`.
+//! Events of a request carry its trace (see [`crate::functions_framework`]), so Cloud Logging shows them under
+//! that request. Fields of an event named `http_request.…` make up Cloud Logging's `httpRequest`. A line that a
+//! metric, an alert or a test counts has a field `event`; `docs/logs.md` lists them.
 
-mod fields;
-mod json;
-mod text;
+mod cloud;
+pub(crate) mod escape;
+mod terminal;
+#[cfg(test)]
+mod testing;
 
 use std::io::IsTerminal;
 
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-
-use fields::{LogLayer, Renderer};
 
 /// Our crates: others speak only when they warn.
 const OUR_CRATES: [&str; 3] = ["gitlab_connector", "dbt_trigger", "mergemind_shared"];
@@ -30,22 +32,16 @@ pub fn init(service_name: &'static str) {
         Some(_) => false,
         None => variable("K_SERVICE").is_some(),
     };
-    let renderer = if json {
+    let layer = if json {
         let project = variable("PROJECT_ID").or_else(|| variable("GOOGLE_CLOUD_PROJECT"));
-        Renderer::Json(json::Json {
-            project,
-            service: service_name,
-        })
+        cloud::layer(service_name, project, std::io::stderr).boxed()
     } else {
         let colour = std::io::stderr().is_terminal() && variable("NO_COLOR").is_none();
-        Renderer::Text(text::Text { colour })
+        terminal::layer(colour, std::io::stderr).boxed()
     };
     let (filter, complaint) = filter(variable("RUST_LOG").as_deref(), variable("LOG_LEVEL").as_deref());
     // Fails only if logging was started before, as in tests: the first one stays.
-    let _ = tracing_subscriber::registry()
-        .with(filter)
-        .with(LogLayer { renderer })
-        .try_init();
+    let _ = tracing_subscriber::registry().with(layer).with(filter).try_init();
     if let Some(complaint) = complaint {
         tracing::warn!("{complaint}");
     }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::Secret;
 use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
-use mergemind_shared::function::Settings as FunctionSettings;
+use mergemind_shared::functions_framework::{Settings as FunctionSettings, Signature};
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
@@ -85,7 +85,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 impl Config {
     /// Declares and reads all variables.
     pub fn read(env: &mut Env) -> Self {
-        let mut function = FunctionSettings::read(env);
+        let mut function = FunctionSettings::read(env, "gitlab-connector", &[Signature::Http]);
         // A webhook brings the whole description of what changed, which may be a megabyte and more.
         function.body_limit = BODY_LIMIT;
         let warehouse = WarehouseSettings::read(env);

@@ -199,6 +199,13 @@ impl Refusal {
     }
 }
 
+/// A call that was not answered.
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Self::outage(message)
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

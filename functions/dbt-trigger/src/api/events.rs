@@ -95,7 +95,8 @@ async fn once(
         if result.was_given_up() {
             tracing::warn!(
                 run_id = result.run_id,
-                event = id,
+                event = "event_given_up",
+                event_id = id,
                 "an event's run was given up; its next delivery is taken"
             );
             function.events.remove(&id);

@@ -131,6 +131,7 @@ impl Function {
         let info: String = info.chars().take(LOGGED_INFO).collect();
         let (source, run_id, action) = (&request.source, &run.run_id, request.action.name());
         tracing::info!(
+            event = "run_requested",
             source,
             run_id,
             action,

@@ -163,6 +163,7 @@ impl Dispatcher {
         let (begun, started_at) = (Instant::now(), run.begin());
         let built = plan.choose(run);
         tracing::info!(
+            event = "run_begins",
             run_id,
             action = run.action.name(),
             callers = run.callers().1,

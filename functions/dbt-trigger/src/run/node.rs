@@ -88,11 +88,12 @@ impl Node {
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
+                    event = "node_ended",
                     run_id,
                     node,
                     r#type = kind,
                     status,
-                    elapsed_s,
+                    elapsed_ms = (elapsed_s * 1_000.0) as u64,
                     rows,
                     bytes,
                     failures,

@@ -124,7 +124,8 @@ impl RunResult {
         macro_rules! line {
             ($level:ident, $($what:tt)*) => {
                 tracing::$level!(
-                    run_id = self.run_id.as_str(), elapsed_s = self.elapsed.as_secs_f64(),
+                    run_id = self.run_id.as_str(), event = "run_ended", status = self.status(),
+                    elapsed_ms = self.elapsed.as_millis() as u64,
                     nodes = counts.total, failed = counts.fail + counts.error, skipped = counts.skipped,
                     $($what)*
                 )

@@ -166,12 +166,12 @@ fn each_node_is_a_log_line_under_the_callers_trace() {
     let of = |node: &str| lines.iter().find(|line| line["node"] == node).expect("a line for it");
     let line = of("test.p.t");
     assert_eq!(
-        (&line["severity"], &line["test_severity"], &line["failures"]),
+        (&line["severity"], &line["testSeverity"], &line["failures"]),
         (&json!("WARNING"), &json!("error"), &json!(3))
     );
     let line = of("model.p.a");
     assert_eq!(
-        (&line["severity"], &line["test_severity"]),
+        (&line["severity"], &line["testSeverity"]),
         (&json!("ERROR"), &Value::Null)
     );
     assert_eq!(line["status"], "error");

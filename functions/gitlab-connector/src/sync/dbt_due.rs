@@ -67,6 +67,7 @@ pub async fn run_dbt(
         answer["dbt"] = json!({"status": "left", "reason": "this function was stopped while dbt ran; the next sync has it run again"});
         return Ok(answer);
     };
+    log(&said);
     let message = said["message"]
         .as_str()
         .unwrap_or("dbt-trigger gave no reason")
@@ -84,6 +85,20 @@ pub async fn run_dbt(
     }
     clear(inner, flag).await;
     Ok(answer)
+}
+
+/// What dbt-trigger answered: whether a run was triggered, and how it ended.
+fn log(answer: &Value) {
+    let (run_id, status) = (answer["run_id"].as_str(), answer["status"].as_str());
+    if run_id.is_some() {
+        tracing::info!(event = "dbt_triggered", run_id, "Successfully triggered dbt run");
+    }
+    let shown = status.unwrap_or("unknown");
+    match status {
+        Some("success") => tracing::info!(event = "dbt_status", run_id, status, "dbt status: {shown}"),
+        Some("warning") => tracing::warn!(event = "dbt_status", run_id, status, "dbt status: {shown}"),
+        _ => tracing::error!(event = "dbt_status", run_id, status, "dbt status: {shown}"),
+    }
 }
 
 /// Clears the flag, unless another sync has changed rows meanwhile: its own run is still due.

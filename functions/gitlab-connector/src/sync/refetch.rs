@@ -63,10 +63,11 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
     };
     let answer = summary.to_json(&inner.streams);
     tracing::info!(
+        event = "webhooks_followed",
         sync_id = summary.sync_id,
         hints = wanted.len(),
         rows_written = summary.written(),
-        elapsed_s = answer["elapsed_s"].as_f64(),
+        elapsed_ms = (summary.elapsed_s * 1_000.0) as u64,
         "followed webhooks"
     );
     let inner = inner.clone();

@@ -44,7 +44,11 @@ impl<'a> Rows<'a> {
             Ok(row) => self.tables.entry(stream.name()).or_default().push(row),
             Err(reason) => {
                 let reason = reason.to_string();
-                tracing::warn!(stream = stream.name(), "a row is kept in _rejected: {reason}");
+                tracing::warn!(
+                    event = "row_rejected",
+                    stream = stream.name(),
+                    "a row is kept in _rejected: {reason}"
+                );
                 self.rejected
                     .push(rejected::row(stream.name(), &reason, &stream.presentable(node)));
                 if let Some(parent) = Node::new(node).number("_parent.id") {

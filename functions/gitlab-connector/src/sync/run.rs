@@ -55,19 +55,21 @@ pub async fn sync_only(inner: &Resources, request: &Request, shutdown: Shutdown)
         outcome => outcome?,
     };
     if let Some(warning) = &summary.token_ends {
-        tracing::warn!("{warning}");
+        tracing::warn!(event = "token_expires", "{warning}");
     }
     for problem in &summary.warnings {
-        tracing::error!(problem = %json!(problem), "something could not be synced");
+        tracing::error!(event = "not_synced", problem = %json!(problem), "something could not be synced");
     }
     let answer = summary.to_json(&inner.streams);
     tracing::info!(
+        event = "sync_ended",
         sync_id = summary.sync_id,
-        elapsed_s = answer["elapsed_s"].as_f64(),
+        status = answer["status"].as_str(),
+        elapsed_ms = (summary.elapsed_s * 1_000.0) as u64,
         requests = answer["gitlab"]["requests"].as_u64(),
         rows_written = summary.written(),
         rejected = answer["rejected"].as_u64(),
-        lag_s = summary.lag_s(),
+        lag_ms = summary.lag_s().map(|lag| (lag * 1_000.0) as u64),
         complete = summary.complete,
         "sync {}",
         answer["status"].as_str().unwrap_or_default()

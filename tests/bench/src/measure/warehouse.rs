@@ -35,8 +35,8 @@ fn measured(lab: &Lab, gitlab: &Gitlab, addresses: (&str, &str)) -> Result<Value
         if event["message"] == "committed" {
             commits += 1;
             rows += of("rows");
-            stage_ms += of("stage_ms");
-            merge_ms += of("merge_ms");
+            stage_ms += of("stageMs");
+            merge_ms += of("mergeMs");
         }
     }
     let written = written(&answer);

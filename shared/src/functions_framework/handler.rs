@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
@@ -15,11 +15,15 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
-use super::{Settings, Shutdown, TraceContext, body};
+use super::{Settings, Shutdown, Signature, TraceContext, body};
 use crate::error::{ApiError, ErrorNote};
+use crate::telemetry::escape::escaped;
 
 /// The longest plain error text of a router that is taken over into our JSON.
 const ERROR_TEXT_LIMIT: usize = 4 * 1024;
+
+/// The longest path and user agent in a log line, in characters: both are the caller's own words.
+const LOGGED: usize = 200;
 
 /// What is left of [`Settings::drain`] to answer the callers whose work has not ended by then.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
@@ -27,6 +31,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Handler {
     name: &'static str,
+    signature: Signature,
     service: BoxCloneSyncService<Request<Body>, Response, ApiError>,
     body_limit: usize,
     body_timeout: Duration,
@@ -51,6 +56,7 @@ impl Handler {
             .map_err(Into::<ApiError>::into);
         Self {
             name,
+            signature: settings.signature,
             service: BoxCloneSyncService::new(service),
             body_limit: settings.body_limit,
             body_timeout: settings.read_timeout,
@@ -71,7 +77,7 @@ impl Handler {
         let span = tracing::info_span!(
             "request",
             method = %request.method(),
-            path = request.uri().path(),
+            path = logged(request.uri().path()),
             trace_id = trace.trace_id,
             trace_sampled = trace.sampled,
             span_id = tracing::field::Empty,
@@ -92,6 +98,9 @@ impl Handler {
     async fn answer(self, request: Request<Body>, trace: TraceContext) -> Response {
         if declared_length(request.headers()).is_some_and(|length| length > self.body_limit as u64) {
             return body::too_large(Some(self.body_limit)).into_response();
+        }
+        if let Err(refused) = self.signature.admit(&request) {
+            return refused.into_response();
         }
         let (limit, timeout) = (self.body_limit, self.body_timeout);
         let mut request = request.map(|body| body::guarded(body, limit, timeout));
@@ -117,6 +126,15 @@ impl Handler {
             Err(_) => ApiError::internal("the handler was cancelled").into_response(),
         }
     }
+}
+
+/// A caller's own words, made harmless.
+fn logged(text: &str) -> String {
+    let mut short = escaped(&text.chars().take(LOGGED).collect::<String>());
+    if text.chars().nth(LOGGED).is_some() {
+        short.push('…');
+    }
+    short
 }
 
 fn stopping() -> ApiError {
@@ -164,12 +182,12 @@ struct Access {
 
 impl Access {
     fn begin(request: &Request<Body>) -> Self {
-        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
         Self {
             method: request.method().clone(),
             // The query stays out of the log: callers put tokens there.
-            path: request.uri().path().into(),
-            user_agent: user_agent.unwrap_or_default().to_owned(),
+            path: logged(request.uri().path()).into(),
+            user_agent: logged(&String::from_utf8_lossy(user_agent.unwrap_or_default())),
             begun: Instant::now(),
             done: false,
         }
@@ -196,8 +214,11 @@ impl Access {
         macro_rules! line {
             ($level:ident, $($extra:tt)*) => {
                 tracing::$level!(
-                    http.method = %method, http.path = %path, http.status = status.as_u16(),
-                    http.latency = latency.as_secs_f64(), http.user_agent = user_agent.as_str(),
+                    event = "request_ended",
+                    http_request.request_method = %method, http_request.request_url = &**path,
+                    http_request.status = status.as_u16(), http_request.user_agent = user_agent.as_str(),
+                    // Cloud Logging's form of a duration.
+                    http_request.latency = %format_args!("{:.6}s", latency.as_secs_f64()),
                     $($extra)*
                     "{method} {path} {} in {} ms", status.as_u16(), latency.as_millis()
                 )

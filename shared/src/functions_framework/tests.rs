@@ -29,6 +29,7 @@ async fn start(settings: Settings) -> Running {
             "/trace",
             get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
         )
+        .route("/large", get(|| async { "x".repeat(64 * 1024 * 1024) }))
         .route("/endless", get(std::future::pending::<&'static str>))
         .route(
             "/until-shutdown",
@@ -136,6 +137,7 @@ async fn large_bodies_are_refused_whether_or_not_they_say_so() {
 #[tokio::test]
 async fn slow_callers_are_cut_off() {
     let settings = Settings {
+        head_timeout: Duration::from_millis(100),
         read_timeout: Duration::from_millis(100),
         ..Settings::default()
     };
@@ -193,4 +195,61 @@ async fn stopping_answers_whoever_has_connected_already() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn whoever_only_holds_places_loses_them_to_those_who_ask() {
+    let settings = Settings {
+        connections: 8,
+        ..Settings::default()
+    };
+    let server = start(settings).await;
+    let address = server.address;
+    let busy = tokio::spawn(async move { get_path(address, "/until-shutdown").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut halves = Vec::new();
+    for _ in 0..50 {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(b"POST /echo HTTP/1.1\r\nhost:").await.expect("sends");
+        halves.push(stream);
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(5), post_body(address, "/echo", "hi")).await;
+    assert_eq!(answer.expect("in time"), (200, "hi".into()));
+    server.stop.send(()).expect("still running");
+    assert_eq!(
+        busy.await.expect("answered").1,
+        "stopped cleanly",
+        "a request that is being answered goes on"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_ends() {
+    let settings = Settings {
+        connections: 1,
+        write_timeout: Duration::from_millis(200),
+        ..Settings::default()
+    };
+    let server = start(settings).await;
+    let mut deaf = TcpStream::connect(server.address).await.expect("connects");
+    deaf.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sends");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // While it is being sent, there is no place for another one.
+    let other = tokio::time::timeout(Duration::from_secs(10), get_path(server.address, "/healthz")).await;
+    assert_eq!(other.expect("in time").0, 200);
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn only_cloudevents_reach_a_function_of_them() {
+    let settings = Settings {
+        signature: super::Signature::CloudEvent,
+        ..Settings::default()
+    };
+    let server = start(settings).await;
+    let (status, body) = post_body(server.address, "/", "{}").await;
+    assert_eq!((status, code(&body)), (400, json!("not_a_cloudevent")));
+    assert_eq!(post_body(server.address, "/echo", "hi").await.0, 200);
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// ```no_run
 /// # async fn page() {}
-/// # async fn long_work(shutdown: mergemind_shared::function::Shutdown) {
+/// # async fn long_work(shutdown: mergemind_shared::functions_framework::Shutdown) {
 /// while !shutdown.requested() {
 ///     tokio::select! {
 ///         () = shutdown.wait() => break,

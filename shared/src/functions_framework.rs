@@ -3,7 +3,7 @@
 //! ```no_run
 //! use axum::body::Body;
 //! use axum::http::Request;
-//! use mergemind_shared::{ApiError, function};
+//! use mergemind_shared::{ApiError, functions_framework};
 //! use tower::service_fn;
 //!
 //! async fn hello(_request: Request<Body>) -> Result<&'static str, ApiError> {
@@ -12,15 +12,20 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> std::io::Result<()> {
-//!     function::run("hello", service_fn(hello)).await
+//!     functions_framework::run("hello", service_fn(hello)).await
 //! }
 //! ```
+//!
+//! It keeps the contract of Google's Functions Framework for HTTP functions and CloudEvents: `PORT`, `FUNCTION_TARGET`,
+//! `FUNCTION_SIGNATURE_TYPE`, and `K_SERVICE` as the sign of Cloud Run.
 //!
 //! Any `tower` service of `http::Request<axum::body::Body>` will do, an `axum` `Router` too. Around
 //! it the shim
 //! - listens on `PORT` (8080), on all interfaces on Cloud Run and on the loopback one elsewhere;
 //! - answers `GET /health` by itself, and `GET /healthz` for probes;
 //! - refuses bodies above a limit (413) and requests that come too slowly (408);
+//! - has no more connections open than files allow, closes one that waits for a request where a place is needed, and
+//!   one whose peer does not read its answer;
 //! - gives each request a span with its trace, from `traceparent` or `X-Cloud-Trace-Context`, and
 //!   one access log line;
 //! - turns a panic into a logged 500, and plain errors of a router (404, 405 …) into our JSON;
@@ -32,6 +37,8 @@
 //! (`axum::extract::ConnectInfo<SocketAddr>`).
 
 mod body;
+mod connections;
+mod contract;
 mod handler;
 mod server;
 mod shutdown;
@@ -50,6 +57,7 @@ use tokio::net::TcpListener;
 use tower::Service;
 
 pub use body::{RequestBytes, read_body};
+pub use contract::Signature;
 pub use shutdown::{Shutdown, signal};
 pub use trace::TraceContext;
 
@@ -64,8 +72,16 @@ pub struct Settings {
     pub address: SocketAddr,
     /// The largest request body in bytes; 1 MiB.
     pub body_limit: usize,
-    /// How long a request's head, and then its body, may take to arrive; 30 s each.
+    /// What is sent to the function.
+    pub signature: Signature,
+    /// The most open connections: 1,024, or three quarters of the files that the process may open if that is less.
+    pub connections: usize,
+    /// How long a request's head may take to arrive; 10 s.
+    pub head_timeout: Duration,
+    /// How long a request's body may take to arrive; 30 s.
     pub read_timeout: Duration,
+    /// How long a caller may take nothing of an answer; 30 s.
+    pub write_timeout: Duration,
     /// How long handlers may go on after the signal to stop: 8 s, because Cloud Run kills after 10
     /// and the function has things to put away after that.
     pub drain: Duration,
@@ -76,15 +92,21 @@ impl Default for Settings {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             body_limit: 1024 * 1024,
+            signature: Signature::Http,
+            connections: connections::most(),
+            head_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(8),
         }
     }
 }
 
 impl Settings {
-    /// Declares and reads `PORT` and `HOST`.
-    pub fn read(env: &mut Env) -> Self {
+    /// Declares and reads `PORT`, `HOST`, `FUNCTION_TARGET` and `FUNCTION_SIGNATURE_TYPE`. `function` is the name of
+    /// this program's function, and `signatures` what may be sent to it, the default first.
+    pub fn read(env: &mut Env, function: &'static str, signatures: &'static [Signature]) -> Self {
+        let signature = Signature::read(env, function, signatures);
         let port = env
             .number("PORT", "port to listen on; 0 picks a free one")
             .default(8080);
@@ -107,6 +129,7 @@ impl Settings {
         let host = host.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Self {
             address: SocketAddr::new(host, port),
+            signature,
             ..Self::default()
         }
     }
@@ -124,7 +147,7 @@ where
     S::Future: Send,
 {
     let mut env = Env::from_process();
-    let settings = Settings::read(&mut env);
+    let settings = Settings::read(&mut env, name, &[Signature::Http]);
     env.finish().map_err(std::io::Error::other)?;
     run_with(name, settings, service).await
 }

@@ -17,6 +17,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Settings;
+use super::connections::{Connections, WriteTimeout, keeping_in_use};
 use super::handler::Handler;
 
 /// How long to wait after `accept` fails, which it does when file descriptors run out.
@@ -39,12 +40,22 @@ pub(super) async fn serve(
         tracing::info!("{name} listens on http://{address}");
     }
     let connections = GracefulShutdown::new();
+    let open = Connections::new(settings.connections);
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => spawn_connection(stream, peer, settings, &handler, &connections),
+                Ok((stream, peer)) => {
+                    let stopping = tokio::select! {
+                        () = open.room() => false,
+                        () = &mut stop => true,
+                    };
+                    spawn_connection(stream, peer, settings, &handler, &connections, &open);
+                    if stopping {
+                        break;
+                    }
+                }
                 Err(e) => {
                     tracing::warn!("could not accept a connection: {e}");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -53,7 +64,7 @@ pub(super) async fn serve(
         }
     }
     for (stream, peer) in connected_already(listener) {
-        spawn_connection(stream, peer, settings, &handler, &connections);
+        spawn_connection(stream, peer, settings, &handler, &connections, &open);
     }
     handler.shutdown.request();
     handler.running.close();
@@ -90,26 +101,35 @@ fn spawn_connection(
     settings: &Settings,
     handler: &Handler,
     connections: &GracefulShutdown,
+    all: &Connections,
 ) {
     // Answers are small and whole: waiting to fill a packet only adds delay.
     let _ = stream.set_nodelay(true);
-    let handler = handler.clone();
+    let stream = WriteTimeout::new(stream, settings.write_timeout);
+    let open = all.add();
+    let (handler, counted) = (handler.clone(), open.connection());
     let service = service_fn(move |request: Request<Incoming>| {
-        let handler = handler.clone();
+        let (handler, in_use) = (handler.clone(), counted.clone().in_use());
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        async move { Ok::<_, Infallible>(handler.handle(request).await) }
+        async move {
+            let response = handler.handle(request).await;
+            Ok::<_, Infallible>(response.map(|body| keeping_in_use(body, in_use)))
+        }
     });
     // HTTP/1 alone: it is what Cloud Run speaks to a container by default, and its timeout for the
     // request's head covers the very first byte.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(settings.read_timeout)
+        .header_read_timeout(settings.head_timeout)
         .serve_connection(TokioIo::new(stream), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        if let Err(e) = connection.await {
-            tracing::debug!("a connection ended early: {e}");
+        tokio::select! {
+            ended = connection => if let Err(e) = ended {
+                tracing::debug!("a connection ended early: {e}");
+            },
+            () = open.closed() => tracing::debug!("a connection without a request was closed to make room"),
         }
     });
 }
