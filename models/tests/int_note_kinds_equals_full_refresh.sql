@@ -7,6 +7,5 @@
         {{ note_columns() | indent(8) }}
     from {{ source('gitlab', 'mr_notes') }}
 ){% endset %}
-{% set built %}(select * except (named_user_ids) from {{ ref('int_note_kinds') }}){% endset %}
 
-{{ differences_from_full_refresh(built, fresh, 'note_id') }}
+{{ differences_from_full_refresh(ref('int_note_kinds'), fresh, 'note_id', leave_out=['named_user_ids']) }}

@@ -12,7 +12,7 @@ from derived import MODELS, outdated, selected, wanted, write
 from described import shortcomings
 
 MART = {
-    "name": "agg_weeks", "layer": "marts", "description": "Weeks; rebuilt whole.", "contract": True, "owner": "data", "key": True, "compared": True,
+    "name": "agg_weeks", "layer": "marts", "description": "Weeks; rebuilt whole.", "contract": True, "owner": "data", "key": True, "compared": True, "reads": [],
     "columns": {"week": "The Monday.", "cycle_time_hours": "Mean."},
 }
 BUILT = {"agg_weeks": {"week": "DATE", "cycle_time_hours": "FLOAT64"}}
@@ -42,6 +42,14 @@ class Described(unittest.TestCase):
     def test_a_number_without_unit(self):
         self.assertIn("cycle_time is a FLOAT64 whose name has no unit",
                       self.problems({"columns": {"cycle_time": "Mean."}}, {"agg_weeks": {"cycle_time": "FLOAT64"}}))
+
+    def test_what_readers_of_marts_may_not_read(self):
+        for read in ("model.mergemind.int_reviews", "source.mergemind.gitlab.mr_notes"):
+            self.assertIn(f"is a view that reads {read.split('.')[-1]}", self.problems({"reads": [read]}))
+        self.assertEqual(self.problems({"reads": ["model.mergemind.agg_weeks"]}), "")
+        for column in ("email", "author_email", "body"):
+            found = self.problems({"columns": MART["columns"] | {column: "A text."}}, {"agg_weeks": BUILT["agg_weeks"] | {column: "STRING"}})
+            self.assertIn(f"{column} is private", found)
 
     def test_an_intermediate_owes_less(self):
         self.assertEqual(self.problems({"layer": "intermediate", "contract": False, "key": False, "compared": False}), "")

@@ -55,7 +55,7 @@ releases as (
 ),
 
 found as (
-    select merge_request_id, cast(split(released, ' ')[offset(1)] as int64) as deployment_id
+    select merge_request_id, split(released, ' ')[offset(1)] as deployment_id
     from releases
     where merge_request_id is not null and released is not null
 )
@@ -92,4 +92,4 @@ left join first_commits
 left join found
     on changes.merge_request_id = found.merge_request_id
 left join {{ ref('int_deployments') }} as deployments
-    on found.deployment_id = deployments.deployment_id
+    on found.deployment_id = cast(deployments.deployment_id as string)
