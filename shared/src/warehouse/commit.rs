@@ -7,14 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
-use super::lease::Lease;
-use super::merge::Merge;
-use super::refusal::{Reason, persist};
+use super::connection::{ResultRow, Warehouse};
+use super::error::Error;
+use super::persist::persist;
+use super::refusal::Reason;
 use super::schema::Table;
-use super::sql::{self, Names};
-use super::sweep::Sweep;
+use super::sql::{self, CursorMove, Lease, Mark, Merge, Names, Sweep, Whole};
 use super::value::Row;
-use super::{Error, ResultRow, Warehouse};
 
 /// Stage tables that are filled at once: each takes BigQuery about a second, most of it waiting.
 const STAGES_AT_ONCE: usize = 4;
@@ -28,39 +27,6 @@ pub struct Batch<'a> {
     pub rows: Vec<Row>,
     /// Of which parents these are all the rows.
     pub whole: Option<Whole>,
-}
-
-/// Parents whose rows are all in a batch: what the table has of them beside is marked as deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whole {
-    /// The column that refers to the parent.
-    pub column: &'static str,
-    /// The parents' ids.
-    pub parents: Vec<i64>,
-}
-
-/// A cursor's step, which is only taken if it still is where it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CursorMove {
-    /// The stream.
-    pub stream: String,
-    /// The group or project.
-    pub scope: String,
-    /// The position before; `None` if there is none yet.
-    pub from: Option<String>,
-    /// The position after.
-    pub to: String,
-    /// What is complete up to this instant (microseconds since 1970); for people who read the table.
-    pub at: Option<i64>,
-}
-
-/// A cursor that is set, whatever it was before, if the commit wrote any row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Takes the place of a stream.
-    pub stream: String,
-    /// The text.
-    pub cursor: String,
 }
 
 /// All that happens in one transaction, or not at all.

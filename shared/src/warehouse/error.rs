@@ -2,11 +2,8 @@
 
 use google_cloud_bigquery::error::{AppendError, CommitError, QueryError, RowError, WriterBuilderError};
 
-use super::refusal::{Reason, Refusal};
-
-/// What to say when Google's client finds no credentials, or they are refused.
-pub(super) const NO_CREDENTIALS: &str = "Google's credentials are missing or not accepted. On Cloud Run the service account \
-    has them; elsewhere `gcloud auth application-default login` makes them";
+use super::refusal::{NO_CREDENTIALS, Reason, Refusal};
+use super::sql::{CURSOR_MOVED, LEASE_LOST};
 
 /// An error of the warehouse. Its text may hold table names and BigQuery's messages, never row values
 /// that we sent, and never credentials.
@@ -71,10 +68,10 @@ impl Error {
         if refusal.reason == Reason::Credentials {
             return Self::Connect(NO_CREDENTIALS.into());
         }
-        if message.contains(super::sql::CURSOR_MOVED) {
+        if message.contains(CURSOR_MOVED) {
             return Self::CursorMoved;
         }
-        if message.contains(super::sql::LEASE_LOST) {
+        if message.contains(LEASE_LOST) {
             return Self::LeaseLost;
         }
         Self::Query(refusal)

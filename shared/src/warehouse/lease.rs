@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use super::connection::Warehouse;
+use super::error::Error;
 use super::schema::{Column, Kind};
-use super::sql::{LEASES, literal};
-use super::{Error, Warehouse};
+use super::sql::{LEASES, Lease, acquire_script, expire_script, ours, renew_script};
 
 /// The columns of the table of leases.
 pub(super) const COLUMNS: [Column; 4] = [
@@ -24,14 +25,6 @@ pub(super) const COLUMNS: [Column; 4] = [
     ),
 ];
 
-/// A lease that was acquired.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub(super) name: String,
-    pub(super) holder: String,
-    ttl: Duration,
-}
-
 /// Result of trying to acquire a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
@@ -44,13 +37,6 @@ pub enum Acquired {
         /// For how long at least, unless its holder ends it.
         left: Duration,
     },
-}
-
-impl Lease {
-    /// After this time without renewal others may take it.
-    pub fn ttl(&self) -> Duration {
-        self.ttl
-    }
 }
 
 /// A lease that is held: renewed in the background until it is released or dropped.
@@ -201,39 +187,6 @@ impl Warehouse {
     }
 }
 
-/// Two MERGEs on one table can't both be committed, so of two callers one waits and then finds it held.
-pub(super) fn acquire_script(leases: &str, lease: &Lease) -> String {
-    let (name, holder) = (literal(&lease.name), literal(&lease.holder));
-    let seconds = lease.ttl.as_secs();
-    format!(
-        "BEGIN TRANSACTION;\n\
-         MERGE {leases} T USING (SELECT {name} AS name, {holder} AS holder, CURRENT_TIMESTAMP() AS now) S ON T.name = S.name\n\
-         WHEN MATCHED AND T.expires_at <= S.now THEN UPDATE SET holder = S.holder, acquired_at = S.now, expires_at = TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND)\n\
-         WHEN NOT MATCHED THEN INSERT (name, holder, acquired_at, expires_at) VALUES (S.name, S.holder, S.now, TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND));\n\
-         COMMIT TRANSACTION;\n\
-         SELECT holder, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), acquired_at, SECOND) AS age_s, TIMESTAMP_DIFF(expires_at, CURRENT_TIMESTAMP(), SECOND) AS left_s FROM {leases} WHERE name = {name}"
-    )
-}
-
-pub(super) fn expire_script(leases: &str, lease: &Lease, ttl: Duration) -> String {
-    format!(
-        "UPDATE {leases} SET expires_at = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {} SECOND) WHERE name = {} AND holder = {}",
-        ttl.as_secs(),
-        literal(&lease.name),
-        literal(&lease.holder)
-    )
-}
-
-fn renew_script(leases: &str, lease: &Lease) -> String {
-    format!("{};\n{}", expire_script(leases, lease, lease.ttl), ours(leases, lease))
-}
-
-/// Selects one row if the lease is ours, else none.
-fn ours(leases: &str, lease: &Lease) -> String {
-    let (name, holder) = (literal(&lease.name), literal(&lease.holder));
-    format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -286,20 +239,5 @@ mod tests {
         let away = || Some(Err(Error::Query(Refusal::outage("away"))));
         let outage = vec![away(), away(), away(), None, away()];
         assert_eq!(renewed(outage).await, (false, vec![20, 40, 60, 80, 160]));
-    }
-
-    #[test]
-    fn a_renewal_prolongs_only_our_own_lease_and_tells_whether_it_is() {
-        let script = renew_script("`l`", &lease());
-        let (update, select) = script.split_once(";\n").expect("two statements");
-        let ours = "WHERE name = 'sync' AND holder = 'h'";
-        assert!(
-            update.contains("INTERVAL 60 SECOND") && update.ends_with(ours),
-            "{update}"
-        );
-        assert!(
-            select.starts_with("SELECT holder FROM `l`") && select.ends_with(ours),
-            "{select}"
-        );
     }
 }

@@ -10,17 +10,19 @@
 //! for `backendError`, `internalError` and `rateLimitExceeded`; a new table for UNAVAILABLE within a minute. It
 //! never repeats calls of the Storage Write API.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBuilder;
 use google_cloud_bigquery_v2::model::ErrorProto;
 use google_cloud_gax::error::Error as CallError;
 use google_cloud_gax::error::rpc::{Code, StatusDetails};
 
-use super::Error;
 use crate::retry::exponential;
+
+/// What to say when Google's client finds no credentials, or they are refused.
+pub(super) const NO_CREDENTIALS: &str = "Google's credentials are missing or not accepted. On Cloud Run the service account \
+    has them; elsewhere `gcloud auth application-default login` makes them";
 
 /// A refusal, or a call that was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +118,7 @@ impl Reason {
     }
 
     /// How often and after how long another attempt is made; `None` if it can't help.
-    fn policy(self) -> Option<ExponentialBuilder> {
+    pub(super) fn policy(self) -> Option<ExponentialBuilder> {
         let (first_ms, attempts) = match self {
             // In all 15 to 30 s.
             Self::Conflict | Self::Missing => (500, 6),
@@ -153,7 +155,7 @@ impl Reason {
                 "the service account lacks a role: BigQuery Data Editor on the dataset and BigQuery Job User on \
                  PROJECT_ID hold all that is needed"
             }
-            Self::Credentials => super::error::NO_CREDENTIALS,
+            Self::Credentials => NO_CREDENTIALS,
             Self::Billing => "enable billing for PROJECT_ID",
             Self::Invalid => "BigQuery does not accept this request; please report it with its line in the log",
         }
@@ -217,32 +219,4 @@ impl fmt::Display for Refusal {
 fn lost_to_another(message: &str) -> bool {
     let message = message.to_lowercase();
     message.contains("concurrent update") || (message.contains("transaction") && message.contains("conflict"))
-}
-
-/// Calls until it goes well, or another attempt can't help. Only kinds that are `safe` to repeat are.
-///
-/// # Errors
-/// The last one.
-pub(super) async fn persist<T, F>(what: &str, safe: impl Fn(Reason) -> bool, call: impl Fn() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    let mut waits: HashMap<Reason, Option<ExponentialBackoff>> = HashMap::new();
-    loop {
-        let error = match call().await {
-            Err(error) => error,
-            good => return good,
-        };
-        let kind = error.reason().filter(|kind| safe(*kind));
-        let wait = kind.and_then(|kind| {
-            let waits = waits
-                .entry(kind)
-                .or_insert_with(|| kind.policy().map(BackoffBuilder::build));
-            waits.as_mut()?.next()
-        });
-        let Some(wait) = wait else { return Err(error) };
-        let wait_ms = wait.as_millis() as u64;
-        tracing::warn!(wait_ms, ?kind, "{what} failed: {error}; trying again");
-        tokio::time::sleep(wait).await;
-    }
 }

@@ -11,7 +11,7 @@ use google_cloud_bigquery::write::format::Arrow;
 use uuid::Uuid;
 
 use super::encode::encode;
-use super::refusal::persist;
+use super::persist::persist;
 use super::schema::Table;
 use super::value::Row;
 use super::{Error, Warehouse};

@@ -9,8 +9,8 @@ use google_cloud_bigquery_v2::model::{
 use google_cloud_gax::options::RequestOptionsBuilder;
 use tokio::time::timeout;
 
-use super::error::NO_CREDENTIALS;
-use super::refusal::persist;
+use super::persist::persist;
+use super::refusal::NO_CREDENTIALS;
 use super::schema::{Column, Table};
 use super::sql::{self, CURSORS, LEASES};
 use super::{Error, Warehouse, cursor, lease};

@@ -2,9 +2,8 @@
 
 use uuid::Uuid;
 
-use super::merge::Merge;
 use super::schema::{Column, Kind, Table};
-use super::sql::{self, Names};
+use super::sql::{self, Merge, Names};
 use super::value::Value;
 use super::{Error, Warehouse};
 

@@ -1,7 +1,7 @@
 //! Marking rows that GitLab no longer has.
 
-use super::schema::Table;
-use super::sql::Names;
+use super::text::{Names, literal, one_of};
+use crate::warehouse::schema::Table;
 
 /// Rows of a table to mark as deleted: those within all of the bounds, less those that are present.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub enum Within {
 
 impl Sweep<'_> {
     /// The condition on a row, for a statement on the table alone.
-    pub(super) fn condition(&self, names: &Names) -> String {
+    pub(in crate::warehouse) fn condition(&self, names: &Names) -> String {
         let mut parts = vec!["NOT _deleted".to_owned()];
         parts.extend(self.within.iter().map(|within| within.sql(names)));
         if !self.present.is_empty() {
@@ -58,45 +58,11 @@ impl Within {
             }
             Self::Below(column, path) => {
                 let below = format!("{}/", path.to_lowercase());
-                format!("STARTS_WITH(LOWER({column}), {})", super::sql::literal(&below))
+                format!("STARTS_WITH(LOWER({column}), {})", literal(&below))
             }
             Self::ParentGone(column, parent) => {
                 format!("{column} IN (SELECT id FROM {} WHERE _deleted)", names.of(parent))
             }
         }
-    }
-}
-
-/// More numbers than these are one text in a statement: each literal costs the parser its time.
-const FEW: usize = 20;
-
-/// A condition that is true if the column holds one of these numbers. The bounds let BigQuery skip blocks
-/// of a clustered table.
-#[must_use]
-pub fn one_of(column: &str, ids: &[i64]) -> String {
-    let (Some(least), Some(most)) = (ids.iter().min(), ids.iter().max()) else {
-        return "FALSE".to_owned();
-    };
-    let all: Vec<String> = ids.iter().map(i64::to_string).collect();
-    if ids.len() <= FEW {
-        return format!("{column} IN ({})", all.join(", "));
-    }
-    format!(
-        "{column} BETWEEN {least} AND {most} AND {column} IN (SELECT CAST(one AS INT64) FROM UNNEST(SPLIT('{}', ',')) AS one)",
-        all.join(",")
-    )
-}
-
-impl super::Warehouse {
-    /// The ids that `sweep` would mark as deleted.
-    ///
-    /// # Errors
-    /// If BigQuery can't be asked.
-    pub async fn swept(&self, sweep: &Sweep<'_>) -> Result<Vec<i64>, super::Error> {
-        let names = |table: &str| self.name_of(table);
-        let condition = sweep.condition(&Names(&names));
-        let sql = format!("SELECT id FROM {} WHERE {condition}", self.name_of(sweep.table.name));
-        let rows = self.query(sql).await?;
-        rows.into_iter().map(|row| Ok(row.get("id")?)).collect()
     }
 }

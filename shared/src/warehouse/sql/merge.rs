@@ -1,12 +1,20 @@
 //! The statements that bring staged rows into a raw table.
 
-use super::commit::Whole;
-use super::schema::Table;
-use super::sweep::one_of;
-use super::value::{Row, Value};
+use super::text::one_of;
+use crate::warehouse::schema::Table;
+use crate::warehouse::value::{Row, Value};
+
+/// Parents whose rows are all in a batch: what the table has of them beside is marked as deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The column that refers to the parent.
+    pub column: &'static str,
+    /// The parents' ids.
+    pub parents: Vec<i64>,
+}
 
 /// Rows for one raw table, and the stage table that holds them.
-pub(super) struct Merge<'a> {
+pub(in crate::warehouse) struct Merge<'a> {
     pub table: &'a Table,
     pub raw: String,
     /// `None` if there are no rows.
@@ -106,7 +114,7 @@ impl Merge<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sql::{Also, Names, commit};
+    use super::super::{Also, Names, commit};
     use super::*;
     use crate::warehouse::schema::{Column, Kind};
 

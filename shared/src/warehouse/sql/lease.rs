@@ -1,0 +1,90 @@
+//! A lease, and the statements on the table of leases.
+
+use std::time::Duration;
+
+use super::text::{LEASE_LOST, literal};
+
+/// A lease that was acquired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub(in crate::warehouse) name: String,
+    pub(in crate::warehouse) holder: String,
+    pub(in crate::warehouse) ttl: Duration,
+}
+
+impl Lease {
+    /// After this time without renewal others may take it.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+}
+
+/// Two MERGEs on one table can't both be committed, so of two callers one waits and then finds it held.
+pub(in crate::warehouse) fn acquire_script(leases: &str, lease: &Lease) -> String {
+    let (name, holder) = (literal(&lease.name), literal(&lease.holder));
+    let seconds = lease.ttl.as_secs();
+    format!(
+        "BEGIN TRANSACTION;\n\
+         MERGE {leases} T USING (SELECT {name} AS name, {holder} AS holder, CURRENT_TIMESTAMP() AS now) S ON T.name = S.name\n\
+         WHEN MATCHED AND T.expires_at <= S.now THEN UPDATE SET holder = S.holder, acquired_at = S.now, expires_at = TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND)\n\
+         WHEN NOT MATCHED THEN INSERT (name, holder, acquired_at, expires_at) VALUES (S.name, S.holder, S.now, TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND));\n\
+         COMMIT TRANSACTION;\n\
+         SELECT holder, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), acquired_at, SECOND) AS age_s, TIMESTAMP_DIFF(expires_at, CURRENT_TIMESTAMP(), SECOND) AS left_s FROM {leases} WHERE name = {name}"
+    )
+}
+
+pub(in crate::warehouse) fn expire_script(leases: &str, lease: &Lease, ttl: Duration) -> String {
+    format!(
+        "UPDATE {leases} SET expires_at = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {} SECOND) WHERE name = {} AND holder = {}",
+        ttl.as_secs(),
+        literal(&lease.name),
+        literal(&lease.holder)
+    )
+}
+
+pub(in crate::warehouse) fn renew_script(leases: &str, lease: &Lease) -> String {
+    format!("{};\n{}", expire_script(leases, lease, lease.ttl), ours(leases, lease))
+}
+
+/// Selects one row if the lease is ours, else none.
+pub(in crate::warehouse) fn ours(leases: &str, lease: &Lease) -> String {
+    let (name, holder) = (literal(&lease.name), literal(&lease.holder));
+    format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}")
+}
+
+/// Fails the transaction if another one has taken the lease.
+pub(super) fn expect_lease(leases: &str, lease: &Lease) -> String {
+    format!(
+        "SELECT IF(COUNT(*) = 1, 1, ERROR('{LEASE_LOST}')) FROM {leases} WHERE name = {} AND holder = {};\n",
+        literal(&lease.name),
+        literal(&lease.holder)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease() -> Lease {
+        Lease {
+            name: "sync".into(),
+            holder: "h".into(),
+            ttl: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_renewal_prolongs_only_our_own_lease_and_tells_whether_it_is() {
+        let script = renew_script("`l`", &lease());
+        let (update, select) = script.split_once(";\n").expect("two statements");
+        let ours = "WHERE name = 'sync' AND holder = 'h'";
+        assert!(
+            update.contains("INTERVAL 60 SECOND") && update.ends_with(ours),
+            "{update}"
+        );
+        assert!(
+            select.starts_with("SELECT holder FROM `l`") && select.ends_with(ours),
+            "{select}"
+        );
+    }
+}
