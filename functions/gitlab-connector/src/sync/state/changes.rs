@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::overlap::complete_until;
+
 /// What a finished pass has left, and the one under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesState {
@@ -103,7 +105,7 @@ impl ChangesState {
             };
         }
         Self {
-            complete_until: Some(super::complete_until(self.complete_until, progress.started_at, overlap)),
+            complete_until: Some(complete_until(self.complete_until, progress.started_at, overlap)),
             retry_next_sync: progress.failed,
             progress: None,
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::overlap::complete_until;
+
 /// What a finished pass has left, and the one under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcileState {
@@ -96,7 +98,7 @@ impl ReconcileState {
                 ..self.clone()
             },
             None => Self {
-                complete_until: Some(super::complete_until(self.complete_until, started_at, Duration::ZERO)),
+                complete_until: Some(complete_until(self.complete_until, started_at, Duration::ZERO)),
                 progress: None,
             },
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::overlap::complete_until;
+
 /// What a finished pass has left, and the one under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestState {
@@ -114,7 +116,7 @@ impl RestState {
             };
         }
         Self {
-            complete_until: Some(super::complete_until(self.complete_until, progress.started_at, overlap)),
+            complete_until: Some(complete_until(self.complete_until, progress.started_at, overlap)),
             all_owners_at: if progress.all_owners {
                 Some(progress.started_at)
             } else {

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use serde_json::Value as Json;
 use time::macros::datetime;
 
 use super::*;
-use crate::sync::pass::ALL;
+use crate::sync::pass::{ALL, Pass};
 
 const OVERLAP: Duration = Duration::from_secs(300);
 
