@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CRATES = ["shared/src", "functions/gitlab-connector/src", "functions/dbt-trigger/src"]
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+# Comments and literals, in one expression: a literal may hold what begins a comment, and a comment what begins a literal.
+NO_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:\\.|[^"\\])*"|'(?:\\.[^']*|[^'\\\n])'""", re.S)
 
 
 class Crate:
@@ -66,8 +68,7 @@ class Crate:
 
 def without_tests(text: str) -> str:
     """The text without comments, literals, and items that stand under `#[cfg(test)]`."""
-    text = re.sub(r"//[^\n]*", "", text)
-    text = re.sub(r'r#".*?"#|"(?:\\.|[^"\\])*"', '""', text, flags=re.S)
+    text = NO_CODE.sub(lambda found: "" if found[0].startswith("/") else '""', text)
     while found := re.search(r"#\[cfg\((?:test|all\(test[^\n]*)\)\]", text):
         end, depth = found.end(), 0
         while end < len(text):
