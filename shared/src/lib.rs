@@ -16,6 +16,4 @@ pub mod throttle;
 pub mod warehouse;
 
 pub use error::ApiError;
-// The name of before, until every caller has the new one.
-pub use functions_framework as function;
 pub use secret::Secret;

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mergemind_shared::config::{Program, load};
-use mergemind_shared::{function, telemetry};
+use mergemind_shared::{functions_framework, telemetry};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +90,7 @@ enum StartError {
 
 async fn serve(config: Config) -> Result<(), StartError> {
     let dirs = WorkDirs::open(&config.dbt)?;
-    let listener = function::bind(&config.settings).await?;
+    let listener = functions_framework::bind(&config.settings).await?;
     let stop = CancellationToken::new();
     let instance = uuid::Uuid::now_v7().to_string();
     let Records {
@@ -118,8 +118,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let router = api::router(config, queue.clone(), artifacts, history)?;
     let running = dispatcher.start(queue);
     let mut stopped_at = Instant::now();
-    function::run_until(NAME, listener, settings, router, async {
-        function::signal().await;
+    functions_framework::run_until(NAME, listener, settings, router, async {
+        functions_framework::signal().await;
         stopped_at = Instant::now();
         // Before the shim waits for the handlers: they wait for the run that this ends.
         stop.cancel();

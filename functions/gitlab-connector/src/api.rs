@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use mergemind_shared::ApiError;
 use mergemind_shared::config::Env;
-use mergemind_shared::function::{RequestBytes, Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{RequestBytes, Shutdown, TraceContext};
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::id_token::{IdTokens, SERVERLESS_AUTHORIZATION};
 use serde_json::{Value, json};
 

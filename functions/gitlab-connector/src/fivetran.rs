@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use mergemind_shared::ApiError;
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 use mergemind_shared::warehouse::{Kind, Position, Table, newest_mark};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};

@@ -16,7 +16,7 @@ mod webhook;
 use std::process::ExitCode;
 
 use mergemind_shared::config::{Program, load_or};
-use mergemind_shared::{function, telemetry};
+use mergemind_shared::{functions_framework, telemetry};
 
 use config::Config;
 use sync::Syncer;
@@ -46,7 +46,7 @@ async fn main() -> ExitCode {
     if check {
         return check::run(&syncer).await;
     }
-    match function::run_with(PROGRAM.name, function, api::routes(syncer)).await {
+    match functions_framework::run_with(PROGRAM.name, function, api::routes(syncer)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");

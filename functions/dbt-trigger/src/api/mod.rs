@@ -18,7 +18,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use mergemind_shared::ApiError;
-use mergemind_shared::function::read_body;
+use mergemind_shared::functions_framework::read_body;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

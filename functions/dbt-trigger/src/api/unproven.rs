@@ -10,7 +10,7 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use http_body_util::Limited;
 use mergemind_shared::ApiError;
-use mergemind_shared::function::read_body;
+use mergemind_shared::functions_framework::read_body;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;

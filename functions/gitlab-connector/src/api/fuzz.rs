@@ -5,7 +5,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request};
 use fuzz::{Shape, Target};
 use mergemind_shared::config::Env;
-use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 

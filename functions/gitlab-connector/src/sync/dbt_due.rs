@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::{self, Commit, CursorMove};
 use serde_json::{Value, json};
 

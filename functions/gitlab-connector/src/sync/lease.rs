@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 use mergemind_shared::warehouse::{self, Acquired, Lease};
 use serde_json::json;
 

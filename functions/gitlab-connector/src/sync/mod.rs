@@ -37,7 +37,7 @@ use std::time::Instant;
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::auth::Tokens;
-use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
 use tokio::sync::Mutex;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mergemind_shared::ApiError;
-use mergemind_shared::function::{Shutdown, TraceContext};
+use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 use mergemind_shared::warehouse::Lease;
 use serde_json::Value as Json;
 use time::OffsetDateTime;

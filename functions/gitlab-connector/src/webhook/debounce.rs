@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mergemind_shared::ApiError;
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 

@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, body::Bytes};
 use mergemind_shared::ApiError;
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 use serde_json::{Value, json};
 
 use crate::sync::Syncer;

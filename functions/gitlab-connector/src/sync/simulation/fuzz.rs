@@ -18,7 +18,7 @@ use crate::sync::simulation::memory::Memory;
 use crate::sync::simulation::{BEGINNING, compare, options, scope_of};
 use crate::sync::state::Cursors;
 use crate::sync::{plan, run};
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 
 /// A change of an answer: which one, which value in it, and what stands there instead.
 type Damage = (usize, usize, Json);

@@ -24,7 +24,7 @@ use std::time::Duration;
 use gitlab_sim::changes::Kind;
 use gitlab_sim::generate::{self, Sizes};
 use gitlab_sim::random::Random;
-use mergemind_shared::function::Shutdown;
+use mergemind_shared::functions_framework::Shutdown;
 
 use crate::config::Options;
 use crate::gitlab::{self, Client};
