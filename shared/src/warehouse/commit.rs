@@ -12,7 +12,7 @@ use super::error::Error;
 use super::persist::persist;
 use super::refusal::Reason;
 use super::schema::Table;
-use super::sql::{self, CursorMove, Lease, Mark, Merge, Names, Sweep, Whole};
+use super::sql::{self, CompleteSet, CursorMove, Lease, Mark, Merge, SoftDelete, TableNames};
 use super::value::Row;
 
 /// Stage tables that are filled at once: each takes BigQuery about a second, most of it waiting.
@@ -26,7 +26,7 @@ pub struct Batch<'a> {
     /// Its rows; of several with one primary key the last counts.
     pub rows: Vec<Row>,
     /// Of which parents these are all the rows.
-    pub whole: Option<Whole>,
+    pub complete_set: Option<CompleteSet>,
 }
 
 /// All that happens in one transaction, or not at all.
@@ -35,7 +35,7 @@ pub struct Commit<'a> {
     /// Rows to upsert.
     pub batches: Vec<Batch<'a>>,
     /// Rows to mark as deleted; after the batches, in this order.
-    pub sweeps: Vec<Sweep<'a>>,
+    pub soft_deletes: Vec<SoftDelete<'a>>,
     /// Steps of cursors.
     pub cursor: Option<CursorMove>,
     /// What to remember if anything was written.
@@ -49,8 +49,8 @@ pub struct Commit<'a> {
 pub struct Written {
     /// For each batch.
     pub batches: Vec<u64>,
-    /// For each sweep.
-    pub sweeps: Vec<u64>,
+    /// For each soft delete.
+    pub soft_deletes: Vec<u64>,
 }
 
 impl Warehouse {
@@ -73,14 +73,14 @@ impl Warehouse {
         let merges: Vec<Merge> = stream::iter(stages).buffered(STAGES_AT_ONCE).try_collect().await?;
         let script = sql::commit(
             &merges,
-            &commit.sweeps,
-            &sql::Also {
+            &commit.soft_deletes,
+            &sql::CommitGuards {
                 cursor: commit.cursor.as_ref(),
                 mark: commit.mark.as_ref(),
                 lease: commit.lease.as_ref(),
             },
             synced_at,
-            &Names(&|table: &str| self.name_of(table)),
+            &TableNames(&|table: &str| self.name_of(table)),
         );
         let staged = begun.elapsed();
         let rows = self.run_transaction(&script).await?;
@@ -101,7 +101,7 @@ impl Warehouse {
             batches: (0..batches.len())
                 .map(|n| count(format!("n{n}")))
                 .collect::<Result<_, _>>()?,
-            sweeps: (0..commit.sweeps.len())
+            soft_deletes: (0..commit.soft_deletes.len())
                 .map(|n| count(format!("s{n}")))
                 .collect::<Result<_, _>>()?,
         })
@@ -118,7 +118,7 @@ impl Warehouse {
             raw: self.name_of(batch.table.name),
             stage,
             rows: &batch.rows,
-            whole: batch.whole.as_ref(),
+            complete_set: batch.complete_set.as_ref(),
         })
     }
 
@@ -193,7 +193,7 @@ mod tests {
         let batch = Batch {
             table: &table,
             rows,
-            whole: None,
+            complete_set: None,
         };
         assert_eq!(last_of_each_key(batch).rows, vec![row(1, "m", "c"), row(1, "n", "b")]);
     }

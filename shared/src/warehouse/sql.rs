@@ -6,12 +6,12 @@ mod merge;
 mod soft_delete;
 mod text;
 
-pub(super) use commit::{Also, commit};
+pub(super) use commit::{CommitGuards, commit};
 pub use commit::{CursorMove, Mark};
 pub use lease::Lease;
 pub(super) use lease::{acquire_script, expire_script, ours, renew_script};
+pub use merge::CompleteSet;
 pub(super) use merge::Merge;
-pub use merge::Whole;
-pub use soft_delete::{Sweep, Within};
+pub use soft_delete::{SoftDelete, Within};
 pub use text::one_of;
-pub(super) use text::{CURSOR_MOVED, CURSORS, LEASE_LOST, LEASES, Names, literal};
+pub(super) use text::{CURSOR_MOVED, CURSORS, LEASE_LOST, LEASES, TableNames, literal};

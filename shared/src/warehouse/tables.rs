@@ -20,7 +20,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(180);
 
 /// What a dataset lacks.
 #[derive(Debug)]
-pub struct Lacking<'a> {
+pub struct SchemaDiff<'a> {
     /// Whether there is not a single table.
     empty: bool,
     cursors: bool,
@@ -29,7 +29,7 @@ pub struct Lacking<'a> {
     columns: Vec<(&'a Table, &'a Column)>,
 }
 
-impl Lacking<'_> {
+impl SchemaDiff<'_> {
     /// The raw tables that are missing although there are others: somebody has dropped them, or they are new.
     pub fn dropped(&self) -> impl Iterator<Item = &'static str> {
         let known = !self.empty && !self.cursors;
@@ -43,15 +43,15 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be reached, or our account may not do this.
     pub async fn ensure(&self, tables: &[&Table]) -> Result<(), Error> {
-        let lacking = self.lacks(tables).await?;
-        self.make(lacking).await
+        let diff = self.schema_diff(tables).await?;
+        self.make(diff).await
     }
 
     /// Looks what is missing.
     ///
     /// # Errors
     /// If BigQuery can't be asked.
-    pub async fn lacks<'a>(&self, tables: &[&'a Table]) -> Result<Lacking<'a>, Error> {
+    pub async fn schema_diff<'a>(&self, tables: &[&'a Table]) -> Result<SchemaDiff<'a>, Error> {
         let existing = match self.existing_columns().await {
             Err(error) if error.is_not_found() => HashSet::new(),
             other => other?,
@@ -63,7 +63,7 @@ impl Warehouse {
             let columns = table.all_columns().map(move |column| (table, column));
             columns.filter(|(table, column)| !has(table.name, column.name))
         });
-        Ok(Lacking {
+        Ok(SchemaDiff {
             empty: existing.is_empty(),
             cursors: !exists(CURSORS),
             leases: !exists(LEASES),
@@ -76,24 +76,24 @@ impl Warehouse {
     ///
     /// # Errors
     /// If BigQuery can't be reached, or our account may not do this.
-    pub async fn make(&self, lacking: Lacking<'_>) -> Result<(), Error> {
-        if lacking.empty
+    pub async fn make(&self, diff: SchemaDiff<'_>) -> Result<(), Error> {
+        if diff.empty
             && let Err(error) = self.create_dataset().await
         {
             // An empty dataset may be there, made by somebody who may make datasets; if it is not, the
             // next statement says so.
             tracing::debug!("the dataset was not made: {error}");
         }
-        if lacking.cursors {
+        if diff.cursors {
             self.create(self.described(CURSORS, cursor::COLUMNS.iter())).await?;
         }
-        if lacking.leases {
+        if diff.leases {
             self.create(self.described(LEASES, lease::COLUMNS.iter())).await?;
         }
-        for table in lacking.tables {
+        for table in diff.tables {
             self.create(self.raw(table)).await?;
         }
-        for (table, column) in lacking.columns {
+        for (table, column) in diff.columns {
             tracing::info!(table = table.name, column = column.name, "adding a column");
             let (name, kind) = (self.name_of(table.name), column.kind.sql());
             self.query(format!(

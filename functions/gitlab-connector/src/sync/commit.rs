@@ -20,12 +20,12 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
     notes::add(session, &mut rows).await?;
     users::add(session, &mut rows).await?;
     let users_asked = std::mem::take(&mut rows.users_asked);
-    let (batches, sweeps) = rows.into_batches(session.streams);
+    let (batches, soft_deletes) = rows.into_batches(session.streams);
     let read: Vec<(&'static str, usize)> = batches.iter().map(|b| (b.table.name, b.rows.len())).collect();
-    let swept: Vec<&'static str> = sweeps.iter().map(|sweep| sweep.table.name).collect();
+    let deleted_from: Vec<&'static str> = soft_deletes.iter().map(|soft_delete| soft_delete.table.name).collect();
     let commit = Commit {
         batches,
-        sweeps,
+        soft_deletes,
         cursor,
         mark: (!session.dbt_due.load(Ordering::Relaxed)).then(|| Mark {
             stream: DBT.into(),
@@ -39,7 +39,7 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
     for ((table, read), written) in read.into_iter().zip(written.batches) {
         counters.add(table, read as u64, written);
     }
-    for (table, written) in swept.into_iter().zip(written.sweeps) {
+    for (table, written) in deleted_from.into_iter().zip(written.soft_deletes) {
         counters.add(table, 0, written);
     }
     if counters.written() > 0 {

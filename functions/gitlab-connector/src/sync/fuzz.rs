@@ -45,7 +45,7 @@ fn connector_rows() {
             let mut rows = Rows::default();
             rows.map(stream, &sample["node"]);
             let parent = sample["node"]["_parent"]["id"].as_i64().unwrap_or_default();
-            rows.whole(stream, parent);
+            rows.complete(stream, parent);
             assert_eq!(rows.len(), 1, "a node vanished, or became two");
             for id in rows.user_ids(&streams) {
                 assert!(sample.to_string().contains(&id.to_string()), "user {id} is nobody's");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, Sweep, Warehouse, Written, one_of};
+use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, SoftDelete, Warehouse, Written, one_of};
 
 use crate::streams::Stream;
 
@@ -20,8 +20,8 @@ pub trait RawTables: Send + Sync {
         ids: &'a [i64],
     ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
 
-    /// The ids that a sweep would mark as deleted.
-    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
+    /// The ids that a soft delete would mark as deleted.
+    fn missing_from<'a>(&'a self, soft_delete: &'a SoftDelete<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
 
     /// The merge requests with one of these head commits: their project's path and their number.
     fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>>;
@@ -78,8 +78,8 @@ impl RawTables for Warehouse {
         })
     }
 
-    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
-        Box::pin(self.swept(sweep))
+    fn missing_from<'a>(&'a self, soft_delete: &'a SoftDelete<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
+        Box::pin(self.would_delete(soft_delete))
     }
 
     fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mergemind_shared::warehouse::{Batch, Row, Sweep, Value, Whole};
+use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value};
 use serde_json::Value as Json;
 
 use crate::streams::{Node, Stream, Streams, rejected};
@@ -25,12 +25,12 @@ pub struct Unfinished {
 pub struct Rows<'a> {
     tables: BTreeMap<&'static str, Vec<Row>>,
     /// By table: parents of which all rows are here.
-    whole: BTreeMap<&'static str, BTreeSet<i64>>,
+    complete: BTreeMap<&'static str, BTreeSet<i64>>,
     /// By table: parents of which a row was rejected. What the table has of them is left alone.
-    spoiled: BTreeMap<&'static str, BTreeSet<i64>>,
+    incomplete: BTreeMap<&'static str, BTreeSet<i64>>,
     rejected: Vec<Row>,
     /// What is gone.
-    pub sweeps: Vec<Sweep<'a>>,
+    pub soft_deletes: Vec<SoftDelete<'a>>,
     /// Rows of which more notes are to be read before they are committed.
     pub unfinished: Vec<Unfinished>,
     /// Users whom GitLab was asked for; the rows of those that it shows are here.
@@ -52,15 +52,15 @@ impl<'a> Rows<'a> {
                 self.rejected
                     .push(rejected::row(stream.name(), &reason, &stream.presentable(node)));
                 if let Some(parent) = Node::new(node).number("_parent.id") {
-                    self.spoiled.entry(stream.name()).or_default().insert(parent);
+                    self.incomplete.entry(stream.name()).or_default().insert(parent);
                 }
             }
         }
     }
 
     /// States that all rows of `stream` that belong to `parent` are here.
-    pub fn whole(&mut self, stream: &Stream, parent: i64) {
-        self.whole.entry(stream.name()).or_default().insert(parent);
+    pub fn complete(&mut self, stream: &Stream, parent: i64) {
+        self.complete.entry(stream.name()).or_default().insert(parent);
     }
 
     /// Raises a number in the row of `stream` with this id, if it is there and holds a lower one.
@@ -87,15 +87,15 @@ impl<'a> Rows<'a> {
             if let Some(rows) = self.tables.get_mut(child.name()) {
                 rows.retain(|row| child.parent_of(row).is_none_or(|parent| !ids.contains(&parent)));
             }
-            if let Some(whole) = self.whole.get_mut(child.name()) {
-                whole.retain(|parent| !ids.contains(parent));
+            if let Some(parents) = self.complete.get_mut(child.name()) {
+                parents.retain(|parent| !ids.contains(parent));
             }
         }
     }
 
     /// Adds the rows of a later step. Where it holds all rows of a parent, earlier ones no longer count.
     pub fn append(&mut self, later: Self, streams: &Streams) {
-        for (table, parents) in &later.whole {
+        for (table, parents) in &later.complete {
             let stream = streams.named(table);
             if let Some(rows) = self.tables.get_mut(table) {
                 rows.retain(|row| stream.parent_of(row).is_none_or(|parent| !parents.contains(&parent)));
@@ -104,14 +104,14 @@ impl<'a> Rows<'a> {
         for (table, mut rows) in later.tables {
             self.tables.entry(table).or_default().append(&mut rows);
         }
-        for (table, mut parents) in later.whole {
-            self.whole.entry(table).or_default().append(&mut parents);
+        for (table, mut parents) in later.complete {
+            self.complete.entry(table).or_default().append(&mut parents);
         }
-        for (table, mut parents) in later.spoiled {
-            self.spoiled.entry(table).or_default().append(&mut parents);
+        for (table, mut parents) in later.incomplete {
+            self.incomplete.entry(table).or_default().append(&mut parents);
         }
         self.rejected.extend(later.rejected);
-        self.sweeps.extend(later.sweeps);
+        self.soft_deletes.extend(later.soft_deletes);
         self.unfinished.extend(later.unfinished);
         self.users_asked.extend(later.users_asked);
     }
@@ -132,23 +132,23 @@ impl<'a> Rows<'a> {
             .collect()
     }
 
-    /// The batches for the warehouse, and the sweeps.
-    pub fn into_batches(mut self, streams: &'a Streams) -> (Vec<Batch<'a>>, Vec<Sweep<'a>>) {
+    /// The batches for the warehouse, and the soft deletes.
+    pub fn into_batches(mut self, streams: &'a Streams) -> (Vec<Batch<'a>>, Vec<SoftDelete<'a>>) {
         let mut batches = Vec::new();
         for stream in streams.all() {
             let rows = self.tables.remove(stream.name()).unwrap_or_default();
-            let spoiled = self.spoiled.remove(stream.name()).unwrap_or_default();
-            let parents = self.whole.remove(stream.name()).unwrap_or_default();
-            let parents: Vec<i64> = parents.difference(&spoiled).copied().collect();
-            let whole = stream
+            let incomplete = self.incomplete.remove(stream.name()).unwrap_or_default();
+            let parents = self.complete.remove(stream.name()).unwrap_or_default();
+            let parents: Vec<i64> = parents.difference(&incomplete).copied().collect();
+            let complete_set = stream
                 .parent
                 .filter(|_| !parents.is_empty())
-                .map(|column| Whole { column, parents });
-            if !rows.is_empty() || whole.is_some() {
+                .map(|column| CompleteSet { column, parents });
+            if !rows.is_empty() || complete_set.is_some() {
                 batches.push(Batch {
                     table: &stream.table,
                     rows,
-                    whole,
+                    complete_set,
                 });
             }
         }
@@ -156,10 +156,10 @@ impl<'a> Rows<'a> {
             batches.push(Batch {
                 table: &streams.rejected,
                 rows: self.rejected,
-                whole: None,
+                complete_set: None,
             });
         }
-        (batches, self.sweeps)
+        (batches, self.soft_deletes)
     }
 }
 
@@ -176,10 +176,10 @@ mod tests {
         let label = |id: i64| json!({"id": format!("gid://gitlab/ProjectLabel/{id}"), "title": "x", "_parent": {"id": "gid://gitlab/MergeRequest/7", "projectId": 1}});
         let mut rows = Rows::default();
         rows.map(labels, &label(1));
-        rows.whole(labels, 7);
+        rows.complete(labels, 7);
         let mut later = Rows::default();
         later.map(labels, &label(2));
-        later.whole(labels, 7);
+        later.complete(labels, 7);
         rows.append(later, &streams);
         let (batches, _) = rows.into_batches(&streams);
         assert_eq!(batches.len(), 1);
@@ -197,15 +197,15 @@ mod tests {
         let mut rows = Rows::default();
         for parent in [7, 8] {
             rows.map(streams.named("mr_labels"), &label(parent));
-            rows.whole(streams.named("mr_labels"), parent);
-            rows.whole(streams.named("mr_assignees"), parent);
+            rows.complete(streams.named("mr_labels"), parent);
+            rows.complete(streams.named("mr_assignees"), parent);
         }
         rows.forget(&streams, "merge_requests", "merge_request_id", &BTreeSet::from([7]));
         let (batches, _) = rows.into_batches(&streams);
         let told = batches.iter().map(|batch| {
             (
                 batch.rows.len(),
-                batch.whole.as_ref().map(|whole| whole.parents.clone()),
+                batch.complete_set.as_ref().map(|set| set.parents.clone()),
             )
         });
         assert_eq!(Vec::from_iter(told), [(0, Some(vec![8])), (1, Some(vec![8]))]);
@@ -221,7 +221,7 @@ mod tests {
             notes,
             &json!({"id": "gid://gitlab/Note/1", "system": "perhaps", "_parent": parent}),
         );
-        rows.whole(notes, 7);
+        rows.complete(notes, 7);
         let (batches, _) = rows.into_batches(&streams);
         assert_eq!(batches.len(), 1);
         assert_eq!(batches[0].table.name, "_rejected");

@@ -38,12 +38,12 @@ async fn ensure_tables(inner: &Resources) -> Result<(), Error> {
         .map(|stream| &stream.table)
         .collect();
     tables.push(&inner.streams.rejected);
-    let lacking = inner.warehouse.lacks(&tables).await?;
-    let dropped: Vec<&str> = lacking.dropped().collect();
+    let diff = inner.warehouse.schema_diff(&tables).await?;
+    let dropped: Vec<&str> = diff.dropped().collect();
     if !dropped.is_empty() {
         forget_past(inner, &dropped).await?;
     }
-    Ok(inner.warehouse.make(lacking).await?)
+    Ok(inner.warehouse.make(diff).await?)
 }
 
 /// Lets streams whose tables are missing count as never read, so that the next sync reads their past again. Before

@@ -2,8 +2,8 @@
 
 use super::lease::{Lease, expect_lease};
 use super::merge::Merge;
-use super::soft_delete::Sweep;
-use super::text::{CURSOR_MOVED, CURSORS, LEASES, Names, literal};
+use super::soft_delete::SoftDelete;
+use super::text::{CURSOR_MOVED, CURSORS, LEASES, TableNames, literal};
 
 /// A cursor's step, which is only taken if it still is where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Mark {
 
 /// What a transaction holds beside rows.
 #[derive(Default)]
-pub(in crate::warehouse) struct Also<'a> {
+pub(in crate::warehouse) struct CommitGuards<'a> {
     pub cursor: Option<&'a CursorMove>,
     pub mark: Option<&'a Mark>,
     pub lease: Option<&'a Lease>,
@@ -43,39 +43,39 @@ pub(in crate::warehouse) struct Also<'a> {
 /// `synced_at` (microseconds) marks the rows of exactly this commit.
 pub(in crate::warehouse) fn commit(
     merges: &[Merge],
-    sweeps: &[Sweep],
-    also: &Also,
+    soft_deletes: &[SoftDelete],
+    guards: &CommitGuards,
     synced_at: i64,
-    names: &Names,
+    names: &TableNames,
 ) -> String {
     let cursors = names.of(CURSORS);
     let mut script = String::from("BEGIN TRANSACTION;\n");
-    if let Some(lease) = also.lease {
+    if let Some(lease) = guards.lease {
         script.push_str(&expect_lease(&names.of(LEASES), lease));
     }
-    if let Some(cursor) = also.cursor {
+    if let Some(cursor) = guards.cursor {
         script.push_str(&expect_cursor(&cursors, cursor));
     }
     for merge in merges {
         if let Some(stage) = &merge.stage {
             script.push_str(&merge.statement(stage));
         }
-        if let Some(whole) = merge.whole.filter(|whole| !whole.parents.is_empty()) {
-            script.push_str(&merge.mark_the_rest(whole, synced_at));
+        if let Some(set) = merge.complete_set.filter(|set| !set.parents.is_empty()) {
+            script.push_str(&merge.mark_the_rest(set, synced_at));
         }
     }
-    for sweep in sweeps {
+    for soft_delete in soft_deletes {
         script.push_str(&format!(
             "UPDATE {} SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE {};\n",
-            names.of(sweep.table.name),
-            sweep.condition(names)
+            names.of(soft_delete.table.name),
+            soft_delete.condition(names)
         ));
     }
-    let counts = counts(merges, sweeps, synced_at, names);
-    if let Some(mark) = also.mark.filter(|_| !counts.is_empty()) {
+    let counts = counts(merges, soft_deletes, synced_at, names);
+    if let Some(mark) = guards.mark.filter(|_| !counts.is_empty()) {
         script.push_str(&set_mark(&cursors, mark, &counts, synced_at));
     }
-    if let Some(cursor) = also.cursor {
+    if let Some(cursor) = guards.cursor {
         script.push_str(&set_cursor(&cursors, cursor, synced_at));
     }
     script.push_str("COMMIT TRANSACTION;\n");
@@ -91,12 +91,12 @@ pub(in crate::warehouse) fn commit(
     script
 }
 
-/// For each batch `n0` …, for each sweep `s0` …: a query for the number of rows that this commit wrote.
-fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> Vec<(String, String)> {
+/// For each batch `n0` …, for each soft delete `s0` …: a query for the number of rows that this commit wrote.
+fn counts(merges: &[Merge], soft_deletes: &[SoftDelete], synced_at: i64, names: &TableNames) -> Vec<(String, String)> {
     let of_merges = merges.iter().enumerate().map(|(index, merge)| {
-        let parents = merge.whole.filter(|whole| !whole.parents.is_empty());
+        let parents = merge.complete_set.filter(|set| !set.parents.is_empty());
         let narrow = match parents {
-            Some(whole) => whole.bounds(),
+            Some(set) => set.bounds(),
             None => merge.months(""),
         };
         let sql = format!(
@@ -105,14 +105,14 @@ fn counts(merges: &[Merge], sweeps: &[Sweep], synced_at: i64, names: &Names) -> 
         );
         (format!("n{index}"), sql)
     });
-    let of_sweeps = sweeps.iter().enumerate().map(|(index, sweep)| {
+    let of_soft_deletes = soft_deletes.iter().enumerate().map(|(index, soft_delete)| {
         let sql = format!(
             "(SELECT COUNT(*) FROM {} WHERE _deleted AND _synced_at = TIMESTAMP_MICROS({synced_at}))",
-            names.of(sweep.table.name)
+            names.of(soft_delete.table.name)
         );
         (format!("s{index}"), sql)
     });
-    of_merges.chain(of_sweeps).collect()
+    of_merges.chain(of_soft_deletes).collect()
 }
 
 /// Remembers something if any of the counts is above zero.

@@ -6,7 +6,7 @@ use crate::warehouse::value::{Row, Value};
 
 /// Parents whose rows are all in a batch: what the table has of them beside is marked as deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Whole {
+pub struct CompleteSet {
     /// The column that refers to the parent.
     pub column: &'static str,
     /// The parents' ids.
@@ -21,10 +21,10 @@ pub(in crate::warehouse) struct Merge<'a> {
     pub stage: Option<String>,
     /// The rows that are in the stage; they tell which partitions to look at.
     pub rows: &'a [Row],
-    pub whole: Option<&'a Whole>,
+    pub complete_set: Option<&'a CompleteSet>,
 }
 
-impl Whole {
+impl CompleteSet {
     /// Where a batch's parents lie.
     pub(super) fn bounds(&self) -> String {
         match (self.parents.iter().min(), self.parents.iter().max()) {
@@ -68,7 +68,7 @@ impl Merge<'_> {
     }
 
     /// Rows of the parents that are not in the stage are gone in GitLab.
-    pub fn mark_the_rest(&self, whole: &Whole, synced_at: i64) -> String {
+    pub fn mark_the_rest(&self, complete_set: &CompleteSet, synced_at: i64) -> String {
         let not_staged = match &self.stage {
             None => String::new(),
             Some(stage) => {
@@ -84,7 +84,7 @@ impl Merge<'_> {
         format!(
             "UPDATE {} T SET _deleted = TRUE, _synced_at = TIMESTAMP_MICROS({synced_at}) WHERE NOT T._deleted AND {}{not_staged};\n",
             self.raw,
-            one_of(&format!("T.{}", whole.column), &whole.parents)
+            one_of(&format!("T.{}", complete_set.column), &complete_set.parents)
         )
     }
 
@@ -114,7 +114,7 @@ impl Merge<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Also, Names, commit};
+    use super::super::{CommitGuards, TableNames, commit};
     use super::*;
     use crate::warehouse::schema::{Column, Kind};
 
@@ -140,7 +140,7 @@ mod tests {
             raw: "`r`".into(),
             stage: Some("`s`".into()),
             rows,
-            whole: None,
+            complete_set: None,
         };
         merge.statement("`s`")
     }
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_a_parent_no_longer_has_is_marked() {
         let table = table();
-        let whole = Whole {
+        let complete_set = CompleteSet {
             column: "parent_id",
             parents: vec![7, 8],
         };
@@ -176,10 +176,10 @@ mod tests {
             raw: "`r`".into(),
             stage: Some("`s`".into()),
             rows: &rows,
-            whole: Some(&whole),
+            complete_set: Some(&complete_set),
         };
-        let names = Names(&|name| format!("`{name}`"));
-        let script = |merge: &Merge| commit(std::slice::from_ref(merge), &[], &Also::default(), 9, &names);
+        let names = TableNames(&|name| format!("`{name}`"));
+        let script = |merge: &Merge| commit(std::slice::from_ref(merge), &[], &CommitGuards::default(), 9, &names);
         let sql = script(&merge);
         assert!(
             sql.contains("T.parent_id IN (7, 8) AND NOT EXISTS (SELECT 1 FROM `s` S WHERE S.id = T.id)"),

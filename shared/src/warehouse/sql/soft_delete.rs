@@ -1,11 +1,11 @@
 //! Marking rows that GitLab no longer has.
 
-use super::text::{Names, literal, one_of};
+use super::text::{TableNames, literal, one_of};
 use crate::warehouse::schema::Table;
 
 /// Rows of a table to mark as deleted: those within all of the bounds, less those that are present.
 #[derive(Clone, Debug)]
-pub struct Sweep<'a> {
+pub struct SoftDelete<'a> {
     /// The table.
     pub table: &'a Table,
     /// Which of its rows are looked at; a row must meet all of these.
@@ -14,7 +14,7 @@ pub struct Sweep<'a> {
     pub present: Vec<i64>,
 }
 
-/// A bound of a sweep.
+/// A bound of a soft delete.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Within {
     /// The column holds one of these numbers.
@@ -30,9 +30,9 @@ pub enum Within {
     ParentGone(&'static str, &'static str),
 }
 
-impl Sweep<'_> {
+impl SoftDelete<'_> {
     /// The condition on a row, for a statement on the table alone.
-    pub(in crate::warehouse) fn condition(&self, names: &Names) -> String {
+    pub(in crate::warehouse) fn condition(&self, names: &TableNames) -> String {
         let mut parts = vec!["NOT _deleted".to_owned()];
         parts.extend(self.within.iter().map(|within| within.sql(names)));
         if !self.present.is_empty() {
@@ -43,7 +43,7 @@ impl Sweep<'_> {
 }
 
 impl Within {
-    fn sql(&self, names: &Names) -> String {
+    fn sql(&self, names: &TableNames) -> String {
         match self {
             Self::OneOf(column, ids) => one_of(column, ids),
             Self::Times(column, from, until) => {

@@ -13,9 +13,9 @@ pub(in crate::warehouse) const CURSORS: &str = "_cursors";
 pub(in crate::warehouse) const LEASES: &str = "_leases";
 
 /// How queries name a table.
-pub(in crate::warehouse) struct Names<'a>(pub &'a dyn Fn(&str) -> String);
+pub(in crate::warehouse) struct TableNames<'a>(pub &'a dyn Fn(&str) -> String);
 
-impl Names<'_> {
+impl TableNames<'_> {
     pub fn of(&self, table: &str) -> String {
         (self.0)(table)
     }

@@ -52,7 +52,7 @@ impl History {
         let mut batches = vec![Batch {
             table: &inner.runs,
             rows: vec![tables::run_row(run, &inner.instance, inner.target.as_deref())],
-            whole: None,
+            complete_set: None,
         }];
         if let Some(result) = run.result() {
             batches.push(Batch {
@@ -63,7 +63,7 @@ impl History {
                     .iter()
                     .map(|node| tables::node_row(&result, node))
                     .collect(),
-                whole: None,
+                complete_set: None,
             });
         }
         let commit = Commit {

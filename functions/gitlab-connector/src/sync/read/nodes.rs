@@ -42,7 +42,7 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
                 rows.map(stream, child);
             }
             if whole {
-                rows.whole(stream, id);
+                rows.complete(stream, id);
             }
         }
         if session.on(list.notes) {

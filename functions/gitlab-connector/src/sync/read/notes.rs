@@ -155,7 +155,7 @@ fn take_page<'a>(
         rows.map(stream, &note);
     }
     if is_whole {
-        rows.whole(stream, id);
+        rows.complete(stream, id);
     }
     next.map(|after| More { id, after: Some(after) })
 }

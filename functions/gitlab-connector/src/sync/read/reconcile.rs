@@ -12,7 +12,7 @@ mod pipelines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mergemind_shared::warehouse::{Sweep, Within};
+use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::Node;
@@ -69,7 +69,7 @@ pub async fn step<'a>(
 
 /// Users are read when rows refer to them, so those of old rows would never change.
 async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
-    let all = Sweep {
+    let all = SoftDelete {
         table: &session.streams.named("users").table,
         within: Vec::new(),
         present: Vec::new(),
@@ -87,12 +87,12 @@ pub async fn reconcile_projects<'a>(
 ) -> Result<(), Error> {
     let Scope::Group(path) = scope else { return Ok(()) };
     let stream = session.streams.named("projects");
-    let mut sweep = Sweep {
+    let mut soft_delete = SoftDelete {
         table: &stream.table,
         within: vec![Within::Below("full_path", path.clone())],
         present: projects.keys().copied().collect(),
     };
-    let mut gone = session.tables.missing_from(&sweep).await?;
+    let mut gone = session.tables.missing_from(&soft_delete).await?;
     let list = Connection::new(Owner::GitLab, "projects")
         .ids("Project", gone.iter().copied())
         .nodes(session.fields(stream));
@@ -110,7 +110,7 @@ pub async fn reconcile_projects<'a>(
         .filter_map(|node| Node::new(node).number("id"))
         .collect();
     gone.retain(|id| !moved.contains(id));
-    (sweep.within, sweep.present) = (vec![Within::OneOf("id", gone)], Vec::new());
-    rows.sweeps.push(sweep);
+    (soft_delete.within, soft_delete.present) = (vec![Within::OneOf("id", gone)], Vec::new());
+    rows.soft_deletes.push(soft_delete);
     Ok(())
 }

@@ -173,7 +173,7 @@ async fn read<'a>(
                     continue;
                 }
                 if rest.part.is_none() {
-                    rows.whole(stream, id);
+                    rows.complete(stream, id);
                 }
             }
             Err(gitlab::Error::Absent(_)) => *lock(&session.absent).entry(stream.name()).or_default() += 1,

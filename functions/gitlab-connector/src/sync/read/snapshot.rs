@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use mergemind_shared::warehouse::{Sweep, Within};
+use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Argument, Connection, LeftOut, Page, Purpose, Selection};
 use crate::streams::Node;
@@ -71,9 +71,9 @@ impl Seen {
         owned.present.extend(present);
     }
 
-    fn sweep_into<'a>(self, session: &Session<'a>, rows: &mut Rows<'a>) {
+    fn soft_delete_into<'a>(self, session: &Session<'a>, rows: &mut Rows<'a>) {
         for ((stream, column), Owned { owners, present }) in self.0 {
-            rows.sweeps.push(Sweep {
+            rows.soft_deletes.push(SoftDelete {
                 table: &session.streams.named(stream).table,
                 within: vec![Within::OneOf(column, owners)],
                 present,
@@ -111,7 +111,7 @@ pub async fn step<'a>(
                 rows.map(session.streams.named("groups"), &group.node);
             }
             snapshot.take(Owner::Group, groups, &mut rows, &mut seen).await?;
-            rows.sweeps.push(Sweep {
+            rows.soft_deletes.push(SoftDelete {
                 table: &session.streams.named("groups").table,
                 within: vec![Within::Below("full_path", path.clone())],
                 present: ids,
@@ -128,7 +128,7 @@ pub async fn step<'a>(
         }
     }
     ancestors::add(session, scope, &mut rows).await?;
-    seen.sweep_into(session, &mut rows);
+    seen.soft_delete_into(session, &mut rows);
     let began = session.instance.at;
     let next = SnapshotState {
         complete_until: Some(state.complete_until.map_or(began, |before| before.max(began))),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use gitlab_sim::instant;
 use gitlab_sim::random::Random;
-use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Value, Written};
+use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Value, Written};
 use serde_json::{Map, Value as Json, json};
 
 use crate::streams::{Stream, Streams};
@@ -108,8 +108,8 @@ impl RawTables for Memory {
         Box::pin(async move { Ok(found) })
     }
 
-    fn missing_from<'a>(&'a self, sweep: &'a Sweep<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
-        let keys = self.state().swept(sweep);
+    fn missing_from<'a>(&'a self, soft_delete: &'a SoftDelete<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>> {
+        let keys = self.state().would_delete(soft_delete);
         let ids = keys
             .iter()
             .filter_map(|key| key.trim_end_matches('/').parse().ok())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sim::random::Random;
-use mergemind_shared::warehouse::{Commit, Error, Row, Sweep, Table, Value, Within, Written, last_of_each_key};
+use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Table, Value, Within, Written, last_of_each_key};
 
 use crate::streams::{Stream, Streams};
 use crate::sync::state::Cursors;
@@ -38,7 +38,7 @@ impl State {
         }
         let mut written = Written::default();
         for batch in commit.batches {
-            let whole = batch.whole.clone();
+            let complete_set = batch.complete_set.clone();
             let batch = last_of_each_key(batch);
             let largest = self.largest.entry(batch.table.name).or_default();
             *largest = batch.rows.len().max(*largest);
@@ -49,10 +49,10 @@ impl State {
                 staged.insert(key.clone());
                 count += u64::from(self.upsert(batch.table, key, row));
             }
-            if let Some(whole) = whole {
-                let place = batch.table.position(whole.column).expect("a column");
+            if let Some(complete_set) = complete_set {
+                let place = batch.table.position(complete_set.column).expect("a column");
                 for (key, (row, deleted)) in self.tables.entry(batch.table.name).or_default() {
-                    let of_parent = matches!(row[place], Value::Int(id) if whole.parents.contains(&id));
+                    let of_parent = matches!(row[place], Value::Int(id) if complete_set.parents.contains(&id));
                     if of_parent && !*deleted && !staged.contains(key) {
                         *deleted = true;
                         count += 1;
@@ -61,13 +61,13 @@ impl State {
             }
             written.batches.push(count);
         }
-        for sweep in &commit.sweeps {
-            let ids = self.swept(sweep);
+        for soft_delete in &commit.soft_deletes {
+            let ids = self.would_delete(soft_delete);
             for key in &ids {
-                let table = self.tables.entry(sweep.table.name).or_default();
+                let table = self.tables.entry(soft_delete.table.name).or_default();
                 table.get_mut(key).expect("a row").1 = true;
             }
-            written.sweeps.push(ids.len() as u64);
+            written.soft_deletes.push(ids.len() as u64);
         }
         if fails { Err(died()) } else { Ok(written) }
     }
@@ -88,16 +88,16 @@ impl State {
         true
     }
 
-    /// Keys of the rows that a sweep marks.
-    pub fn swept(&self, sweep: &Sweep<'_>) -> Vec<String> {
-        let number = |row: &Row, column: &str| match sweep.table.position(column).map(|place| &row[place]) {
+    /// Keys of the rows that a soft delete marks.
+    pub fn would_delete(&self, soft_delete: &SoftDelete<'_>) -> Vec<String> {
+        let number = |row: &Row, column: &str| match soft_delete.table.position(column).map(|place| &row[place]) {
             Some(Value::Int(id)) => Some(*id),
             _ => None,
         };
         let meets = |row: &Row, within: &Within| match within {
             Within::OneOf(column, ids) => number(row, column).is_some_and(|id| ids.contains(&id)),
             Within::Times(column, from, until) => {
-                let place = sweep.table.position(column).expect("a column");
+                let place = soft_delete.table.position(column).expect("a column");
                 matches!(row[place], Value::Time(at) if at >= *from && at < *until)
             }
             Within::IdsOf(column, ranges) => {
@@ -107,7 +107,7 @@ impl State {
                     .any(|(wanted, from, until)| of == Some(*wanted) && id >= *from && id <= *until)
             }
             Within::Below(column, path) => {
-                let place = sweep.table.position(column).expect("a column");
+                let place = soft_delete.table.position(column).expect("a column");
                 matches!(&row[place], Value::Text(text) if text.starts_with(&format!("{path}/")))
             }
             Within::ParentGone(column, parent) => {
@@ -116,10 +116,10 @@ impl State {
                 key.and_then(|key| rows?.get(&key)).is_some_and(|(_, deleted)| *deleted)
             }
         };
-        let rows = self.tables.get(sweep.table.name).into_iter().flatten();
+        let rows = self.tables.get(soft_delete.table.name).into_iter().flatten();
         rows.filter(|(_, (row, deleted))| {
-            let present = number(row, "id").is_some_and(|id| sweep.present.contains(&id));
-            !deleted && !present && sweep.within.iter().all(|within| meets(row, within))
+            let present = number(row, "id").is_some_and(|id| soft_delete.present.contains(&id));
+            !deleted && !present && soft_delete.within.iter().all(|within| meets(row, within))
         })
         .map(|(key, _)| key.clone())
         .collect()

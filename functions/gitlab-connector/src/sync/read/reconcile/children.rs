@@ -1,6 +1,6 @@
 //! What belongs to something that is gone is gone too.
 
-use mergemind_shared::warehouse::{Sweep, Within};
+use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::streams::Stream;
 use crate::sync::rows::Rows;
@@ -11,7 +11,7 @@ pub fn mark<'a>(session: &Session<'a>, rows: &mut Rows<'a>) {
     for (column, parent) in PARENTS {
         for stream in session.streams.all().filter(|stream| session.on(stream.name())) {
             if stream.name() != parent && session.on(parent) && parents_of(stream).any(|known| known == column) {
-                rows.sweeps.push(Sweep {
+                rows.soft_deletes.push(SoftDelete {
                     table: &stream.table,
                     within: vec![Within::ParentGone(column, parent)],
                     present: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mergemind_shared::warehouse::{Sweep, Within};
+use mergemind_shared::warehouse::{SoftDelete, Within};
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
@@ -166,7 +166,7 @@ async fn compare_nodes<'a>(
     }
     lookup::add(session, list, &wanted, rows).await?;
     let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
-    rows.sweeps.push(Sweep {
+    rows.soft_deletes.push(SoftDelete {
         table: &stream.table,
         within: vec![
             Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mergemind_shared::warehouse::{Sweep, Within};
+use mergemind_shared::warehouse::{SoftDelete, Within};
 use serde_json::Value as Json;
 
 use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
@@ -87,7 +87,7 @@ pub async fn compare<'a>(
     for path in projects {
         add_all_of(session, scope, path, rows).await?;
     }
-    rows.sweeps.push(Sweep {
+    rows.soft_deletes.push(SoftDelete {
         table: &stream.table,
         within: vec![Within::IdsOf("project_id", ranges)],
         present,

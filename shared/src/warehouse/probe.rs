@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::schema::{Column, Kind, Table};
-use super::sql::{self, Merge, Names};
+use super::sql::{self, Merge, TableNames};
 use super::value::Value;
 use super::{Error, Warehouse};
 
@@ -64,14 +64,14 @@ impl Warehouse {
             raw: self.name_of(name),
             stage: Some(self.name_of(&stage)),
             rows: &rows,
-            whole: None,
+            complete_set: None,
         };
         let script = sql::commit(
             &[merge],
             &[],
-            &sql::Also::default(),
+            &sql::CommitGuards::default(),
             0,
-            &Names(&|name| self.name_of(name)),
+            &TableNames(&|name| self.name_of(name)),
         );
         let merged = self.run_transaction(&script).await;
         let needs =
