@@ -121,6 +121,10 @@ class Handler(BaseHTTPRequestHandler):
         relations = self.datasets.get(dataset, {}).items()
         return {"tables": [{"tableReference": reference(project, dataset, name), "type": relation.kind} for name, relation in relations]}
 
+    def list_routines(self, _body, project, dataset):
+        """dbt 1.12 looks for functions of its own in each dataset; there are none."""
+        return {}
+
     def get_table(self, _body, project, dataset, table):
         if dataset == ANONYMOUS:
             outcome = self.warehouse.jobs[table][1]
@@ -187,6 +191,7 @@ ROUTES = [
     (PROJECT + "/datasets", {"GET": Handler.list_datasets, "POST": Handler.create_dataset}),
     (DATASET, {"GET": Handler.get_dataset}),
     (DATASET + "/tables", {"GET": Handler.list_tables, "POST": Handler.create_table}),
+    (DATASET + "/routines", {"GET": Handler.list_routines}),
     (TABLE, {"GET": Handler.get_table, "DELETE": Handler.delete_table}),
     (TABLE + "/data", {"GET": Handler.list_rows}),
     (PROJECT + "/jobs", {"POST": Handler.insert_job}),
