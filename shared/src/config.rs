@@ -13,6 +13,7 @@
 //! ```
 
 mod command_line;
+mod fields;
 mod json;
 mod table;
 mod value;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use url::Url;
 
 pub use command_line::{Program, load, load_or};
+pub use fields::Fields;
 pub use value::Value;
 pub use variable::Variable;
 
@@ -44,8 +46,6 @@ pub struct Env {
     references: Vec<(&'static str, Secret)>,
     /// Variables that came from JSON: their names, and where that was.
     from_json: Vec<(String, String)>,
-    /// Variables of a request's body with the names of those that they refer to.
-    references_in_body: Vec<(String, Vec<String>)>,
 }
 
 /// One variable, as `--help` and `--print-config` show it.
@@ -55,7 +55,6 @@ pub(crate) struct Declared {
     pub(crate) description: String,
     pub(crate) default: String,
     pub(crate) current: String,
-    pub(crate) secret: bool,
 }
 
 /// What is wrong with one variable, and what to do about it.
@@ -89,7 +88,6 @@ impl Env {
             warnings: Vec::new(),
             references: Vec::new(),
             from_json: Vec::new(),
-            references_in_body: Vec::new(),
         }
     }
 
@@ -189,11 +187,8 @@ impl Env {
     /// # Errors
     /// Every problem that was found. The values read are then stand-ins and must not be used.
     pub fn finish(&self) -> Result<(), Problems> {
-        let forbidden = self.forbidden_in_body();
         let mut problems = self.problems.clone();
-        problems.retain(|problem| !forbidden.iter().any(|other| other.variable == problem.variable));
         problems.extend(self.unknown_in_json());
-        problems.extend(forbidden);
         if problems.is_empty() {
             Ok(())
         } else {

@@ -127,7 +127,7 @@ fn shared_settings() {
                 ("ANSWER", "42"),
                 ("SECRET", "canary-secret"),
             ]);
-            env.add_json(&settings, "a file", false);
+            env.add_json(&settings, "a file");
             let wanted = env.string("TEXT", "").optional();
             let secret = env.secret("SECRET", "").required("a secret");
             let whole: i64 = env.number("WHOLE", "").range(-5, 5).default(1);

@@ -1,7 +1,9 @@
 //! The connector's routes.
 
+mod body;
 #[cfg(test)]
 mod fuzz;
+mod settings;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -9,12 +11,10 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use mergemind_shared::ApiError;
-use mergemind_shared::config::Env;
 use mergemind_shared::functions_framework::{RequestBytes, Shutdown, TraceContext};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::config::Config;
-use crate::sync::{Request, Syncer};
+use crate::sync::{LIMIT_FIELDS, REQUEST_FIELDS, Request, Syncer};
 use crate::webhook::Webhooks;
 
 /// All routes.
@@ -52,14 +52,22 @@ async fn sync(
     if let Some(tokens) = syncer.tokens() {
         tokens.check(&headers).await?;
     }
-    let mut body = object(&body)?;
-    let request = Request::take(&mut body)?;
+    let mut body = body::fields(&body)?;
     // Cloud Scheduler and other callers may say who they are.
     body.remove("source");
-    if body.is_empty() {
+    let mut request = Request::take(&mut body)?;
+    let config = syncer.config();
+    if config.settings_in_body {
+        if body.is_empty() {
+            return syncer.sync(&request, shutdown, trace).await.map(Json);
+        }
+        let syncer = settings::configured(&syncer, &body).await?;
         return syncer.sync(&request, shutdown, trace).await.map(Json);
     }
-    let syncer = configured(&body).await?;
+    request.take_limits(&mut body, &config.options)?;
+    if let Some(name) = body.keys().next() {
+        return Err(body::not_allowed(name, &[&REQUEST_FIELDS[..], &LIMIT_FIELDS].concat()));
+    }
     syncer.sync(&request, shutdown, trace).await.map(Json)
 }
 
@@ -83,60 +91,4 @@ async fn fivetran(
     crate::fivetran::answer(&syncer, &headers, &body, shutdown)
         .await
         .map(Json)
-}
-
-/// A syncer with the settings of a request's body on top of this process's.
-async fn configured(body: &Map<String, Value>) -> Result<Syncer, ApiError> {
-    let mut env = Env::from_process();
-    env.add_file();
-    let config = settings(&mut env, body)?;
-    env.resolve_secrets()
-        .await
-        .map_err(|problems| refused(problems.to_string()))?;
-    Syncer::new(config).await.map_err(refused)
-}
-
-/// The settings of a request's body on top of those of `env`.
-fn settings(env: &mut Env, body: &Map<String, Value>) -> Result<Config, ApiError> {
-    env.add_body(body);
-    // In whatever case: that is how they are read, too.
-    let value = |name: &str| {
-        body.iter()
-            .find(|(key, _)| key.to_uppercase() == name)
-            .map(|(_, value)| value)
-    };
-    for (address, token) in [
-        ("GITLAB_BASE_URL", "GITLAB_TOKEN"),
-        ("DBT_TRIGGER_URL", "DBT_TRIGGER_AUTH_TOKEN"),
-    ] {
-        let own = value(token).and_then(Value::as_str).is_some_and(is_plain);
-        if value(address).is_some() && !own {
-            let token = token.to_lowercase();
-            env.problem(
-                address,
-                format!("in the request's body needs a {token} in plain text beside it: ours is not sent elsewhere"),
-            );
-        }
-    }
-    let config = Config::read(env);
-    env.finish().map_err(|problems| refused(problems.to_string()))?;
-    Ok(config)
-}
-
-fn refused(problems: String) -> ApiError {
-    ApiError::bad_request("invalid_settings", "the settings in the body can't be used").with_hint(problems)
-}
-
-/// Whether a token stands for itself, and not for one of ours.
-fn is_plain(token: &str) -> bool {
-    !token.trim().is_empty() && !token.contains("${") && !token.trim().starts_with("sm://")
-}
-
-/// A body that is empty or a JSON object.
-fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_slice(body)
-        .map_err(|_| ApiError::bad_request("invalid_json", "the body is neither empty nor a JSON object"))
 }

@@ -14,7 +14,7 @@ use mergemind_shared::functions_framework::{Settings as FunctionSettings, Signat
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
-pub use options::Options;
+pub use options::{Options, parse_start};
 pub use targets::{Discovery, Target};
 
 /// Everything the connector is told.
@@ -26,6 +26,8 @@ pub struct Config {
     pub warehouse: WarehouseSettings,
     /// The tokens that callers show; `None` where the platform checks them (Cloud Run's IAM).
     pub tokens: Option<Tokens>,
+    /// Whether a request may bring settings of its own.
+    pub settings_in_body: bool,
     /// GitLab's address, without `/api`.
     pub gitlab_url: Url,
     /// A token with the scope `read_api`.
@@ -107,6 +109,18 @@ impl Config {
                 "is set, but AUTH_TOKEN is not; set that to the new token",
             );
         }
+        let settings_in_body = env
+            .bool(
+                "ALLOW_SETTINGS_IN_BODY",
+                "whether the body of POST / may bring settings of its own; needs AUTH_TOKEN",
+            )
+            .default(false);
+        if settings_in_body && auth_token.is_none() {
+            env.problem(
+                "ALLOW_SETTINGS_IN_BODY",
+                "is true, but AUTH_TOKEN is not set; set that to what callers show (openssl rand -hex 32)",
+            );
+        }
         let default = Url::parse("https://gitlab.com").expect("a constant");
         let gitlab_url = env.url("GITLAB_BASE_URL", "GitLab's address").default(default);
         let gitlab_token = env
@@ -135,6 +149,7 @@ impl Config {
             function,
             warehouse,
             tokens: auth_token.map(|current| Tokens::new(current, previous)),
+            settings_in_body,
             gitlab_url,
             gitlab_token,
             targets: targets::of(env, groups, projects),
@@ -258,6 +273,21 @@ mod tests {
             [Target::Group("acme".into()), Target::Project("other/x".into())]
         );
         assert_eq!(env.warnings().len(), 2);
+    }
+
+    #[test]
+    fn settings_in_bodies_need_a_token_of_the_callers() {
+        let groups = ("GITLAB_GROUPS", "acme");
+        let (config, env) = read(&[groups]);
+        assert!(env.finish().is_ok() && !config.settings_in_body);
+        let on = ("ALLOW_SETTINGS_IN_BODY", "true");
+        let problems = read(&[groups, on]).1.finish().unwrap_err().to_string();
+        assert!(
+            problems.contains("ALLOW_SETTINGS_IN_BODY") && problems.contains("1 problem:"),
+            "{problems}"
+        );
+        let (config, env) = read(&[groups, on, ("AUTH_TOKEN", "callers-9a41f07c5b1c0e22")]);
+        assert!(env.finish().is_ok() && config.settings_in_body);
     }
 
     #[test]

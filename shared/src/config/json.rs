@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Env, Problem};
+use super::{Env, Fields, Problem};
 use crate::secret::SCHEME;
 
 /// Names the file with settings.
@@ -20,8 +20,16 @@ impl Env {
             Ok(text) => text,
             Err(error) => return self.problem(FILE, format!("names {path}, which can't be read: {error}")),
         };
-        match serde_json::from_str::<Map<String, Json>>(&text) {
-            Ok(settings) => self.add_json(&settings, &path, false),
+        match serde_json::from_str::<Fields>(&text) {
+            Ok(fields) => {
+                if let Some(name) = fields.named_twice() {
+                    self.problem(
+                        FILE,
+                        format!("names {path}, which sets {name} twice (case does not matter)"),
+                    );
+                }
+                self.add_json(&fields.into_map(), &path);
+            }
             // The error tells the place and never the text, which holds secrets.
             Err(error) => self.problem(
                 FILE,
@@ -34,84 +42,56 @@ impl Env {
         }
     }
 
-    /// Adds the settings of a request's body, which count more than the environment. References to the
-    /// environment are for secrets alone, whose values are shown to nobody, and never name one of ours or one
-    /// in Secret Manager: who may call is not therefore who may read what this process can.
+    /// Adds the settings of a request's body, which count more than the environment. They stand for themselves: who may
+    /// call is not therefore who may read what this process can.
     pub fn add_body(&mut self, settings: &Map<String, Json>) {
-        self.add_json(settings, "the request's body", true);
+        let from = "the request's body";
+        for (key, value) in settings {
+            let name = key.to_uppercase();
+            let Some(text) = text_of(value) else {
+                self.not_a_setting(&name, from);
+                continue;
+            };
+            if text.contains("${") || text.trim_start().starts_with(SCHEME) {
+                self.problem(
+                    &name,
+                    format!("in {from} refers to what this function can read; give the value itself"),
+                );
+                continue;
+            }
+            self.from_json.push((name.clone(), from.to_owned()));
+            self.source.insert(name, text);
+        }
     }
 
-    /// Adds settings. A value is a text, a number, true or false, or a list of texts; `${NAME}` in a text
-    /// stands for an environment variable. `wins` tells whether they come from a request and count more than
-    /// the environment.
-    pub(crate) fn add_json(&mut self, settings: &Map<String, Json>, from: &str, wins: bool) {
+    /// Adds settings of a file. A value is a text, a number, true or false, or a list of texts; `${NAME}` in a text stands
+    /// for an environment variable. What the environment sets counts more.
+    pub(crate) fn add_json(&mut self, settings: &Map<String, Json>, from: &str) {
         let environment = self.source.clone();
         for (key, value) in settings {
             let name = key.to_uppercase();
             let Some(text) = text_of(value) else {
-                self.problem(
-                    &name,
-                    format!("in {from} must be a text, a number, true, false or a list of texts"),
-                );
+                self.not_a_setting(&name, from);
                 continue;
             };
-            let mut named = Vec::new();
-            let looked_up = resolve(&text, |name| {
-                named.push(name.to_owned());
-                environment.get(name).cloned()
-            });
-            if wins && !named.is_empty() {
-                self.references_in_body.push((name.clone(), named));
-            }
-            let resolved = match looked_up {
-                Ok(resolved) => resolved,
-                Err(unknown) => {
-                    self.problem(
-                        &name,
-                        format!("in {from} refers to ${{{unknown}}}, which is not set in the environment"),
-                    );
-                    continue;
+            match resolve(&text, |name| environment.get(name).cloned()) {
+                Ok(resolved) => {
+                    self.from_json.push((name.clone(), from.to_owned()));
+                    if !self.is_set(&name) {
+                        self.source.insert(name, resolved);
+                    }
                 }
-            };
-            if wins && resolved.trim_start().starts_with(SCHEME) {
-                self.problem(&name, "is in Secret Manager, which a request may not refer to");
-                continue;
-            }
-            self.from_json.push((name.clone(), from.to_owned()));
-            if wins || !self.is_set(&name) {
-                self.source.insert(name, resolved);
+                Err(unknown) => self.problem(
+                    &name,
+                    format!("in {from} refers to ${{{unknown}}}, which is not set in the environment"),
+                ),
             }
         }
     }
 
-    /// Settings of a request's body that refer to what no request may: their own problems would show it.
-    pub(super) fn forbidden_in_body(&self) -> Vec<Problem> {
-        let is_secret = |name: &str| {
-            self.declared
-                .iter()
-                .any(|declared| declared.name == name && declared.secret)
-        };
-        let problem = |name: &String, message: String| Problem {
-            variable: name.clone(),
-            message,
-        };
-        let of = |(name, named): &(String, Vec<String>)| {
-            let ours = named.iter().find(|named| is_secret(named));
-            match (is_secret(name), ours) {
-                (false, _) => {
-                    let first = named.first().map_or("", String::as_str);
-                    Some(format!(
-                        "refers to ${{{first}}}, but in a request only secrets may refer to the environment"
-                    ))
-                }
-                (true, Some(ours)) => Some(format!(
-                    "refers to ${{{ours}}}, which is a secret of this function's own"
-                )),
-                (true, None) => None,
-            }
-            .map(|message| problem(name, message))
-        };
-        self.references_in_body.iter().filter_map(of).collect()
+    fn not_a_setting(&mut self, name: &str, from: &str) {
+        let message = format!("in {from} must be a text, a number, true, false or a list of texts");
+        self.problem(name, message);
     }
 
     /// Settings from JSON that nobody declared: misspelt ones, most likely.
@@ -142,7 +122,7 @@ fn text_of(value: &Json) -> Option<String> {
 }
 
 /// Puts variables in the places of their references; the error is the name of one that is not set.
-fn resolve(text: &str, mut variable: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
+fn resolve(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut resolved = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -163,21 +143,15 @@ mod tests {
 
     use super::*;
 
-    fn env(settings: Json, wins: bool) -> Env {
+    fn env(settings: Json) -> Env {
         let mut env = Env::from_map([("TOKEN", "from-env-1"), ("SIZE", "1")]);
-        let Json::Object(settings) = settings else {
-            unreachable!("an object")
-        };
-        env.add_json(&settings, "the body", wins);
+        env.add_json(settings.as_object().expect("an object"), "the file");
         env
     }
 
     #[test]
     fn keys_are_variables_in_lower_case_and_values_may_be_texts() {
-        let mut env = env(
-            json!({"groups": ["a", "b"], "hours": "0.5", "on": true, "gone": null}),
-            false,
-        );
+        let mut env = env(json!({"groups": ["a", "b"], "hours": "0.5", "on": true, "gone": null}));
         assert_eq!(env.list("GROUPS", "").default(vec![]), ["a", "b"]);
         assert!((env.number::<f64>("HOURS", "").default(1.0) - 0.5).abs() < 1e-9);
         assert!(env.bool("ON", "").default(false));
@@ -187,44 +161,40 @@ mod tests {
 
     #[test]
     fn references_are_resolved_and_unknown_ones_are_named() {
-        let mut known = env(json!({"key": "x-${TOKEN}-y"}), false);
+        let mut known = env(json!({"key": "x-${TOKEN}-y"}));
         assert_eq!(known.string("KEY", "").required("x"), "x-from-env-1-y");
-        let mut unknown = env(json!({"key": "${NOWHERE}"}), false);
+        let mut unknown = env(json!({"key": "${NOWHERE}"}));
         let _ = unknown.string("KEY", "").optional();
         let problems = unknown.finish().unwrap_err().to_string();
         assert!(problems.contains("KEY") && problems.contains("NOWHERE"), "{problems}");
     }
 
     #[test]
-    fn the_environment_counts_more_unless_told_otherwise() {
-        assert_eq!(env(json!({"size": 2}), false).number::<u16>("SIZE", "").default(0), 1);
-        assert_eq!(env(json!({"size": 2}), true).number::<u16>("SIZE", "").default(0), 2);
+    fn the_environment_counts_more_than_a_file_and_a_body_more_than_both() {
+        let mut env = env(json!({"size": 2}));
+        assert_eq!(env.number::<u16>("SIZE", "").default(0), 1);
+        env.add_body(json!({"size": 3}).as_object().expect("an object"));
+        assert_eq!(env.number::<u16>("SIZE", "").default(0), 3);
+        assert_eq!(env.finish(), Ok(()));
     }
 
     #[test]
-    fn a_request_refers_only_with_secrets_and_never_to_ours() {
-        let of = |body: Json| {
-            let mut env = Env::from_map([("AUTH_TOKEN", "hunter2"), ("OTHER", "hunter3"), ("PORT", "81")]);
-            env.add_body(body.as_object().expect("an object"));
-            let _ = env.secret("AUTH_TOKEN", "").optional();
-            let token = env.secret("TOKEN", "").optional();
-            env.number::<u16>("PORT", "").default(1);
-            let _ = env.string("NAME", "").optional();
-            (env.finish().map_err(|problems| problems.to_string()), token)
-        };
-        let (outcome, token) = of(json!({"token": "${OTHER}"}));
-        assert_eq!(outcome, Ok(()));
-        assert!(token.is_some_and(|token| token.matches(b"hunter3")));
-        for body in [
-            json!({"port": "${AUTH_TOKEN}"}),
-            json!({"port": ["${OTHER}"]}),
-            json!({"name": "x${OTHER}"}),
-            json!({"token": "${OTHER}${AUTH_TOKEN}"}),
-            json!({"token": "sm://projects/p/secrets/s"}),
+    fn a_body_refers_to_nothing() {
+        for value in [
+            json!("${OTHER}"),
+            json!("x${AUTH_TOKEN}"),
+            json!(["a", "${OTHER}"]),
+            json!("${"),
+            json!("sm://projects/p/secrets/s"),
+            json!({"a": 1}),
         ] {
-            let problems = of(body.clone()).0.expect_err("refused");
+            let mut env = Env::from_map([("AUTH_TOKEN", "hunter2"), ("OTHER", "hunter3")]);
+            let body = json!({"token": value});
+            env.add_body(body.as_object().expect("an object"));
+            let _ = env.secret("TOKEN", "").optional();
+            let problems = env.finish().expect_err("refused").to_string();
             assert!(
-                !problems.contains("hunter") && problems.contains("1 problem:"),
+                problems.contains("1 problem:") && !problems.contains("hunter"),
                 "{body}: {problems}"
             );
         }
@@ -232,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_a_problem() {
-        let mut env = env(json!({"gitlab_tokn": "x"}), false);
+        let mut env = env(json!({"gitlab_tokn": "x"}));
         let _ = env.string("GITLAB_TOKEN", "").optional();
         let problems = env.finish().unwrap_err().to_string();
         assert!(problems.contains("GITLAB_TOKN"), "{problems}");

@@ -23,9 +23,6 @@ pub trait Value: Sized {
     /// The value as `--print-config` shows it.
     fn show(&self) -> String;
 
-    /// Whether values are shown to nobody.
-    const IS_SECRET: bool = false;
-
     /// The secret that the value is, if it is one: it may have to be fetched before it is of use.
     fn as_secret(&self) -> Option<&Secret> {
         None
@@ -50,8 +47,6 @@ impl Value for String {
 }
 
 impl Value for Secret {
-    const IS_SECRET: bool = true;
-
     fn parse(text: &str) -> Result<Self, String> {
         if text.starts_with(SCHEME) {
             return Reference::parse(text).map(Self::referring);

@@ -63,7 +63,6 @@ impl<T: Value> Variable<'_, T> {
             description: self.description,
             default: default.into(),
             current,
-            secret: T::IS_SECRET,
         });
         let sound = problems.is_empty();
         for problem in problems {

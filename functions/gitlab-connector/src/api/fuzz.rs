@@ -9,12 +9,12 @@ use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use serde_json::{Map, Value};
 use tower::ServiceExt;
 
-use crate::api::{routes, settings};
+use crate::api::{body, routes, settings};
 use crate::config::Config;
 use crate::sync::Syncer;
 
 /// What this process was given, with canaries in the places of its secrets. No webhook concerns its group.
-const ENVIRONMENT: [(&str, &str); 12] = [
+const ENVIRONMENT: [(&str, &str); 14] = [
     ("PROJECT_ID", "mergemind-local"),
     ("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:1"),
     ("BIGQUERY_STORAGE_EMULATOR_HOST", "http://127.0.0.1:1"),
@@ -24,6 +24,8 @@ const ENVIRONMENT: [(&str, &str); 12] = [
     ("AUTH_TOKEN", TOKEN),
     ("DBT_TRIGGER_URL", "http://127.0.0.1:1"),
     ("DBT_TRIGGER_AUTH_TOKEN", "canary-trigger-3be7"),
+    ("DBT_TRIGGER_AUDIENCE", "http://127.0.0.1:1"),
+    ("ALLOW_SETTINGS_IN_BODY", "true"),
     ("GITLAB_WEBHOOK_TOKEN", "canary-webhook-77aa"),
     ("DATABASE_PASSWORD", "canary-password-12ef"),
     ("OTHER_TOKEN", "glpat-of-another-gitlab"),
@@ -203,13 +205,23 @@ fn connector_settings() {
             "whsec_",
             "config_file",
         ])
-        .reaches(&["sound", "refused"])
+        .words(&[
+            "dbt_trigger_audience",
+            "bigquery_emulator_host",
+            "bigquery_storage_emulator_host",
+            "project_id",
+        ])
+        .reaches(&[
+            "sound",
+            "refused",
+            "setting_not_allowed",
+            "reference_not_allowed",
+            "duplicate_field",
+        ])
         .run(|text| {
-            let Ok(body) = serde_json::from_slice::<Map<String, Value>>(text) else {
-                return "no object".into();
-            };
-            let mut env = Env::from_map(ENVIRONMENT);
-            let outcome = settings(&mut env, &body);
+            let ours = Config::read(&mut Env::from_map(ENVIRONMENT));
+            let outcome =
+                body::fields(text).and_then(|body| settings::merged(&ours, &mut Env::from_map(ENVIRONMENT), &body));
             assert!(
                 !format!("{outcome:?}").contains("canary"),
                 "a secret is told: {outcome:?}"
@@ -221,6 +233,9 @@ fn connector_settings() {
                 }
                 Err(refusal) => {
                     assert_eq!(refusal.status(), 400);
+                    if refusal.code() != "invalid_settings" {
+                        return refusal.code().to_owned();
+                    }
                     let first = refusal.hint().and_then(|hint| hint.lines().nth(1)).unwrap_or_default();
                     let name: String = first
                         .trim()
@@ -248,11 +263,24 @@ fn assert_ours_stay_here(config: &Config) {
     );
     if let Some(dbt) = &config.dbt {
         assert!(
-            dbt.url.port() == Some(1) || !is_ours(&dbt.token),
+            dbt.url.port() == Some(1) || !is_ours(&dbt.token) && dbt.audience.is_none(),
             "our token goes to {}",
             dbt.url
         );
+        assert!(
+            dbt.audience
+                .as_deref()
+                .is_none_or(|audience| audience == "http://127.0.0.1:1")
+        );
     }
+    let emulator = config.warehouse.emulator.as_ref().expect("no Google account of ours");
+    let place = (config.warehouse.project.as_str(), config.warehouse.dataset.as_str());
+    let here = emulator.rest == "http://127.0.0.1:1" && emulator.storage == "http://127.0.0.1:1";
+    assert_eq!(
+        here && place == ("mergemind-local", "mergemind_raw"),
+        is_ours(&config.gitlab_token),
+        "our rows go to {place:?} of {emulator:?}"
+    );
     assert!((0.25..=744.0).contains(&config.interval_hours));
     let now = time::OffsetDateTime::now_utc();
     let options = &config.options;

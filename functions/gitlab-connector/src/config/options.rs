@@ -170,7 +170,8 @@ fn read_start_date(env: &mut Env) -> Option<OffsetDateTime> {
     parse_start(&text)
 }
 
-fn parse_start(text: &str) -> Option<OffsetDateTime> {
+/// A day or a time.
+pub fn parse_start(text: &str) -> Option<OffsetDateTime> {
     let whole = if text.len() == 10 {
         format!("{text}T00:00:00Z")
     } else {

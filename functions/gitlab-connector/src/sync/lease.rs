@@ -25,10 +25,9 @@ pub async fn under_lease<T>(
     shutdown: &Shutdown,
     work: impl AsyncFnOnce(Lease) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
-    let Ok(_running) = inner.running.try_lock() else {
-        return Err(held(inner.running_for(), None));
+    let Some(_running) = inner.running.begin() else {
+        return Err(held(inner.running.age(), None));
     };
-    inner.began();
     let acquired = match acquire(inner).await {
         Err(error) if error.is_missing_table() => {
             inner.tables_ready.forget();

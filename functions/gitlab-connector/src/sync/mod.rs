@@ -32,7 +32,6 @@ mod state;
 mod tables;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
@@ -40,7 +39,6 @@ use mergemind_shared::auth::Tokens;
 use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
-use tokio::sync::Mutex;
 
 use crate::config::{Config, Target};
 use crate::gitlab::{self, Connection, Owner, Purpose};
@@ -48,10 +46,10 @@ use crate::streams::{Stream, Streams};
 
 use error::Error;
 use lock::lock;
-use resources::{Ready, Resources};
+use resources::{Ready, Resources, Running};
 
 pub use read::lookup::Refetch;
-pub use request::Request;
+pub use request::{LIMIT_FIELDS, REQUEST_FIELDS, Request};
 
 /// Runs syncs, one at a time. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +61,18 @@ impl Syncer {
     /// # Errors
     /// If there are no Google credentials, or TLS can't be started.
     pub async fn new(config: Config) -> Result<Self, String> {
+        Self::with(config, Arc::default()).await
+    }
+
+    /// One with other settings that takes turns with this one: a process runs one sync at a time.
+    ///
+    /// # Errors
+    /// As [`Syncer::new`].
+    pub async fn beside(&self, config: Config) -> Result<Self, String> {
+        Self::with(config, self.0.running.clone()).await
+    }
+
+    async fn with(config: Config, running: Arc<Running>) -> Result<Self, String> {
         let client = gitlab::Client::new(&config.gitlab_url, config.gitlab_token.clone())
             .map_err(|e| format!("can't prepare requests to GitLab: {e}"))?;
         let warehouse = Warehouse::connect(config.warehouse.clone())
@@ -73,8 +83,7 @@ impl Syncer {
             client,
             warehouse: Arc::new(warehouse),
             streams: Streams::new(),
-            running: Mutex::default(),
-            began: std::sync::Mutex::new(Instant::now()),
+            running,
             instance: std::sync::Mutex::default(),
             paths: std::sync::Mutex::default(),
             tables_ready: Ready::default(),

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use mergemind_shared::ApiError;
+use mergemind_shared::config::Value;
 use serde_json::{Map, Value as Json};
+use time::OffsetDateTime;
 
-use crate::config::{Options, Target};
+use crate::config::{Options, Target, parse_start};
 use crate::streams::{Stream, Streams};
 use crate::sync::pass::Pass;
 use crate::sync::resources::Resources;
@@ -24,7 +26,16 @@ pub struct Request {
     pub scopes: Vec<String>,
     /// Stop at the next checkpoint after this time, if that comes before the deadline.
     pub at_most: Option<Duration>,
+    /// Stop at the next checkpoint after so many rows, if that comes before the configured number.
+    pub max_records: Option<u64>,
+    /// Leave out what was last updated before, if that is later than the configured start.
+    pub start_date: Option<OffsetDateTime>,
 }
+
+/// What every body may hold, beside a name of who asks.
+pub const REQUEST_FIELDS: [&str; 5] = ["source", "streams", "scopes", "full_refresh", "reconcile"];
+/// Settings that a body may make narrower than they are.
+pub const LIMIT_FIELDS: [&str; 3] = ["start_date", "max_records_per_sync", "sync_deadline_seconds"];
 
 impl Request {
     /// Takes what is meant for it out of a body.
@@ -37,7 +48,7 @@ impl Request {
             reconcile: flag(body, "reconcile")?,
             streams: texts(body, "streams")?,
             scopes: texts(body, "scopes")?,
-            at_most: None,
+            ..Self::default()
         };
         let streams = Streams::new();
         if let Some(name) = request.streams.iter().find(|name| streams.find(name).is_none()) {
@@ -48,6 +59,39 @@ impl Request {
             );
         }
         Ok(request)
+    }
+
+    /// Takes limits that are narrower than the configured ones out of a body.
+    ///
+    /// # Errors
+    /// 400 with the name of what is not as it should be, or wider.
+    pub fn take_limits(&mut self, body: &mut Map<String, Json>, configured: &Options) -> Result<(), ApiError> {
+        let [start_date, max_records, deadline] = LIMIT_FIELDS;
+        self.start_date = limit(body, start_date, |text| {
+            parse_start(text).ok_or_else(|| "must be a day such as 2026-01-31 or a time".into())
+        })?;
+        self.max_records = limit(body, max_records, |text| {
+            let most = text.parse().ok().filter(|most| *most > 0);
+            most.ok_or_else(|| "must be a whole number above 0".into())
+        })?;
+        self.at_most = limit(body, deadline, |text| {
+            <Duration as Value>::parse(text).map_err(|_| "must be a length of time such as 300, 90s or 5m".into())
+        })?;
+        if self.start_date < configured.start_date && self.start_date.is_some() {
+            return Err(wider(start_date, "earlier than START_DATE"));
+        }
+        if self
+            .max_records
+            .zip(configured.max_records)
+            .is_some_and(|(own, most)| own > most)
+        {
+            return Err(wider(max_records, "more than MAX_RECORDS_PER_SYNC"));
+        }
+        if self.at_most.is_some_and(|own| own > configured.deadline) {
+            let most = configured.deadline.as_secs();
+            return Err(wider(deadline, &format!("longer than SYNC_DEADLINE_SECONDS, {most} s")));
+        }
+        Ok(())
     }
 
     /// The groups and projects to sync.
@@ -90,6 +134,8 @@ impl Request {
     /// What the sync is to do: the passes that read the streams that are asked for.
     pub fn narrow(&self, mut options: Options, streams: &Streams) -> (Options, Vec<Pass>) {
         options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
+        options.max_records = self.max_records.into_iter().chain(options.max_records).min();
+        options.start_date = self.start_date.max(options.start_date);
         let wanted = self.streams.iter().filter_map(|name| streams.find(name));
         let mut only: Vec<Pass> = wanted
             .map(|stream| Pass::of(stream, streams).unwrap_or(Pass::Reconcile))
@@ -102,6 +148,27 @@ impl Request {
         }
         (options, only)
     }
+}
+
+/// A limit of a body, as text or number.
+fn limit<T>(
+    body: &mut Map<String, Json>,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, ApiError> {
+    let wrong = |problem: String| ApiError::bad_request("invalid_value", format!("{name} {problem}"));
+    let text = match body.remove(name) {
+        None | Some(Json::Null) => return Ok(None),
+        Some(Json::String(text)) => text,
+        Some(Json::Number(number)) => number.to_string(),
+        Some(_) => return Err(wrong("must be a text or a number".into())),
+    };
+    parse(text.trim()).map(Some).map_err(wrong)
+}
+
+fn wider(name: &str, than: &str) -> ApiError {
+    ApiError::bad_request("setting_not_allowed", format!("{name} is {than}"))
+        .with_hint("a request may only narrow what is configured")
 }
 
 fn flag(body: &mut Map<String, Json>, name: &str) -> Result<bool, ApiError> {
@@ -162,6 +229,55 @@ mod tests {
         let (options, only) = request.narrow(Options::of_streams(["mr_notes", "jobs"]), &streams);
         assert_eq!(only, [Pass::MergeRequests, Pass::RestStreams]);
         assert!(options.on("mr_notes") && options.on("jobs"));
+    }
+
+    #[test]
+    fn limits_may_be_narrower_than_configured_and_not_wider() {
+        let mut options = Options::of_streams(["issues"]);
+        options.start_date = parse_start("2026-01-31");
+        options.max_records = Some(100);
+        let limits = |body: Json| {
+            let Json::Object(mut body) = body else {
+                unreachable!("an object")
+            };
+            let mut request = Request::default();
+            request.take_limits(&mut body, &options).map(|()| request)
+        };
+        let request = limits(json!({
+            "start_date": "2026-02-01", "max_records_per_sync": 7, "sync_deadline_seconds": "5m"
+        }));
+        let (narrowed, _) = request.expect("good").narrow(options.clone(), &Streams::new());
+        assert_eq!(narrowed.start_date, parse_start("2026-02-01"));
+        assert_eq!(
+            (narrowed.max_records, narrowed.deadline),
+            (Some(7), Duration::from_secs(300))
+        );
+        for body in [
+            json!({"start_date": "2026-01-30"}),
+            json!({"max_records_per_sync": "101"}),
+            json!({"sync_deadline_seconds": 3601}),
+        ] {
+            let error = limits(body.clone()).expect_err("wider");
+            assert_eq!(error.code(), "setting_not_allowed", "{body}");
+        }
+        for body in [
+            json!({"start_date": "soon"}),
+            json!({"max_records_per_sync": 0}),
+            json!({"max_records_per_sync": -1}),
+            json!({"sync_deadline_seconds": true}),
+            json!({"sync_deadline_seconds": ""}),
+        ] {
+            let error = limits(body.clone()).expect_err("wrong");
+            assert_eq!(error.code(), "invalid_value", "{body}");
+        }
+        // Without limits of its own it has the configured ones.
+        let (narrowed, _) = limits(json!({}))
+            .expect("good")
+            .narrow(options.clone(), &Streams::new());
+        assert_eq!(
+            (narrowed.start_date, narrowed.max_records, narrowed.deadline),
+            (options.start_date, options.max_records, options.deadline)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mergemind_shared::warehouse::Warehouse;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::config::Config;
 use crate::gitlab;
@@ -19,11 +19,8 @@ pub struct Resources {
     pub client: gitlab::Client,
     pub warehouse: Arc<Warehouse>,
     pub streams: Streams,
-    /// Held while a sync runs in this process. Two processes are kept apart by a lease, and if that should
-    /// be lost, by their cursors' moves.
-    pub running: Mutex<()>,
-    /// When the last one began.
-    pub began: std::sync::Mutex<Instant>,
+    /// Shared by all syncers of this process, whatever their settings.
+    pub running: Arc<Running>,
     /// What was last known of this GitLab, and when.
     pub instance: std::sync::Mutex<Option<(Instant, gitlab::Instance)>>,
     /// Paths of projects that are configured by id, as they were last known.
@@ -31,14 +28,33 @@ pub struct Resources {
     pub tables_ready: Ready,
 }
 
-impl Resources {
-    /// Notes that a sync begins.
-    pub fn began(&self) {
+/// The one sync of this process. Two processes are kept apart by a lease, and if that should be lost, by their cursors'
+/// moves.
+#[derive(Debug)]
+pub struct Running {
+    one: Mutex<()>,
+    began: std::sync::Mutex<Instant>,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self {
+            one: Mutex::default(),
+            began: std::sync::Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Running {
+    /// The right to run a sync; `None` while there is one.
+    pub fn begin(&self) -> Option<MutexGuard<'_, ()>> {
+        let one = self.one.try_lock().ok()?;
         *lock(&self.began) = Instant::now();
+        Some(one)
     }
 
     /// How long ago the last one began.
-    pub fn running_for(&self) -> Duration {
+    pub fn age(&self) -> Duration {
         lock(&self.began).elapsed()
     }
 }

@@ -8,6 +8,8 @@ use black_box::{World, warehouse, warehouse_rows};
 use local_stack::{GITLAB_TOKEN, binary, http, with_own_environment};
 use serde_json::{Value, json};
 
+const TOKEN: &str = "callers-0c1f6e1f5b7a2d90";
+
 #[test]
 fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
     let world = World::new("discovery", &["--seed", "61", "--merge-requests", "60"]);
@@ -24,6 +26,8 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
         ("PROJECT_NAME_PATTERN", "acme/*"),
         ("INCLUDE_ARCHIVED", "true"),
         ("START_DATE", &start),
+        ("AUTH_TOKEN", TOKEN),
+        ("ALLOW_SETTINGS_IN_BODY", "true"),
     ]);
     world.sync(&connector);
     let expected = newest
@@ -62,8 +66,9 @@ fn a_start_date_leaves_older_rows_out_and_projects_can_be_discovered() {
         );
         let other = format!("{}_{number}", world.raw);
         body["bq_dataset_raw"] = json!(other);
+        body["gitlab_token"] = json!(GITLAB_TOKEN);
         body["streams"] = json!(["projects"]);
-        let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+        let (status, answer) = http::post(&connector.url, Some(TOKEN), &body).expect("an answer");
         assert_eq!(
             (status, &answer["projects_left_out"]),
             (200, &json!(left_out)),
@@ -159,14 +164,18 @@ fn settings_come_from_a_json_file_or_a_body_as_well() {
         ("GITLAB_TOKEN", ""),
         ("MY_TOKEN", GITLAB_TOKEN),
         ("CONFIG_FILE", &path),
+        ("AUTH_TOKEN", TOKEN),
+        ("ALLOW_SETTINGS_IN_BODY", "true"),
     ]);
     world.sync(&connector);
     world.assert_equal();
 
     let other = format!("{}_body", world.raw);
-    let body =
-        json!({"bq_dataset_raw": other, "gitlab_groups": "acme/platform", "streams": ["merge_requests", "projects"]});
-    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    let body = json!({
+        "bq_dataset_raw": other, "gitlab_token": GITLAB_TOKEN, "gitlab_groups": "acme/platform",
+        "streams": ["merge_requests", "projects"],
+    });
+    let (status, answer) = http::post(&connector.url, Some(TOKEN), &body).expect("an answer");
     assert_eq!(status, 200, "{answer:#}");
     let rows = |dataset: &str| warehouse_rows(warehouse(), dataset, "merge_requests").len();
     assert!(rows(&other) > 0 && rows(&other) < rows(&world.raw));
@@ -175,8 +184,11 @@ fn settings_come_from_a_json_file_or_a_body_as_well() {
     let project = &world.gitlab.rows("projects").expect("projects")[0];
     let path = project["full_path"].as_str().expect("a path");
     let other = format!("{}_id", world.raw);
-    let body = json!({"bq_dataset_raw": other, "gitlab_groups": "", "gitlab_projects": project["id"].to_string()});
-    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    let body = json!({
+        "bq_dataset_raw": other, "gitlab_token": GITLAB_TOKEN, "gitlab_groups": "",
+        "gitlab_projects": project["id"].to_string(),
+    });
+    let (status, answer) = http::post(&connector.url, Some(TOKEN), &body).expect("an answer");
     assert_eq!(status, 200, "{answer:#}");
     for table in ["merge_requests", "mr_notes", "pipelines", "issues"] {
         let expected = world.gitlab.rows(&format!("{table}?project={path}")).expect("rows");
@@ -186,21 +198,18 @@ fn settings_come_from_a_json_file_or_a_body_as_well() {
     }
 
     let refusals = [
-        (json!({"gitlab_tokn": "x"}), "GITLAB_TOKN"),
-        (json!({"gitlab_token": "${NOWHERE}"}), "NOWHERE"),
-        (json!({"gitlab_groups": "${MY_TOKEN}"}), "GITLAB_GROUPS"),
-        (
-            json!({"gitlab_base_url": "http://127.0.0.1:9", "gitlab_token": "${MY_TOKEN}"}),
-            "plain text",
-        ),
+        (json!({"gitlab_tokn": "x"}), "gitlab_tokn"),
+        (json!({"gitlab_token": "${NOWHERE}"}), "gitlab_token"),
+        (json!({"gitlab_groups": "${MY_TOKEN}"}), "gitlab_groups"),
         (json!({"sync_interval_hours": "0.24"}), "SYNC_INTERVAL_HOURS"),
         (json!({"gitlab_base_url": "http://127.0.0.1:9"}), "gitlab_token"),
+        (json!({"bq_dataset_raw": "loot"}), "gitlab_token"),
         (json!({"streams": ["merge_request"]}), "merge_request"),
         (json!({"streams": ["jobs"]}), "STREAMS"),
         (json!({"scopes": ["nobody"]}), "nobody"),
     ];
     for (body, named) in refusals {
-        let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+        let (status, answer) = http::post(&connector.url, Some(TOKEN), &body).expect("an answer");
         assert_eq!(status, 400, "{body} {answer:#}");
         assert!(answer.to_string().contains(named), "{body} {answer:#}");
         assert!(!answer.to_string().contains(GITLAB_TOKEN));

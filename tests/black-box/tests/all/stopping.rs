@@ -60,7 +60,15 @@ fn a_sync_ends_at_its_deadline_says_so_and_the_next_call_goes_on() {
     );
     let ends = json!({"latency_ms": 0, "token": {"scopes": ["read_api"], "expires_at": soon()}});
     world.gitlab.faults(&ends).expect("faults");
+    // Who asks may have less time than that, and not more.
     let longer = json!({"sync_deadline_seconds": "300"});
+    let (status, answer) = http::post(&connector.url, None, &longer).expect("an answer");
+    assert_eq!(
+        (status, &answer["code"]),
+        (400, &json!("setting_not_allowed")),
+        "{answer:#}"
+    );
+    let connector = world.connector(&[]);
     let (status, answer) = http::post(&connector.url, None, &longer).expect("an answer");
     assert_eq!((status, &answer["complete"]), (200, &json!(true)), "{answer:#}");
     world.assert_equal();
