@@ -64,7 +64,7 @@ fn broken_sql_is_named_and_loses_nothing() {
     let connector = connector(&world, &trigger);
     world.sync(&connector);
     let before = marts(&world);
-    let broken = models.join("marts/dim_projects.sql");
+    let broken = models.join("models/marts/dim_projects.sql");
     let sound = std::fs::read_to_string(&broken).expect("the model");
     std::fs::write(&broken, sound.replacen("select", "select no_such_column,", 1)).expect("a broken model");
     world
