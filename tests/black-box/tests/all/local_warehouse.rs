@@ -28,7 +28,7 @@ fn statement(sql: &str) -> String {
 /// A request with nothing but these headers and the length; the status and the body.
 fn send(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(address()).expect("connects");
-    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nX-Not-Recorded: 1\r\n");
     if !headers.iter().any(|(name, _)| *name == "Host") {
         head += &format!("Host: {}\r\n", address());
     }
@@ -205,14 +205,9 @@ fn a_hostile_page_in_a_browser_reaches_nothing_through_the_warehouse() {
     }
     assert_eq!(browser.ask("window.came"), json!(12));
     assert!(!written.exists(), "a page has written a file");
-    let schemas = warehouse()
-        .query("SELECT schema_name FROM INFORMATION_SCHEMA.SCHEMATA")
-        .expect("the schemata");
-    assert!(!schemas.is_empty(), "there are others");
-    assert!(
-        !schemas.concat().contains(&Some("from_a_web_page".into())),
-        "{schemas:?}"
-    );
+    let (status, datasets) = send("GET", &format!("/bigquery/v2/projects/{PROJECT}/datasets"), &[], "");
+    assert_eq!(status, 200, "{datasets}");
+    assert!(!datasets.to_string().contains("from_a_web_page"), "{datasets}");
     // The page that is opened by a rebound name would see the answer.
     let data = rebound.replace("/queries", "/datasets");
     browser.show(&data, SCREEN);
