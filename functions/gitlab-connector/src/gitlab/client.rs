@@ -16,6 +16,7 @@ use crate::gitlab::backoff::Backoff;
 use crate::gitlab::concurrency::Concurrency;
 use crate::gitlab::graphql::Selection;
 use crate::gitlab::limits::Limits;
+use crate::gitlab::links::{Next, next_page};
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
@@ -69,8 +70,8 @@ pub struct Reply {
 pub struct RestPage {
     /// The body.
     pub data: Value,
-    /// The next page's address, if there is one.
-    pub next: Option<String>,
+    /// Where it goes on, if it does.
+    pub next: Option<Next>,
 }
 
 impl Client {
@@ -155,7 +156,7 @@ impl Client {
     pub async fn page(&self, stream: &'static str, path: &str) -> Result<RestPage, Error> {
         let (data, headers) = self.persist(stream, &Call::Page(path), Patience::Full).await?;
         Ok(RestPage {
-            next: next_page(path, &headers),
+            next: next_page(path, &headers, data.as_array().map_or(0, Vec::len)),
             data,
         })
     }
@@ -278,17 +279,6 @@ impl Call<'_> {
             Self::Page(_) => judge_rest(status, headers, body),
         }
     }
-}
-
-/// The address of the page after `path`. GitLab's links may name another host than the one that was
-/// asked, so only their query is taken.
-pub(super) fn next_page(path: &str, headers: &HeaderMap) -> Option<String> {
-    let links = headers.get(reqwest::header::LINK)?.to_str().ok()?;
-    let next = links.split(',').find(|link| link.contains(r#"rel="next""#))?;
-    let address = next.split_once('<')?.1.split_once('>')?.0;
-    let (_, query) = address.split_once('?')?;
-    let (bare, _) = path.split_once('?').unwrap_or((path, ""));
-    Some(format!("{bare}?{query}"))
 }
 
 /// The error without the address, which may hold a password.

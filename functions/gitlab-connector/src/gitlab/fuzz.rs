@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::gitlab::Error;
-use crate::gitlab::client::{clock, next_page};
+use crate::gitlab::client::clock;
 use crate::gitlab::concurrency::Concurrency;
+use crate::gitlab::links::next_page;
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
 
 const WORDS: &[&str] = &[
@@ -119,8 +120,8 @@ fn assert_sound(verdict: ResponseAction, is_rest: bool, status: StatusCode, body
 /// Headers steer how fast and where to go on; nothing in them leads elsewhere.
 fn assert_manners(headers: &HeaderMap) {
     let path = "projects/7/jobs?per_page=100";
-    if let Some(next) = next_page(path, headers) {
-        assert!(next.starts_with("projects/7/jobs?"), "the next page is {next}");
+    if let Some(next) = next_page(path, headers, 100) {
+        assert!(next.path.starts_with("projects/7/jobs?"), "the next page is {next:?}");
     }
     let at = clock(headers);
     assert!((1970..=9999).contains(&at.year()), "{at}");

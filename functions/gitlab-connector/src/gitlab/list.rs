@@ -1,5 +1,8 @@
 //! A list of one owner: what every query of this program is made of.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use time::OffsetDateTime;
 
 use crate::gitlab::gid;
@@ -92,7 +95,7 @@ pub enum By {
 pub struct Connection {
     pub owner: Owner,
     /// GitLab's field that holds it.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     pub arguments: Vec<(&'static str, Argument)>,
     pub range: Option<TimeRange>,
     pub rows: Rows,
@@ -102,12 +105,18 @@ pub struct Connection {
     pub beside: Selection,
 }
 
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.field, self.owner.name())
+    }
+}
+
 impl Connection {
     /// A list, of which a whole page of ids is asked for.
-    pub fn new(owner: Owner, field: &'static str) -> Self {
+    pub fn new(owner: Owner, field: impl Into<Cow<'static, str>>) -> Self {
         Self {
             owner,
-            field,
+            field: field.into(),
             arguments: Vec::new(),
             range: None,
             rows: Rows::Page {
@@ -204,7 +213,7 @@ impl Connection {
 
     /// The field to ask for.
     pub fn to_field(&self) -> Field {
-        let mut field = Field::new(self.field);
+        let mut field = Field::new(self.field.clone());
         for (name, value) in &self.arguments {
             field = field.with(name, value.clone());
         }
@@ -251,7 +260,7 @@ impl Connection {
     /// Its field and what is asked of its rows: what its pages cost GitLab.
     pub fn shape(&self) -> String {
         let rows = Field::new("nodes").of(self.nodes.clone());
-        Selection(vec![rows]).write(self.field).0
+        Selection(vec![rows]).write(&self.field).0
     }
 
     /// What tells its rows apart, of what is asked anyway.

@@ -5,6 +5,7 @@
 //! its end the ordinary list begins again. One request tries many windows at once.
 
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use serde_json::Value as Json;
 use time::macros::datetime;
@@ -80,7 +81,7 @@ pub async fn all_of(
     Ok(found)
 }
 
-/// The cursors that a list has led to.
+/// The cursors, or addresses, that a list has led to.
 #[derive(Debug, Default)]
 pub struct Seen(HashSet<String>);
 
@@ -89,14 +90,11 @@ impl Seen {
     ///
     /// # Errors
     /// If the list has been there before, or has no end.
-    pub fn add(&mut self, list: &Connection, cursor: &str) -> Result<(), Error> {
+    pub fn add(&mut self, list: &dyn Display, cursor: &str) -> Result<(), Error> {
         if self.0.len() < MOST && self.0.insert(cursor.to_owned()) {
             return Ok(());
         }
-        let (field, owner) = (list.field, list.owner.name());
-        Err(Error::Unexpected(format!(
-            "the pages of {field} of {owner} have no end"
-        )))
+        Err(Error::Unexpected(format!("the pages of {list} have no end")))
     }
 }
 
@@ -150,7 +148,7 @@ struct End {
 impl Search<'_> {
     /// Finds the next page that leads on; returns it with all that was visible on the way.
     async fn pass_by(&self) -> Result<(Page, Option<OffsetDateTime>), Error> {
-        let (field, owner) = (self.list.field, self.list.owner.name());
+        let (field, owner) = (&*self.list.field, self.list.owner.name());
         tracing::info!(owner, field, "a page is hidden from this token; going on by time");
         let after = match &self.list.rows {
             Rows::Page { after, .. } => after.as_deref(),

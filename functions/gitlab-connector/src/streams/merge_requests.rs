@@ -16,7 +16,7 @@ pub fn stream() -> Stream {
             cluster_by: &["project_id", "id"],
             node_type: Some("MergeRequest"),
             selection: &[
-                "id", "iid", "projectId", "project { fullPath }", "sourceProjectId", "title", "description",
+                "id", "iid", "projectId", "sourceProjectId", "title", "description",
                 "state", "draft", "author { id }", "assignees { nodes { id } }", "reviewers { nodes { id mergeRequestInteraction { reviewState } } }",
                 "approvedBy { nodes { id } }", "approved", "approvalsLeft", "approvalsRequired",
                 "labels { nodes { id title } }", "milestone { id title }", "mergeUser { id }", "mergeCommitSha",

@@ -54,6 +54,8 @@ pub struct Session<'a> {
     pub changed: Mutex<HashMap<Asked, Vec<i64>>>,
     /// Lists without any change, as a first question showed: by stream and scope.
     pub unchanged: Mutex<HashSet<(&'static str, String)>>,
+    /// Where lists of the REST API that are read in parts have been, by stream and address.
+    pub rest_pages: Mutex<HashMap<(&'static str, String), gitlab::Seen>>,
     pub counters: Mutex<Counters>,
     /// Whether this sync has noted already that dbt has to run.
     pub dbt_due: AtomicBool,
@@ -67,7 +69,8 @@ pub struct Session<'a> {
     pub rows_of_each: u32,
 }
 
-/// Most rows have fewer notes. GitLab scores a list by how many rows it may hold, so more of them would make pages smaller.
+/// Most rows have fewer notes. GitLab scores a list by how many rows it may hold (docs/gitlab.md#score), so with more of
+/// them a page of 100 merge requests would be above its limit.
 const NOTES_INSIDE: u32 = 30;
 /// Of ten projects these are two pages' worth.
 const ROWS_OF_EACH: u32 = 20;
@@ -101,6 +104,7 @@ impl<'a> Session<'a> {
             projects: Mutex::default(),
             changed: Mutex::default(),
             unchanged: Mutex::default(),
+            rest_pages: Mutex::default(),
             counters: Mutex::default(),
             dbt_due: AtomicBool::new(false),
             warnings: Mutex::default(),
@@ -180,9 +184,6 @@ impl<'a> Session<'a> {
 
     /// The full path of the project that a node belongs to.
     pub fn path_of(&self, node: &Json) -> Option<String> {
-        if let Some(path) = node["project"]["fullPath"].as_str() {
-            return Some(path.to_owned());
-        }
         let id = Node::new(node).number("projectId")?;
         if let Some(path) = lock(&self.paths).get(&id) {
             return Some(path.clone());

@@ -170,13 +170,3 @@ fn a_clock_that_is_ahead_is_not_believed_and_one_that_is_behind_is() {
     assert!(told(now - hour) <= OffsetDateTime::from(now - hour));
     assert!(clock(&HeaderMap::new()) >= OffsetDateTime::from(now));
 }
-
-#[test]
-fn the_next_page_is_asked_of_the_same_host() {
-    let mut headers = HeaderMap::new();
-    let link = r#"<https://inside.example/api/v4/projects/7/jobs?cursor=x&per_page=100>; rel="next", <https://inside.example/>; rel="first""#;
-    headers.insert(reqwest::header::LINK, link.parse().expect("a header"));
-    let next = next_page("projects/7/jobs?per_page=100", &headers);
-    assert_eq!(next.as_deref(), Some("projects/7/jobs?cursor=x&per_page=100"));
-    assert_eq!(next_page("projects/7/jobs", &HeaderMap::new()), None);
-}

@@ -131,11 +131,11 @@ pub async fn first_pages(
         Which::Ids => list_request::first(session, list, which),
         Which::Updated | Which::Open => session.rows_of_each,
     };
-    let lists = ids
-        .iter()
-        .map(|id| request(session, list, which, Owner::Project(*id), window).first(first));
+    let of_project = |id: &i64| request(session, list, which, Owner::Project(*id), window).first(first);
+    let lists: Vec<Connection> = ids.iter().map(of_project).collect();
     let operation = format!("{}OfProjects", purpose(list, which).operation);
-    gitlab::fetch(session.client, &Purpose::new(list.stream, operation), lists.collect()).await
+    let purpose = Purpose::new(list.stream, operation);
+    list_request::rows_of(session, list, &purpose, lists).await
 }
 
 /// The projects, from the one after `begun` on, in which a list has changed; asked once in a pass.

@@ -51,7 +51,31 @@ pub async fn fetch(
     window: &Window,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
     let connection = request(session, list, which, owner, window).first(first(session, list, which));
-    gitlab::next(session.client, &purpose(list, which), &connection).await
+    let purpose = purpose(list, which);
+    let (mut page, until) = gitlab::next(session.client, &purpose, &connection).await?;
+    gitlab::read_on(session.client, &purpose, list.kind, &connection.nodes, &mut page).await?;
+    Ok((page, until))
+}
+
+/// Pages of these lists of rows, in their order, with all of the lists within the rows; an error within concerns that
+/// list alone.
+///
+/// # Errors
+/// What everybody else would meet, too.
+pub async fn rows_of(
+    session: &Session<'_>,
+    list: &'static List,
+    purpose: &Purpose,
+    lists: Vec<Connection>,
+) -> Result<Vec<Result<Page, gitlab::Error>>, gitlab::Error> {
+    let fields: Vec<Selection> = lists.iter().map(|asked| asked.nodes.clone()).collect();
+    let mut pages = gitlab::fetch(session.client, purpose, lists).await?;
+    for (fields, page) in fields.iter().zip(&mut pages) {
+        if let Ok(page) = page {
+            gitlab::read_on(session.client, purpose, list.kind, fields, page).await?;
+        }
+    }
+    Ok(pages)
 }
 
 /// What a list is asked for; its page is as large as GitLab allows.
@@ -89,13 +113,9 @@ fn nodes(session: &Session<'_>, list: &'static List, which: Which) -> Selection 
         Which::Updated | Which::Open => selection(session, list),
         Which::Ids => {
             let fields = Selection::parse("id iid projectId createdAt updatedAt");
-            fields.and(&Selection::parse(
-                session
-                    .streams
-                    .named(list.stream)
-                    .fingerprint
-                    .map_or("", |fingerprint| fingerprint.ask),
-            ))
+            let fingerprint = session.streams.named(list.stream).fingerprint;
+            let compared = fingerprint.map_or("", |fingerprint| fingerprint.ask);
+            gitlab::with_ends(fields.and(&Selection::parse(compared)))
         }
     }
 }

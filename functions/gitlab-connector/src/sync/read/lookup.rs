@@ -9,6 +9,7 @@ use crate::gitlab::{self, Argument, Connection, Owner, Page, Purpose};
 use crate::streams::merge_request_iid;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
+use crate::sync::read::list_request::rows_of;
 use crate::sync::read::nodes::{map_nodes, selection};
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
@@ -61,7 +62,8 @@ pub async fn add<'a>(
         })
         .collect();
     for lists in lists.chunks(LISTS_AT_ONCE) {
-        let pages = gitlab::fetch(session.client, &Purpose::new(list.stream, "ByIids"), lists.to_vec()).await?;
+        let purpose = Purpose::new(list.stream, "ByIids");
+        let pages = rows_of(session, list, &purpose, lists.to_vec()).await?;
         for (asked, page) in lists.iter().zip(pages) {
             match page {
                 Ok(page) => {
@@ -155,7 +157,11 @@ async fn add_of_branch<'a>(session: &Session<'a>, path: &str, branch: &str, rows
         .with("state", Argument::word("opened"))
         .first(OF_BRANCH)
         .nodes(selection(session, &MERGE_REQUESTS));
-    if let Some(page) = all_or_none(session, &Purpose::new("merge_requests", "OfBranch"), open).await? {
+    let (purpose, fields) = (Purpose::new("merge_requests", "OfBranch"), open.nodes.clone());
+    if let Some(mut page) = all_or_none(session, &purpose, open).await? {
+        let told = page.left_out.len();
+        gitlab::read_on(session.client, &purpose, MERGE_REQUESTS.kind, &fields, &mut page).await?;
+        session.warn_left_out(&path, &page.left_out[told..]);
         map_nodes(session, &MERGE_REQUESTS, page.nodes, rows);
     }
     Ok(())

@@ -2,15 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::gitlab::{Selection, nodes_of, number_of};
+use crate::gitlab::{self, Selection, nodes_of, number_of};
 use crate::streams::Read;
 use crate::sync::list::List;
 use crate::sync::read::notes;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
-
-/// GitLab serves no more nodes of a list within a node; a longer one is not known to be whole.
-const LONGEST_INNER_LIST: usize = 100;
 
 /// Adds rows, what stands within their nodes, and their first notes.
 pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json>, rows: &mut Rows<'a>) {
@@ -31,10 +28,8 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
                 // A plain list is never cut.
                 Json::Array(below) => (below, true),
                 mut connection => {
-                    let told = connection.is_object();
-                    let below = nodes_of(&mut connection);
-                    let whole = told && below.len() < LONGEST_INNER_LIST;
-                    (below, whole)
+                    let whole = gitlab::is_whole(&connection);
+                    (nodes_of(&mut connection), whole)
                 }
             };
             for child in &mut below {
@@ -61,6 +56,7 @@ pub fn selection(session: &Session<'_>, list: &'static List) -> Selection {
             fields = fields.and(&Selection::parse(ask));
         }
     }
+    fields = gitlab::with_ends(fields);
     if session.on(list.notes) {
         fields = fields.with(notes::selection(session, list, session.notes_inside));
     }

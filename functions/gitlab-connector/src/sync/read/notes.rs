@@ -33,9 +33,13 @@ struct More {
     after: Option<String>,
 }
 
-/// The notes that a node is asked for.
+/// The first notes that a node is asked for. Of rows with more all are read, from the first one on.
 pub fn selection(session: &Session<'_>, list: &'static List, first: u32) -> Field {
-    let notes = Selection::parse("pageInfo { hasNextPage endCursor }");
+    page_of(session, list, first, "pageInfo { hasNextPage }")
+}
+
+fn page_of(session: &Session<'_>, list: &'static List, first: u32, end: &str) -> Field {
+    let notes = Selection::parse(end);
     let nodes = Field::new("nodes").of(session.fields(session.streams.named(list.notes)));
     Field::new("notes")
         .with("first", Argument::Literal(first.to_string().into()))
@@ -58,10 +62,12 @@ pub fn take<'a>(session: &Session<'a>, list: &'static List, mut node: Json, rows
     let text = |field: &str| node[field].as_str().unwrap_or_default().to_owned();
     let (iid, url) = (text("iid"), text("webUrl"));
     let notes = Page::of(node["notes"].take());
-    if let Some(more) = take_page(session, list, &url, &node, notes, rows) {
+    let goes_on = notes.has_next;
+    take_page(session, list, &url, &node, notes, rows);
+    if let Some(id) = Node::new(&node).number("id").filter(|_| goes_on) {
         rows.unfinished.push(Unfinished {
             list,
-            id: more.id,
+            id,
             iid,
             url,
             project: session.path_of(&node),
@@ -167,7 +173,12 @@ async fn first_pages(
     list: &'static List,
     by_project: BTreeMap<&str, BTreeSet<i64>>,
 ) -> Result<Vec<Json>, gitlab::Error> {
-    let nodes = identity(session, list).with(selection(session, list, LARGEST_PAGE));
+    let nodes = identity(session, list).with(page_of(
+        session,
+        list,
+        LARGEST_PAGE,
+        "pageInfo { hasNextPage endCursor }",
+    ));
     let mut lists = Vec::new();
     for (path, iids) in by_project {
         let iids: Vec<i64> = iids.into_iter().collect();

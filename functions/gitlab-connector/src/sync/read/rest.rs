@@ -27,6 +27,9 @@ const READ: usize = 16;
 /// all 16 lists that long, as many rows as other passes gather.
 const PAGES: usize = 3;
 
+/// Pages of a list that has to be known whole: more than a repository has branches, and as much as memory holds.
+const MOST_WHOLE: usize = 2000;
+
 /// Plans the lists of the next stream, or reads some that are planned.
 pub async fn step<'a>(session: &Session<'a>, scope: &Scope, state: &RestState) -> Result<(Rows<'a>, RestState), Error> {
     let mut progress = state.begin(session.instance.at);
@@ -219,9 +222,13 @@ async fn list(
     if let Some(left) = &pending.next {
         address.clone_from(left);
     }
-    let mut nodes = Vec::new();
-    let mut pages = 0;
+    // Where the list has been before this checkpoint, too.
+    let place = (stream.name(), pending.path.clone());
+    let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
+    let mut nodes: Vec<Json> = Vec::new();
+    let (mut pages, mut is_guess) = (0, false);
     loop {
+        seen.add(&pending.path, &address)?;
         let page = session.client.page(stream.name(), &address).await?;
         let Json::Array(found) = page.data else {
             return Err(gitlab::Error::Unexpected(format!(
@@ -229,6 +236,10 @@ async fn list(
                 pending.path
             )));
         };
+        // A list without pages comes whole, whichever one is asked for.
+        if is_guess && !found.is_empty() && nodes.ends_with(&found) {
+            return Ok((nodes, None));
+        }
         let last = found.last().cloned();
         // The last page of some lists is empty and still names a next one.
         let empty = found.is_empty();
@@ -238,11 +249,18 @@ async fn list(
             last.is_some_and(|last| last < at)
         });
         match page.next.filter(|_| !empty && !far_enough) {
-            Some(next) => address = next,
+            Some(next) => (address, is_guess) = (next.path, next.is_guess),
             None => return Ok((nodes, None)),
         }
         pages += 1;
+        if rest.part.is_none() && pages == MOST_WHOLE {
+            return Err(gitlab::Error::Unexpected(format!(
+                "the list at {} has more than {MOST_WHOLE} pages",
+                pending.path
+            )));
+        }
         if rest.part.is_some() && pages == PAGES {
+            lock(&session.rest_pages).insert(place, seen);
             return Ok((nodes, Some(address)));
         }
     }

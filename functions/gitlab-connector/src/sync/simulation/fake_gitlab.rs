@@ -91,6 +91,14 @@ impl FakeGitlab {
         apply(&mut state.world, change, now).expect("it fits");
     }
 
+    /// Whatever has no kind of change of its own, now.
+    pub fn edit(&self, edit: impl FnOnce(&mut World, i64)) {
+        let mut state = self.state();
+        state.now = state.now.max(state.world.newest) + 61_000_000;
+        let now = state.now;
+        edit(&mut state.world, now);
+    }
+
     pub fn answer(&self, call: &Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) {
         self.state().answer(call)
     }

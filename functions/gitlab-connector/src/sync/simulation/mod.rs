@@ -11,6 +11,7 @@ mod fake_gitlab;
 mod fuzz;
 mod joining;
 mod lagging;
+mod long_lists;
 mod memory;
 mod requests;
 mod scene;

@@ -1,6 +1,7 @@
 //! A sync with the simulated GitLab in this process and raw tables in memory.
 
 use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 
 use super::*;
 use crate::gitlab::Call;
@@ -20,7 +21,12 @@ pub struct Scene {
     pub single: bool,
     /// What stands between the two.
     pub between: Option<Arc<Between>>,
+    /// What a proxy does to the headers of answers.
+    pub proxy: Option<Arc<Proxy>>,
 }
+
+/// Changes the headers of an answer.
+pub type Proxy = dyn Fn(&Call<'_>, &mut HeaderMap) + Send + Sync;
 
 /// Answers instead of GitLab, if it likes.
 pub type Between = dyn Fn(&Call<'_>) -> Option<(StatusCode, &'static str)> + Send + Sync;
@@ -51,14 +57,21 @@ impl Scene {
             shutdown: Shutdown::default(),
             single: false,
             between: None,
+            proxy: None,
         }
     }
 
     pub fn client(&self) -> Client {
-        let (answering, between) = (self.stand.clone(), self.between.clone());
-        let stand = move |call: &Call<'_>| match between.as_ref().and_then(|between| between(call)) {
-            Some((status, body)) => (status, reqwest::header::HeaderMap::new(), body.as_bytes().to_vec()),
-            None => answering.answer(call),
+        let (answering, between, proxy) = (self.stand.clone(), self.between.clone(), self.proxy.clone());
+        let stand = move |call: &Call<'_>| {
+            let (status, mut headers, body) = match between.as_ref().and_then(|between| between(call)) {
+                Some((status, body)) => (status, HeaderMap::new(), body.as_bytes().to_vec()),
+                None => answering.answer(call),
+            };
+            if let Some(proxy) = &proxy {
+                proxy(call, &mut headers);
+            }
+            (status, headers, body)
         };
         Client::of_fake(Box::new(stand), 5)
     }
