@@ -111,7 +111,7 @@ impl World {
         let (mut good, mut last) = (0, String::new());
         for attempt in 0..HEALING {
             self.end_lease(ground)?;
-            let body = json!({"source": "chaos", "reconcile": true, "full_refresh": anew && attempt == 0});
+            let body = json!({"source": "chaos", "reconcile": true, "confirm_deletions": true, "full_refresh": anew && attempt == 0});
             let answer = callers::sync(tally, &self.connector.url, &body, false)?;
             let (status, answer) = answer.unwrap_or_default();
             if status != 200 || answer["status"] != "success" || answer["complete"] == false {

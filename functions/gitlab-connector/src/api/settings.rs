@@ -10,7 +10,7 @@ use crate::sync::{REQUEST_FIELDS, Syncer};
 
 /// What a body may set there. Who may call, where this function listens, what it shows of itself to others
 /// (`DBT_TRIGGER_AUDIENCE`) and what webhooks show to it are never among them.
-const ALLOWED: [&str; 26] = [
+const ALLOWED: [&str; 27] = [
     "project_id",
     "bq_dataset_raw",
     "bq_location",
@@ -34,6 +34,7 @@ const ALLOWED: [&str; 26] = [
     "sync_overlap_seconds",
     "max_records_per_sync",
     "reconcile_interval_hours",
+    "hold_deletions_above_percent",
     "open_mr_refresh_hours",
     "dimensions_interval_hours",
     "sync_interval_hours",

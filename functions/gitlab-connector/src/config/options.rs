@@ -28,6 +28,8 @@ pub struct Options {
     pub overlap: Duration,
     /// After so many rows a sync stops at the next checkpoint.
     pub max_records: Option<u64>,
+    /// Of a scope's rows in a list, the share above which deletions wait until they are found twice.
+    pub hold_deletions_above: f64,
     /// How often rows that are gone in GitLab are looked for.
     pub reconcile_every: Duration,
     /// How often open merge requests are read whether they changed or not.
@@ -47,6 +49,7 @@ impl Options {
             deadline: hours(1),
             overlap: Duration::from_secs(300),
             max_records: None,
+            hold_deletions_above: 0.2,
             reconcile_every: hours(24),
             refresh_every: hours(24),
             dimensions_every: hours(24),
@@ -95,6 +98,14 @@ pub fn read(env: &mut Env) -> Options {
             )
             .range(1, u64::MAX)
             .optional(),
+        hold_deletions_above: env
+            .number(
+                "HOLD_DELETIONS_ABOVE_PERCENT",
+                "when GitLab shows a larger share of a list no longer, its rows are marked as deleted only when the next look agrees",
+            )
+            .range(0.0, 100.0)
+            .default(20.0)
+            / 100.0,
         reconcile_every: hours(
             env,
             "RECONCILE_INTERVAL_HOURS",

@@ -243,7 +243,7 @@ fn outcome(pass: Pass, text: &str) -> &'static str {
         PassState::Issues(state) => PassState::Issues(state.advanced(state.begin(now), overlap)),
         PassState::Dimensions(_) => state.clone(),
         PassState::OpenMergeRequests(state) => PassState::OpenMergeRequests(state.advanced(state.begin(now), overlap)),
-        PassState::Reconcile(state) => PassState::Reconcile(state.advanced(state.begin(now).started_at, None)),
+        PassState::Reconcile(state) => PassState::Reconcile(state.advanced(state.begin(now), None)),
         PassState::RestStreams(state) => PassState::RestStreams(state.advanced(state.begin(now), overlap)),
     };
     // What it has passed is in the warehouse.

@@ -66,7 +66,8 @@ pub async fn note_streams(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
 async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
     let projects = scope_ids::projects_of(session, scope).await?;
     let mut rows = Rows::default();
-    reconcile::reconcile_projects(session, scope, &projects, &mut rows).await?;
+    let away = reconcile::reconcile_projects(session, scope, &projects, &mut rows).await?;
+    rows.mark_gone(session.streams.named("projects"), away);
     commit(session, rows, None).await?;
     let key = (Pass::Projects.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {

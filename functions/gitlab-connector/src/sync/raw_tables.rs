@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, SoftDelete, Warehouse, Written, one_of};
+use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, SoftDelete, Warehouse, Within, Written, one_of};
 
 use crate::streams::Stream;
 
@@ -19,6 +19,9 @@ pub trait RawTables: Send + Sync {
         stream: &'a Stream,
         ids: &'a [i64],
     ) -> BoxFuture<'a, Result<HashMap<i64, String>, Error>>;
+
+    /// The rows within these bounds, those that are marked as deleted left out.
+    fn known<'a>(&'a self, stream: &'a Stream, within: &'a [Within]) -> BoxFuture<'a, Result<Vec<KnownRow>, Error>>;
 
     /// The ids that a soft delete would mark as deleted.
     fn missing_from<'a>(&'a self, soft_delete: &'a SoftDelete<'a>) -> BoxFuture<'a, Result<Vec<i64>, Error>>;
@@ -38,6 +41,15 @@ pub trait RawTables: Send + Sync {
 
     /// Whether a row refers to a label or milestone that is not there.
     fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>>;
+}
+
+/// A row of a project, as the raw table has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRow {
+    pub id: i64,
+    pub project: i64,
+    /// See [`Stream::fingerprint_of`].
+    pub fingerprint: String,
 }
 
 /// A row that was written.
@@ -75,6 +87,26 @@ impl RawTables for Warehouse {
             rows.into_iter()
                 .map(|row| Ok((row.get("id")?, row.get("fingerprint")?)))
                 .collect()
+        })
+    }
+
+    fn known<'a>(&'a self, stream: &'a Stream, within: &'a [Within]) -> BoxFuture<'a, Result<Vec<KnownRow>, Error>> {
+        Box::pin(async move {
+            let bounds = SoftDelete {
+                table: &stream.table,
+                within: within.to_vec(),
+                present: Vec::new(),
+            };
+            let columns = format!("id, project_id, {} AS fingerprint", fingerprint_sql(stream));
+            let rows = self.rows_within(&columns, &bounds).await?;
+            let known = |row: ResultRow| {
+                Ok(KnownRow {
+                    id: row.get("id")?,
+                    project: row.get("project_id")?,
+                    fingerprint: row.get("fingerprint")?,
+                })
+            };
+            rows.into_iter().map(known).collect()
         })
     }
 

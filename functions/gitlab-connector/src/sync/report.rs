@@ -81,6 +81,17 @@ impl Problem {
             hint,
         }
     }
+
+    /// Of deletions that are not done yet.
+    pub fn held(scope: &dyn fmt::Display, stream: &str, message: String) -> Self {
+        Self {
+            code: "deletions_held",
+            scope: scope.to_string(),
+            what: stream.to_owned(),
+            message,
+            hint: "if access was lost, give it back; if they were deleted, the next look marks them, or at once {\"reconcile\": true, \"confirm_deletions\": true}",
+        }
+    }
 }
 
 /// Result of a sync.

@@ -20,6 +20,8 @@ pub struct Request {
     /// Do all that is done now and then, whether it is time or not: look for what is gone, read open merge
     /// requests, groups, labels and milestones.
     pub reconcile: bool,
+    /// Mark what GitLab no longer shows as deleted, however much it is.
+    pub confirm_deletions: bool,
     /// Only these streams, and those that are read together with them.
     pub streams: Vec<String>,
     /// Only these scopes, by full path.
@@ -33,7 +35,14 @@ pub struct Request {
 }
 
 /// What every body may hold, beside a name of who asks.
-pub const REQUEST_FIELDS: [&str; 5] = ["source", "streams", "scopes", "full_refresh", "reconcile"];
+pub const REQUEST_FIELDS: [&str; 6] = [
+    "source",
+    "streams",
+    "scopes",
+    "full_refresh",
+    "reconcile",
+    "confirm_deletions",
+];
 /// Settings that a body may make narrower than they are.
 pub const LIMIT_FIELDS: [&str; 3] = ["start_date", "max_records_per_sync", "sync_deadline_seconds"];
 
@@ -46,6 +55,7 @@ impl Request {
         let request = Self {
             full_refresh: flag(body, "full_refresh")?,
             reconcile: flag(body, "reconcile")?,
+            confirm_deletions: flag(body, "confirm_deletions")?,
             streams: texts(body, "streams")?,
             scopes: texts(body, "scopes")?,
             ..Self::default()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value};
+use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value, Within};
 use serde_json::Value as Json;
 
 use crate::streams::{Node, Stream, Streams, rejected};
@@ -61,6 +61,17 @@ impl<'a> Rows<'a> {
     /// States that all rows of `stream` that belong to `parent` are here.
     pub fn complete(&mut self, stream: &Stream, parent: i64) {
         self.complete.entry(stream.name()).or_default().insert(parent);
+    }
+
+    /// Marks the rows of `stream` with these ids as deleted.
+    pub fn mark_gone(&mut self, stream: &'a Stream, ids: Vec<i64>) {
+        if !ids.is_empty() {
+            self.soft_deletes.push(SoftDelete {
+                table: &stream.table,
+                within: vec![Within::OneOf("id", ids)],
+                present: Vec::new(),
+            });
+        }
     }
 
     /// Raises a number in the row of `stream` with this id, if it is there and holds a lower one.

@@ -1,6 +1,7 @@
 //! Runs a sync from its beginning to its answer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mergemind_shared::ApiError;
@@ -200,6 +201,9 @@ pub async fn run_scopes(
     cursors: &mut Cursors,
     request: &Request,
 ) -> Result<Outcome, Error> {
+    session
+        .confirm_deletions
+        .store(request.confirm_deletions, Ordering::Relaxed);
     // Whoever wants everything read again wants it of lists without a change, too.
     if !request.full_refresh {
         let lists = [&MERGE_REQUESTS, &ISSUES];

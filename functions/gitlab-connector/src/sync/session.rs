@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use mergemind_shared::functions_framework::Shutdown;
@@ -59,6 +59,8 @@ pub struct Session<'a> {
     pub counters: Mutex<Counters>,
     /// Whether this sync has noted already that dbt has to run.
     pub dbt_due: AtomicBool,
+    /// Whether deletions are done however many they are.
+    pub confirm_deletions: AtomicBool,
     /// What went wrong without stopping a scope.
     pub warnings: Mutex<Vec<Problem>>,
     /// How many rows of a list are asked for at once, at most.
@@ -107,6 +109,7 @@ impl<'a> Session<'a> {
             rest_pages: Mutex::default(),
             counters: Mutex::default(),
             dbt_due: AtomicBool::new(false),
+            confirm_deletions: AtomicBool::new(false),
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
             rows_of_each: ROWS_OF_EACH,
@@ -122,6 +125,11 @@ impl<'a> Session<'a> {
                 .options
                 .max_records
                 .is_some_and(|most| lock(&self.counters).read() >= most)
+    }
+
+    /// Whether deletions are done however many they are.
+    pub fn deletions_are_confirmed(&self) -> bool {
+        self.confirm_deletions.load(Ordering::Relaxed)
     }
 
     /// Whether a stream is synced.

@@ -18,7 +18,9 @@ use std::collections::HashMap;
 pub use changes::{ChangesProgress, ChangesState, RetryProject, Slice};
 pub use pass_state::{PassState, SnapshotState};
 pub use projects::{After, Backfill, KnownPage, PendingPipelines, ProjectsProgress, ProjectsState};
-pub use reconcile::{IdsProgress, PendingIds, ReconcilePart, ReconcileProgress, ReconcileState};
+pub use reconcile::{
+    Gone, Held, IdsProgress, PendingIds, ReconcilePart, ReconcileProgress, ReconcileState, Sweep, Tally,
+};
 pub use rest::{PendingList, RestProgress, RestState};
 
 /// In the table of cursors: which streams are read.

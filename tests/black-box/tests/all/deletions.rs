@@ -29,7 +29,12 @@ fn what_is_gone_in_gitlab_is_marked_and_what_changed_quietly_is_read() {
     for kind in quiet {
         world.gitlab.change(&json!({"kind": kind})).expect("a change");
     }
-    let (status, answer) = http::post(&connector.url, None, &json!({"reconcile": true})).expect("an answer");
+    // A project that is gone is looked at twice.
+    let body = json!({"reconcile": true});
+    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("partial")), "{answer:#}");
+    assert_eq!(answer["warnings"][0]["code"], "deletions_held", "{answer:#}");
+    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
     assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
     let deleted = |table: &str| {
         let sql = format!("SELECT COUNT(*) FROM {}.{table} WHERE _deleted", world.raw);

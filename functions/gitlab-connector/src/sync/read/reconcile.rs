@@ -7,8 +7,10 @@
 //! milestone, head pipeline. A row in which they differ is read too. Each stretch is a checkpoint.
 
 mod children;
+mod compare;
 mod lists;
 mod pipelines;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,7 @@ use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::scope_ids::projects_of;
 use crate::sync::read::users;
 use crate::sync::rows::Rows;
@@ -31,32 +34,40 @@ pub async fn step<'a>(
     scope: &Scope,
     state: &ReconcileState,
 ) -> Result<(Rows<'a>, ReconcileState), Error> {
-    let progress = state.begin(session.instance.at);
-    let started_at = progress.started_at;
+    let mut progress = state.begin(session.instance.at);
     let mut rows = Rows::default();
     let projects = projects_of(session, scope).await?;
-    let next = match progress.part {
+    let mut pass = Comparison {
+        session,
+        scope,
+        projects: &projects,
+        before: &state.held,
+        sweep: std::mem::take(&mut progress.sweep),
+        held: std::mem::take(&mut progress.held),
+    };
+    let next = match std::mem::replace(&mut progress.part, ReconcilePart::Projects) {
         ReconcilePart::Projects => {
             refresh_users(session, &mut rows).await?;
-            reconcile_projects(session, scope, &projects, &mut rows).await?;
+            let gone = reconcile_projects(session, scope, &projects, &mut rows).await?;
+            pass.settle_projects(gone, &mut rows);
             Some(ReconcilePart::MergeRequests(IdsProgress::default()))
         }
         ReconcilePart::MergeRequests(mut ids) => {
-            let done = lists::compare(session, &MERGE_REQUESTS, scope, &projects, &mut ids, &mut rows);
-            Some(match done.await? {
+            let done = pass.compare_list(&MERGE_REQUESTS, &mut ids, &mut rows).await?;
+            Some(match done {
                 true => ReconcilePart::Issues(IdsProgress::default()),
                 false => ReconcilePart::MergeRequests(ids),
             })
         }
         ReconcilePart::Issues(mut ids) => {
-            let done = lists::compare(session, &ISSUES, scope, &projects, &mut ids, &mut rows);
-            Some(match done.await? {
-                true => ReconcilePart::Pipelines(projects.values().map(|path| PendingIds::of_path(path)).collect()),
+            let done = pass.compare_list(&ISSUES, &mut ids, &mut rows).await?;
+            Some(match done {
+                true => ReconcilePart::Pipelines(projects.iter().map(|(id, path)| PendingIds::of(*id, path)).collect()),
                 false => ReconcilePart::Issues(ids),
             })
         }
         ReconcilePart::Pipelines(pending) if !pending.is_empty() && session.on("pipelines") => {
-            let left = pipelines::compare(session, scope, pending, &mut rows).await?;
+            let left = pass.compare_pipelines(pending, &mut rows).await?;
             Some(ReconcilePart::Pipelines(left))
         }
         ReconcilePart::Pipelines(_) => {
@@ -64,7 +75,8 @@ pub async fn step<'a>(
             None
         }
     };
-    Ok((rows, state.advanced(started_at, next)))
+    (progress.sweep, progress.held) = (pass.sweep, pass.held);
+    Ok((rows, state.advanced(progress, next)))
 }
 
 /// Users are read when rows refer to them, so those of old rows would never change.
@@ -78,16 +90,19 @@ async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result
     Ok(users::add_these(session, ids, rows).await?)
 }
 
-/// A project that is no longer in the group has either moved, and then its row tells where, or is gone.
+/// The projects of the group that GitLab no longer shows anywhere. One that has only moved gets its row, which tells
+/// where.
 pub async fn reconcile_projects<'a>(
     session: &Session<'a>,
     scope: &Scope,
     projects: &BTreeMap<i64, String>,
     rows: &mut Rows<'a>,
-) -> Result<(), Error> {
-    let Scope::Group(path) = scope else { return Ok(()) };
+) -> Result<Vec<i64>, Error> {
+    let Scope::Group(path) = scope else {
+        return Ok(Vec::new());
+    };
     let stream = session.streams.named("projects");
-    let mut soft_delete = SoftDelete {
+    let soft_delete = SoftDelete {
         table: &stream.table,
         within: vec![Within::Below("full_path", path.clone())],
         present: projects.keys().copied().collect(),
@@ -110,7 +125,5 @@ pub async fn reconcile_projects<'a>(
         .filter_map(|node| Node::new(node).number("id"))
         .collect();
     gone.retain(|id| !moved.contains(id));
-    (soft_delete.within, soft_delete.present) = (vec![Within::OneOf("id", gone)], Vec::new());
-    rows.soft_deletes.push(soft_delete);
-    Ok(())
+    Ok(gone)
 }

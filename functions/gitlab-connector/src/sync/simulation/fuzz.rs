@@ -124,6 +124,7 @@ async fn sync(
     let request = Request {
         full_refresh: true,
         reconcile: true,
+        confirm_deletions: true,
         ..Request::default()
     };
     let options = options(streams);

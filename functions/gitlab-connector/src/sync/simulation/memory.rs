@@ -7,11 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use gitlab_sim::instant;
 use gitlab_sim::random::Random;
-use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Value, Written};
+use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Value, Within, Written};
 use serde_json::{Map, Value as Json, json};
 
 use crate::streams::{Stream, Streams};
-use crate::sync::raw_tables::{RawTables, WrittenRow};
+use crate::sync::raw_tables::{KnownRow, RawTables, WrittenRow};
 use crate::sync::simulation::state::State;
 use crate::sync::state::Cursors;
 
@@ -104,6 +104,30 @@ impl RawTables for Memory {
                 Value::Int(id) if ids.contains(id) => Some((*id, state.fingerprint(stream, row))),
                 _ => None,
             });
+        let found = found.collect();
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn known<'a>(&'a self, stream: &'a Stream, within: &'a [Within]) -> BoxFuture<'a, Result<Vec<KnownRow>, Error>> {
+        let state = self.state();
+        let bounds = SoftDelete {
+            table: &stream.table,
+            within: within.to_vec(),
+            present: Vec::new(),
+        };
+        let rows = &state.tables.get(stream.name());
+        let found = state.would_delete(&bounds).into_iter().filter_map(|key| {
+            let (row, _) = rows.and_then(|rows| rows.get(&key))?;
+            let number = |column| match state.column(stream.name(), row, column) {
+                Value::Int(number) => *number,
+                _ => 0,
+            };
+            Some(KnownRow {
+                id: number("id"),
+                project: number("project_id"),
+                fingerprint: state.fingerprint(stream, row),
+            })
+        });
         let found = found.collect();
         Box::pin(async move { Ok(found) })
     }

@@ -9,6 +9,7 @@ mod added;
 mod compare;
 mod fake_gitlab;
 mod fuzz;
+mod held;
 mod joining;
 mod lagging;
 mod long_lists;
@@ -142,6 +143,7 @@ async fn live(seed: u64) -> Result<u64, String> {
     stand.wait(Duration::from_secs(600));
     let request = Request {
         reconcile: true,
+        confirm_deletions: true,
         ..Request::default()
     };
     for attempt in 0..3 {

@@ -163,7 +163,7 @@ async fn what_gitlab_finds_too_much_is_asked_for_in_smaller_pages_everywhere() {
         "Dimension",
         "Owned",
         "IdsOfProjects",
-        "IdsOfMergeRequests",
+        "IdsOfMergeRequestsOfProjects",
         "IdsOfPipelines",
         "Pipelines",
         "MoreNotes",

@@ -1,5 +1,6 @@
 //! The state of the pass that looks for what is gone, and for what was missed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct ReconcileState {
     /// The pass under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<ReconcileProgress>,
+    /// What the last pass held back, by stream.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub held: BTreeMap<String, Held>,
 }
 
 /// A pass that is not finished.
@@ -26,6 +30,70 @@ pub struct ReconcileProgress {
     pub started_at: OffsetDateTime,
     /// What comes next.
     pub part: ReconcilePart,
+    /// Of the list that is being compared: what GitLab no longer shows.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub sweep: Sweep,
+    /// What this pass has held back so far, by stream.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub held: BTreeMap<String, Held>,
+}
+
+/// Deletions of a stream that were not done, because they were so many: the next pass does those that it finds too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// By project: how many rows, and a checksum of their ids.
+    #[serde(default)]
+    pub projects: BTreeMap<i64, (u64, i64)>,
+    /// Whether they were too many to be told apart.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub over: bool,
+}
+
+/// What a pass has found in a list so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Rows that the raw table had.
+    #[serde(default)]
+    pub live: u64,
+    /// By project: what GitLab no longer shows.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub gone: BTreeMap<i64, Gone>,
+    /// Whether there is more of that than is kept.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub over: bool,
+    /// Of a project that is compared in several steps.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub current: Tally,
+}
+
+/// Rows of a project that GitLab no longer shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gone {
+    pub ids: Vec<i64>,
+    /// Of the whole project, once it is compared.
+    #[serde(default)]
+    pub tally: Tally,
+}
+
+/// What is in a project's list, by GitLab and by the raw table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Rows that GitLab shows.
+    pub shown: u64,
+    /// Rows that the raw table had before.
+    pub live: u64,
+}
+
+impl Tally {
+    /// Adds what another part of the list holds.
+    pub fn add(&mut self, other: Self) {
+        self.shown += other.shown;
+        self.live += other.live;
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The parts of the pass, in their order. What belongs to rows that are gone is marked at the end of the last one.
@@ -58,7 +126,7 @@ pub struct IdsProgress {
 }
 
 /// A project's pipelines whose ids are still to be compared, by descending id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingIds {
     /// The project's full path.
     pub path: String,
@@ -68,15 +136,21 @@ pub struct PendingIds {
     /// This id and all above it have been compared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub below: Option<i64>,
+    /// The project's id; none in what an earlier version left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<i64>,
+    /// What was found in the pages before.
+    #[serde(skip_serializing_if = "is_default", default)]
+    pub tally: Tally,
 }
 
 impl PendingIds {
     /// All pipelines of a project.
-    pub fn of_path(path: &str) -> Self {
+    pub fn of(project: i64, path: &str) -> Self {
         Self {
             path: path.to_owned(),
-            after: None,
-            below: None,
+            project: Some(project),
+            ..Self::default()
         }
     }
 }
@@ -87,19 +161,22 @@ impl ReconcileState {
         self.progress.clone().unwrap_or(ReconcileProgress {
             started_at: now,
             part: ReconcilePart::Projects,
+            sweep: Sweep::default(),
+            held: BTreeMap::new(),
         })
     }
 
     /// The state when the pass goes on with `part`, or, without one, has come to its end.
-    pub fn advanced(&self, started_at: OffsetDateTime, part: Option<ReconcilePart>) -> Self {
+    pub fn advanced(&self, progress: ReconcileProgress, part: Option<ReconcilePart>) -> Self {
         match part {
             Some(part) => Self {
-                progress: Some(ReconcileProgress { started_at, part }),
+                progress: Some(ReconcileProgress { part, ..progress }),
                 ..self.clone()
             },
             None => Self {
-                complete_until: Some(complete_until(self.complete_until, started_at, Duration::ZERO)),
+                complete_until: Some(complete_until(self.complete_until, progress.started_at, Duration::ZERO)),
                 progress: None,
+                held: progress.held,
             },
         }
     }

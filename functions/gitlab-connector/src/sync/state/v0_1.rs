@@ -1,5 +1,7 @@
 //! Cursors as version 0.1 wrote them: one type for all passes. Read for one release, and then removed.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -7,7 +9,7 @@ use crate::sync::pass::Pass;
 use crate::sync::state::{
     After, Backfill, ChangesProgress, ChangesState, IdsProgress, KnownPage, PassState, PendingIds, PendingList,
     PendingPipelines, ProjectsProgress, ProjectsState, ReconcilePart, ReconcileProgress, ReconcileState, RestProgress,
-    RestState, RetryProject, Slice, SnapshotState,
+    RestState, RetryProject, Slice, SnapshotState, Sweep,
 };
 
 #[derive(Deserialize)]
@@ -177,9 +179,12 @@ fn reconcile(old: OldState) -> ReconcileState {
             path: list.path,
             after: list.after,
             below: list.below,
+            ..PendingIds::default()
         });
         ReconcileProgress {
             started_at: progress.started_at,
+            sweep: Sweep::default(),
+            held: BTreeMap::new(),
             part: match progress.part.as_deref() {
                 None | Some("projects") => ReconcilePart::Projects,
                 Some("merge_requests") => ReconcilePart::MergeRequests(ids),
@@ -191,6 +196,7 @@ fn reconcile(old: OldState) -> ReconcileState {
     ReconcileState {
         complete_until: old.updated_after,
         progress,
+        held: BTreeMap::new(),
     }
 }
 

@@ -1,8 +1,6 @@
-//! Compares lists of merge requests and issues, a stretch at a time.
+//! Compares lists of merge requests and issues: of many projects at once, and of a long one a stretch at a time.
 
-use std::collections::BTreeMap;
-
-use mergemind_shared::warehouse::{SoftDelete, Within};
+use mergemind_shared::warehouse::Within;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
@@ -11,170 +9,174 @@ use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
 use crate::sync::read::list_request::{Which, Window, fetch};
+use crate::sync::read::reconcile::compare::{difference, ids_left_out};
+use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::{changes_by_project, lookup};
 use crate::sync::rows::Rows;
-use crate::sync::scope::{Projects, Scope};
 use crate::sync::session::Session;
-use crate::sync::state::IdsProgress;
+use crate::sync::state::{IdsProgress, Tally};
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
-/// Single projects that are compared at once, if the list of each fits a page.
-const PROJECTS: usize = 20;
+/// Projects that are compared at once, if the list of each fits a page.
+const PROJECTS: usize = 100;
 /// After any time that GitLab can hold: the end of the year 9999, in microseconds.
 const FOREVER: i64 = 253_402_300_799_000_000;
 
-/// Compares a stretch of a list; tells whether it was the last one.
-pub async fn compare<'a>(
-    session: &Session<'a>,
-    list: &'static List,
-    scope: &Scope,
-    projects: &BTreeMap<i64, String>,
-    progress: &mut IdsProgress,
-    rows: &mut Rows<'a>,
-) -> Result<bool, Error> {
-    if !session.on(list.stream) {
-        return Ok(true);
-    }
-    let path = match scope {
-        Scope::Group(path) => path,
-        Scope::Projects(projects) => return compare_projects(session, list, scope, projects, progress, rows).await,
-    };
-    let from = progress.compared_until;
-    let (page, until) = stretch(session, list, Owner::Group(path.clone()), from).await?;
-    session.warn_left_out(scope, &page.left_out);
-    let owners = projects.keys().copied().collect();
-    compare_nodes(session, list, (from, until), owners, &page, rows).await?;
-    progress.compared_until = until;
-    Ok(until.is_none())
-}
-
-/// Compares the next projects that fit a page each, or a stretch of one that does not.
-async fn compare_projects<'a>(
-    session: &Session<'a>,
-    list: &'static List,
-    scope: &Scope,
-    projects: &Projects,
-    progress: &mut IdsProgress,
-    rows: &mut Rows<'a>,
-) -> Result<bool, Error> {
-    let (ids, more) = projects.after(progress.last_project, PROJECTS);
-    let Some(first) = ids.first().copied() else {
-        progress.last_project = None;
-        return Ok(true);
-    };
-    if progress.compared_until.is_none() {
-        let fitting = fitting(session, list, &ids).await?;
-        let done = fitting.len();
+impl<'a> Comparison<'_, 'a> {
+    /// Compares the next projects that fit a page each, or a stretch of one that does not; tells whether these were the
+    /// last.
+    pub async fn compare_list(
+        &mut self,
+        list: &'static List,
+        progress: &mut IdsProgress,
+        rows: &mut Rows<'a>,
+    ) -> Result<bool, Error> {
+        if !self.session.on(list.stream) {
+            return Ok(true);
+        }
+        let begin = progress.last_project.map_or(i64::MIN, |id| id.saturating_add(1));
+        let ids: Vec<i64> = self.projects.range(begin..).map(|(id, _)| *id).take(PROJECTS).collect();
+        let done = match ids.first() {
+            None => 0,
+            Some(first) if progress.compared_until.is_some() => {
+                self.compare_stretch(list, *first, progress, rows).await?
+            }
+            Some(first) => match self.compare_whole(list, &ids, rows).await? {
+                0 => self.compare_stretch(list, *first, progress, rows).await?,
+                done => done,
+            },
+        };
         if done > 0 {
-            let shown = fitting.iter().flatten();
-            let owners = shown.clone().map(|(id, _)| *id).collect();
-            let mut all = Page::default();
-            fitting.into_iter().flatten().for_each(|(_, page)| all.append(page));
-            session.warn_left_out(scope, &all.left_out);
-            compare_nodes(session, list, (None, None), owners, &all, rows).await?;
             progress.last_project = ids.get(done - 1).copied();
-            let last = done == ids.len() && !more;
-            progress.last_project = progress.last_project.filter(|_| !last);
-            return Ok(last);
         }
+        let is_last = progress.compared_until.is_none() && self.projects.range(begin..).nth(done).is_none();
+        if is_last {
+            self.settle(list.stream, rows);
+        }
+        Ok(is_last)
     }
-    let from = progress.compared_until;
-    progress.compared_until = match stretch(session, list, Owner::Project(first), from).await {
-        Ok((page, until)) => {
-            session.warn_left_out(scope, &page.left_out);
-            compare_nodes(session, list, (from, until), vec![first], &page, rows).await?;
-            until
-        }
-        // It was deleted, or is hidden by now.
-        Err(gitlab::Error::ScopeNotFound(_)) => None,
-        Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
-        Err(error) => {
-            session.warn(
-                scope,
-                &format!("looking for what is gone in the project {first}"),
-                &error.into(),
-            );
-            None
-        }
-    };
-    if progress.compared_until.is_some() {
-        return Ok(false);
-    }
-    let last = ids.len() == 1 && !more;
-    progress.last_project = Some(first).filter(|_| !last);
-    Ok(last)
-}
 
-/// The lists of the first of these projects, as long as they fit a page; `None` where GitLab shows no project. Empty if
-/// the first does not fit, or GitLab fails at it.
-async fn fitting(
-    session: &Session<'_>,
-    list: &'static List,
-    ids: &[i64],
-) -> Result<Vec<Option<(i64, Page)>>, gitlab::Error> {
-    let pages = changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await?;
-    let mut found = Vec::new();
-    for (id, page) in ids.iter().zip(pages) {
-        match page {
-            Ok(page) if !page.has_next => found.push(Some((*id, page))),
-            Err(gitlab::Error::ScopeNotFound(_)) => found.push(None),
-            Ok(_) | Err(_) => break,
+    /// Compares the first of these projects, as long as the list of each fits a page; tells how many.
+    async fn compare_whole(&mut self, list: &'static List, ids: &[i64], rows: &mut Rows<'a>) -> Result<usize, Error> {
+        let session = self.session;
+        let pages = changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await?;
+        let (mut done, mut all, mut owners) = (0, Page::default(), Vec::new());
+        for (id, page) in ids.iter().zip(pages) {
+            match page {
+                Ok(page) if page.is_null => self.not_offered(list.stream, *id).await?,
+                Ok(page) if !page.has_next => {
+                    owners.push(*id);
+                    all.append(page);
+                }
+                // It was deleted, or is hidden by now.
+                Err(gitlab::Error::ScopeNotFound(_)) => {}
+                Ok(_) | Err(_) => break,
+            }
+            done += 1;
         }
+        if !owners.is_empty() {
+            let bounds = vec![Within::OneOf("project_id", owners.clone())];
+            let nodes: Vec<&Json> = all.nodes.iter().collect();
+            let tally = self.compare_nodes(list, bounds, &nodes, &all, rows).await?;
+            for id in owners {
+                self.compared(id, tally(id));
+            }
+        }
+        Ok(done)
     }
-    Ok(found)
-}
 
-/// Compares what was created within these bounds in these projects: `page` holds all that GitLab shows of it, and maybe
-/// more.
-async fn compare_nodes<'a>(
-    session: &Session<'a>,
-    list: &'static List,
-    (from, until): (Option<OffsetDateTime>, Option<OffsetDateTime>),
-    projects: Vec<i64>,
-    page: &Page,
-    rows: &mut Rows<'a>,
-) -> Result<(), Error> {
-    let within = |node: &&Json| until.is_none_or(|until| time_of(node, "createdAt").is_some_and(|at| at < until));
-    let present: Vec<(i64, &Json)> = page
-        .nodes
-        .iter()
-        .filter(within)
-        .filter_map(|node| Some((Node::new(node).number("id")?, node)))
-        .collect();
-    // What GitLab fails at is there.
-    let left_out = page
-        .left_out
-        .iter()
-        .filter_map(|left_out| Node::new(&left_out.row).number("id"));
-    let ids: Vec<i64> = present.iter().map(|(id, _)| *id).chain(left_out).collect();
-    let stream = session.streams.named(list.stream);
-    let seen = session.tables.fingerprints(stream, &ids).await?;
-    let mut wanted = lookup::Wanted::new();
-    for (id, node) in &present {
-        if seen.get(id).is_some_and(|known| *known == stream.fingerprint_of(node)) {
-            continue;
+    /// Compares a stretch of a long list; tells how many projects are done with it.
+    async fn compare_stretch(
+        &mut self,
+        list: &'static List,
+        project: i64,
+        progress: &mut IdsProgress,
+        rows: &mut Rows<'a>,
+    ) -> Result<usize, Error> {
+        let (session, from) = (self.session, progress.compared_until);
+        let (page, until) = match stretch(session, list, Owner::Project(project), from).await {
+            Ok((page, _)) if page.is_null => {
+                self.not_offered(list.stream, project).await?;
+                (None, None)
+            }
+            Ok((page, until)) => (Some(page), until),
+            // It was deleted, or is hidden by now.
+            Err(gitlab::Error::ScopeNotFound(_)) => (None, None),
+            Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
+            Err(error) => {
+                let what = format!("looking for what is gone in the project {project}");
+                session.warn(self.scope, &what, &error.into());
+                (None, None)
+            }
+        };
+        progress.compared_until = until;
+        if let Some(page) = page {
+            let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
+            let bounds = vec![
+                Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),
+                Within::OneOf("project_id", vec![project]),
+            ];
+            // It may hold more than the stretch.
+            let within =
+                |node: &&Json| until.is_none_or(|until| time_of(node, "createdAt").is_some_and(|at| at < until));
+            let nodes: Vec<&Json> = page.nodes.iter().filter(within).collect();
+            let tally = self.compare_nodes(list, bounds, &nodes, &page, rows).await?;
+            self.sweep.current.add(tally(project));
         }
-        let in_time = session
-            .options
-            .start_date
-            .is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start));
-        let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
-        if let (true, Some(iid), Some(path)) = (in_time, iid, session.path_of(node)) {
-            wanted.entry(path).or_default().insert(iid);
+        if until.is_some() {
+            return Ok(0);
         }
+        let tally = std::mem::take(&mut self.sweep.current);
+        self.compared(project, tally);
+        Ok(1)
     }
-    lookup::add(session, list, &wanted, rows).await?;
-    let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
-    rows.soft_deletes.push(SoftDelete {
-        table: &stream.table,
-        within: vec![
-            Within::Times("created_at", from.map_or(0, micros), until.map_or(FOREVER, micros)),
-            Within::OneOf("project_id", projects),
-        ],
-        present: ids,
-    });
-    Ok(())
+
+    /// Compares what is within these bounds, and reads what differs.
+    async fn compare_nodes(
+        &mut self,
+        list: &'static List,
+        bounds: Vec<Within>,
+        nodes: &[&Json],
+        page: &Page,
+        rows: &mut Rows<'a>,
+    ) -> Result<impl Fn(i64) -> Tally + use<'a>, Error> {
+        let session = self.session;
+        session.warn_left_out(self.scope, &page.left_out);
+        let project_of = |node: &Json| Node::new(node).number("projectId").unwrap_or_default();
+        let nodes: Vec<(i64, &Json)> = nodes.iter().map(|node| (project_of(node), *node)).collect();
+        let left_out: Vec<i64> = ids_left_out(page).collect();
+        let stream = session.streams.named(list.stream);
+        let found = difference(session, stream, &bounds, &nodes, &left_out).await?;
+        let mut wanted = lookup::Wanted::new();
+        for (_, node) in found.to_read {
+            let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
+            if let (Some(iid), Some(path)) = (iid, session.path_of(node)) {
+                wanted.entry(path).or_default().insert(iid);
+            }
+        }
+        lookup::add(session, list, &wanted, rows).await?;
+        for (project, ids) in found.gone {
+            self.gone(list.stream, project, ids, rows);
+        }
+        let tally = found.tally;
+        Ok(move |project| tally.get(&project).copied().unwrap_or_default())
+    }
+
+    /// A list that GitLab does not offer in a project, or not to this token, says nothing about what there is.
+    pub async fn not_offered(&mut self, stream: &'static str, project: i64) -> Result<(), Error> {
+        let session = self.session;
+        let bounds = [Within::OneOf("project_id", vec![project])];
+        let known = session.tables.known(session.streams.named(stream), &bounds).await?;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let path = self.projects.get(&project).map_or("", String::as_str);
+        let what = format!("{stream} of {path}");
+        let said = format!("{} rows of it were read before, and stay", known.len());
+        session.warn(self.scope, &what, &gitlab::Error::Absent(said).into());
+        Ok(())
+    }
 }
 
 /// The ids of a stretch of a list, and where it ends: all that was created before is among them. GitLab

@@ -1,96 +1,128 @@
 //! Compares pipelines: those that are gone are marked, and a project in which one differs is read again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mergemind_shared::warehouse::{SoftDelete, Within};
+use mergemind_shared::warehouse::Within;
 use serde_json::Value as Json;
 
-use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
+use crate::gitlab::{self, Connection, Owner, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::read::pipelines::add_all_of;
+use crate::sync::read::reconcile::compare::{difference, ids_left_out};
+use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::rows::Rows;
-use crate::sync::scope::Scope;
-use crate::sync::session::{IDS, Session};
-use crate::sync::state::PendingIds;
+use crate::sync::session::IDS;
+use crate::sync::state::{PendingIds, Tally};
 
 /// Projects that are compared at once.
-const PROJECTS: usize = 48;
+const PROJECTS: usize = 100;
 
-/// Compares some pages of pipelines, and returns what is left: GitLab lists them by descending id.
-pub async fn compare<'a>(
-    session: &Session<'a>,
-    scope: &Scope,
-    mut pending: Vec<PendingIds>,
-    rows: &mut Rows<'a>,
-) -> Result<Vec<PendingIds>, Error> {
-    let stream = session.streams.named("pipelines");
-    let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
-    let compared = Selection::parse(&format!("id updatedAt {ask}"));
-    let of_project = |list: &PendingIds| {
-        Connection::new(Owner::ProjectAt(list.path.clone()), "pipelines")
-            .first(session.page(IDS))
-            .after(list.after.clone())
-            .nodes(compared.clone())
-    };
-    let now: Vec<PendingIds> = pending.drain(..pending.len().min(PROJECTS)).collect();
-    let lists = now.iter().map(of_project).collect();
-    let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "IdsOfPipelines"), lists).await?;
-    let (mut ranges, mut present, mut told) = (Vec::new(), Vec::new(), Vec::new());
-    for (list, page) in now.into_iter().zip(pages) {
-        let page = match page {
-            Ok(page) => page,
-            Err(gitlab::Error::ScopeNotFound(_)) => continue,
-            Err(error) => {
-                session.warn(
-                    scope,
-                    &format!("looking for pipelines that are gone in {}", list.path),
-                    &error.into(),
-                );
+/// Pages of pipelines that were read.
+#[derive(Default)]
+struct Found {
+    /// Each with its project's id and path.
+    nodes: Vec<(i64, String, Json)>,
+    left_out: Vec<i64>,
+    /// Of each project the ids between which the page has all.
+    ranges: Vec<(i64, i64, i64)>,
+    /// Projects with more pages.
+    further: Vec<PendingIds>,
+    /// Projects without, and what the pages before held.
+    ended: Vec<(i64, Tally)>,
+}
+
+impl<'a> Comparison<'_, 'a> {
+    /// Compares some pages of pipelines, and returns what is left: GitLab lists them by descending id.
+    pub async fn compare_pipelines(
+        &mut self,
+        mut pending: Vec<PendingIds>,
+        rows: &mut Rows<'a>,
+    ) -> Result<Vec<PendingIds>, Error> {
+        let session = self.session;
+        let stream = session.streams.named("pipelines");
+        let now: Vec<PendingIds> = pending.drain(..pending.len().min(PROJECTS)).collect();
+        let mut found = self.pages_of_pipelines(now).await?;
+        let nodes: Vec<(i64, &Json)> = found.nodes.iter().map(|(id, _, node)| (*id, node)).collect();
+        let bounds = [Within::IdsOf("project_id", found.ranges)];
+        let difference = difference(session, stream, &bounds, &nodes, &found.left_out).await?;
+        let paths: BTreeMap<i64, &String> = found.nodes.iter().map(|(id, path, _)| (*id, path)).collect();
+        let differing: BTreeSet<i64> = difference.to_read.iter().map(|(id, _)| *id).collect();
+        for id in differing {
+            add_all_of(session, self.scope, paths[&id], rows).await?;
+        }
+        for (project, ids) in difference.gone {
+            self.gone(stream.name(), project, ids, rows);
+        }
+        let of_pages = |id: i64| difference.tally.get(&id).copied().unwrap_or_default();
+        for list in &mut found.further {
+            list.tally.add(list.project.map(of_pages).unwrap_or_default());
+        }
+        for (project, mut tally) in found.ended {
+            tally.add(of_pages(project));
+            self.compared(project, tally);
+        }
+        pending.extend(found.further);
+        if pending.is_empty() {
+            self.settle(stream.name(), rows);
+        }
+        Ok(pending)
+    }
+
+    /// The next page of each of these projects.
+    async fn pages_of_pipelines(&mut self, now: Vec<PendingIds>) -> Result<Found, Error> {
+        let (session, scope) = (self.session, self.scope);
+        let stream = session.streams.named("pipelines");
+        let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
+        let compared = Selection::parse(&format!("id updatedAt {ask}"));
+        let of_project = |list: &PendingIds| {
+            let by_path = || Owner::ProjectAt(list.path.clone());
+            Connection::new(list.project.map_or_else(by_path, Owner::Project), "pipelines")
+                .first(session.page(IDS))
+                .after(list.after.clone())
+                .nodes(compared.clone())
+        };
+        let lists = now.iter().map(of_project).collect();
+        let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "IdsOfPipelines"), lists).await?;
+        let mut found = Found::default();
+        for (list, page) in now.into_iter().zip(pages) {
+            let page = match page {
+                Ok(page) => page,
+                Err(gitlab::Error::ScopeNotFound(_)) => continue,
+                Err(error) => {
+                    let what = format!("looking for pipelines that are gone in {}", list.path);
+                    session.warn(scope, &what, &error.into());
+                    continue;
+                }
+            };
+            session.warn_left_out(scope, &page.left_out);
+            let Some(id) = Node::new(&page.owner).number("id") else {
+                continue;
+            };
+            if page.is_null {
+                self.not_offered(stream.name(), id).await?;
                 continue;
             }
-        };
-        session.warn_left_out(scope, &page.left_out);
-        let Some(id) = Node::new(&page.owner).number("id") else {
-            continue;
-        };
-        // What GitLab fails at is there.
-        let left_out = page.left_out.iter().map(|left_out| &left_out.row);
-        let shown = page.nodes.iter().chain(left_out);
-        let ids: Vec<i64> = shown.filter_map(|node| Node::new(node).number("id")).collect();
-        let more = page.next();
-        let lowest = ids.iter().min().copied();
-        let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
-        ranges.push((id, from, list.below.map_or(i64::MAX, |below| below - 1)));
-        present.extend(ids);
-        told.extend(page.nodes.into_iter().map(|node| (list.path.clone(), node)));
-        if more.is_some() {
-            pending.push(PendingIds {
-                after: more,
-                below: lowest.or(list.below),
-                ..list
-            });
+            let shown = page.nodes.iter().filter_map(|node| Node::new(node).number("id"));
+            // What GitLab fails at is there.
+            let lowest = shown.chain(ids_left_out(&page)).min();
+            found.left_out.extend(ids_left_out(&page));
+            let more = page.next();
+            let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
+            let until = list.below.map_or(i64::MAX, |below| below - 1);
+            found.ranges.push((id, from, until));
+            let of_path = |node| (id, list.path.clone(), node);
+            found.nodes.extend(page.nodes.into_iter().map(of_path));
+            match more {
+                Some(_) => found.further.push(PendingIds {
+                    after: more,
+                    below: lowest.or(list.below),
+                    project: Some(id),
+                    ..list
+                }),
+                None => found.ended.push((id, list.tally)),
+            }
         }
+        Ok(found)
     }
-    let seen = session.tables.fingerprints(stream, &present).await?;
-    let as_it_is = |node: &Json| {
-        let id = Node::new(node).number("id");
-        id.and_then(|id| seen.get(&id))
-            .is_some_and(|known| *known == stream.fingerprint_of(node))
-    };
-    let in_time = |node: &Json| {
-        let start = session.options.start_date;
-        start.is_none_or(|start| time_of(node, "updatedAt").is_none_or(|at| at >= start))
-    };
-    let differing = told.iter().filter(|(_, node)| in_time(node) && !as_it_is(node));
-    let projects: BTreeSet<&String> = differing.map(|(path, _)| path).collect();
-    for path in projects {
-        add_all_of(session, scope, path, rows).await?;
-    }
-    rows.soft_deletes.push(SoftDelete {
-        table: &stream.table,
-        within: vec![Within::IdsOf("project_id", ranges)],
-        present,
-    });
-    Ok(pending)
 }
