@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use local_stack::{Connector, Failed, GITLAB_TOKEN, Gitlab, Warehouse, root};
 use serde_json::{Value, json};
 
+use crate::options::Options;
+use crate::slow_warehouse::Pace;
+
 /// The group that holds all projects of the simulated GitLab.
 pub const GROUP: &str = "acme";
 /// The dataset of raw tables.
@@ -16,6 +19,8 @@ pub struct Lab {
     pub short: bool,
     /// A checkout of MeltanoLabs' tap-gitlab, which is on no registry.
     pub tap_gitlab: Option<PathBuf>,
+    /// The pace of a warehouse that is slowed down.
+    pub pace: Pace,
     folder: PathBuf,
 }
 
@@ -24,12 +29,14 @@ impl Lab {
     ///
     /// # Errors
     /// If that fails.
-    pub fn new(short: bool, tap_gitlab: Option<PathBuf>) -> Result<Self, Failed> {
+    pub fn new(options: &Options) -> Result<Self, Failed> {
         let folder = root().join(".local").join(format!("bench-{}", std::process::id()));
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let usual = if options.short { Pace::NONE } else { Pace::BIGQUERY };
         Ok(Self {
-            short,
-            tap_gitlab,
+            short: options.short,
+            tap_gitlab: options.tap_gitlab.clone(),
+            pace: options.pace.unwrap_or(usual),
             folder,
         })
     }

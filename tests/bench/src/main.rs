@@ -11,6 +11,7 @@ mod page;
 mod peers;
 mod render;
 mod results;
+mod slow_warehouse;
 mod svg;
 mod usage;
 
@@ -106,7 +107,7 @@ fn measure(options: &Options) -> Result<(), Failed> {
 }
 
 fn one(options: &Options, measurement: &Measurement) -> Result<Value, Failed> {
-    let lab = Lab::new(options.short, options.tap_gitlab.clone())?;
+    let lab = Lab::new(options)?;
     let machine = machine::describe();
     let begun = Instant::now();
     let figures = (measurement.run)(&lab)?;

@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use local_stack::Failed;
 
 use crate::measure::{ALL, Measurement};
+use crate::slow_warehouse::Pace;
 
 /// What `--help` prints.
-pub const HELP: &str = "usage: scripts/bench [--only NAME,…] [--short] [--tap-gitlab FOLDER] | --render
+pub const HELP: &str = "usage: scripts/bench [--only NAME,…] [--short] [--pace NUMBERS] [--tap-gitlab FOLDER] | --render
 
 Measures the pipeline and its peers on this machine, and writes docs/bench/results.json, docs/bench.md and its pictures.
-Measurements: first_sync, idle, warehouse, start, trigger, event, growth.
+Measurements: first_sync, idle, warehouse, start, trigger, event, growth, bigquery-like.
 
   --only NAME,…        only these; the results of the others stay
   --short              all of it in a tiny form that is only printed, with the programs that scripts/test builds and no peers
+  --pace NUMBERS       what things take in bigquery-like: ms of a query job, of each further statement that changes data, of any
+                       other request, and MB read in a second; 1200,500,50,2000 unless set
   --tap-gitlab FOLDER  a checkout of https://github.com/MeltanoLabs/tap-gitlab (AGPL-3.0), which is on no registry
   --render             only writes the documents anew";
 
@@ -44,6 +47,8 @@ pub struct Options {
     pub short: bool,
     /// A checkout of tap-gitlab.
     pub tap_gitlab: Option<PathBuf>,
+    /// The warehouse's pace where it is slowed down; BigQuery's in the long form and none in the short one, unless set.
+    pub pace: Option<Pace>,
 }
 
 /// Reads arguments.
@@ -55,6 +60,7 @@ pub fn read(arguments: Vec<String>) -> Result<Task, Failed> {
         measurements: ALL.iter().collect(),
         short: false,
         tap_gitlab: None,
+        pace: None,
     };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -75,6 +81,7 @@ pub fn read(arguments: Vec<String>) -> Result<Task, Failed> {
             }
             "--short" => options.short = true,
             "--tap-gitlab" => options.tap_gitlab = Some(value()?.into()),
+            "--pace" => options.pace = Some(value()?.parse()?),
             "--only" => {
                 let names = value()?;
                 options.measurements = names.split(',').map(named).collect::<Result<_, _>>()?;

@@ -1,5 +1,6 @@
 //! The measurements.
 
+mod bigquery_like;
 mod event;
 mod first_sync;
 mod first_sync_page;
@@ -70,5 +71,11 @@ pub const ALL: &[Measurement] = &[
         title: "Growth",
         run: growth::run,
         page: growth::page,
+    },
+    Measurement {
+        name: "bigquery-like",
+        title: "At BigQuery's pace",
+        run: bigquery_like::run,
+        page: bigquery_like::page,
     },
 ];
