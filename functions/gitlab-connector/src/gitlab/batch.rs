@@ -51,6 +51,8 @@ pub async fn fetch(
     lists: Vec<Connection>,
 ) -> Result<Vec<Result<Page, Error>>, Error> {
     let count = lists.len();
+    let places: Vec<Option<String>> = lists.iter().map(Connection::place).collect();
+    let names: Vec<String> = lists.iter().map(ToString::to_string).collect();
     let asks = lists.into_iter().enumerate().map(|(list, mut connection)| {
         let most = client.limits.of(&connection.shape()).unwrap_or(u32::MAX);
         if let Rows::Page { first, .. } = &mut connection.rows {
@@ -77,10 +79,16 @@ pub async fn fetch(
         });
     }
     // What names no row has no page.
-    Ok(pages
+    let pages = pages
         .into_iter()
-        .map(|page| page.unwrap_or_else(|| Ok(Page::default())))
-        .collect())
+        .map(|page| page.unwrap_or_else(|| Ok(Page::default())));
+    let pages = pages.zip(places).zip(names).map(|((page, place), name)| match page {
+        Ok(page) if place.is_some() && page.next() == place => {
+            Err(Error::Unexpected(format!("the pages of {name} have no end")))
+        }
+        page => page,
+    });
+    Ok(pages.collect())
 }
 
 /// Fetches a page of one list.

@@ -194,6 +194,14 @@ impl Connection {
         self
     }
 
+    /// The cursor that it is asked from.
+    pub fn place(&self) -> Option<String> {
+        match &self.rows {
+            Rows::Page { after, .. } => after.clone(),
+            Rows::Named { .. } => None,
+        }
+    }
+
     /// The things of this kind with these ids.
     pub fn ids(mut self, kind: &str, ids: impl IntoIterator<Item = i64>) -> Self {
         let names = ids.into_iter().map(|id| gid(kind, id)).collect();

@@ -3,6 +3,7 @@
 use crate::gitlab::compose::{Ask, asks_of, compose};
 use crate::gitlab::cost::{self, LARGEST_PAGE};
 use crate::gitlab::graphql::LONGEST_TEXT;
+use crate::gitlab::limits::Limits;
 use crate::gitlab::list::{Connection, Rows};
 
 /// Whether these lists fit one query.
@@ -15,6 +16,22 @@ fn fit(asks: &[Ask], limit: u32) -> bool {
 pub fn fitting(lists: &[Connection], limit: u32) -> usize {
     let asks = asks_of(lists.to_vec());
     most(asks.len(), |count| fit(&asks[..count], limit)).max(1)
+}
+
+/// How many rows of a list come at once: as many as are asked for, GitLab can give, and its score allows.
+pub fn page_size(list: &Connection, limits: &Limits) -> u32 {
+    let Rows::Page { first, .. } = list.rows else {
+        return LARGEST_PAGE;
+    };
+    let asked = list.clone().first(first.min(limits.page_size(list)));
+    let shrunk = asks_of(vec![asked])
+        .into_iter()
+        .flat_map(|ask| shrunk(ask, limits.score()));
+    let sizes = shrunk.filter_map(|ask| match ask.connection.rows {
+        Rows::Page { first, .. } => Some(first),
+        Rows::Named { .. } => None,
+    });
+    sizes.min().unwrap_or(first)
 }
 
 /// Packs lists into as few queries as possible, in their order. A list that is too much for one query alone is asked

@@ -12,7 +12,9 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use crate::gitlab::batch::{Purpose, fetch, fetch_one};
+use crate::gitlab::graphql::Selection;
 use crate::gitlab::list::{By, Connection, Rows, TimeRange};
+use crate::gitlab::pack;
 use crate::gitlab::page::Page;
 use crate::gitlab::{Client, Error};
 
@@ -108,12 +110,6 @@ pub async fn next(
     list: &Connection,
 ) -> Result<(Page, Option<OffsetDateTime>), Error> {
     let page = fetch_one(client, purpose, list.clone()).await?;
-    if let Rows::Page { after: Some(after), .. } = &list.rows
-        && page.has_next
-        && page.end.as_ref() == Some(after)
-    {
-        Seen(HashSet::from([after.clone()])).add(list, after)?;
-    }
     match list.range {
         Some(range) if page.is_dead_end() && range.by != By::UpdatedOnly => {
             Search {
@@ -157,13 +153,18 @@ impl Search<'_> {
         let mut from = place_of(self.range.by, after).or(self.range.from).unwrap_or(BEGINNING);
         let last = self.range.until.unwrap_or(END);
         let mut found = Page::default();
+        let mut longest = END - BEGINNING;
         for _ in 0..MOST {
-            let window = self.furthest(from, Ord::max(last, from + SMALLEST)).await?;
+            let end = Ord::max(last, from + SMALLEST);
+            let window = self.furthest(from, Ord::min(end, from.saturating_add(longest))).await?;
             let mut page = self.page(Some(from), Some(window.end)).await?;
-            // More rows than a page within the smallest window: what is beyond them can't be reached.
+            // Pages may have become smaller since it was looked for. What is more than a page within the smallest window
+            // can't be reached.
             if page.has_next && window.end - from > SMALLEST {
+                longest = Ord::max((window.end - from) / 2, SMALLEST);
                 continue;
             }
+            longest = END - BEGINNING;
             page.has_next = false;
             found.append(page);
             // Bounds are inclusive: what lies on one is read twice, and nothing is skipped.
@@ -214,7 +215,9 @@ impl Search<'_> {
 
     /// Those of these windows, which begin at `from` and grow, that fit a page.
     async fn fitting(&self, from: OffsetDateTime, ends: &[OffsetDateTime]) -> Result<Vec<End>, Error> {
-        let empty = |list: Connection| list.nodes(crate::gitlab::graphql::Selection::default());
+        // Bare rows, but as many as come with all their fields: what fits a page of those, and what leads on from one.
+        let first = pack::page_size(self.list, &self.client.limits);
+        let empty = |list: Connection| list.first(first).after(None).nodes(Selection::default());
         let lists = ends.iter().flat_map(|end| {
             let window = self.bounded(Some(from), Some(*end));
             let rest = self.bounded(Some(*end), self.range.until);

@@ -111,9 +111,15 @@ async fn finish<'a>(
     }
     more.extend(unread.into_iter().map(|id| More { id, after: None }));
     let mut hidden = BTreeSet::new();
+    let mut seen: BTreeMap<i64, gitlab::Seen> = BTreeMap::new();
     while !more.is_empty() {
         let pages = next_pages(session, list, &more).await?;
         for (row, page) in std::mem::take(&mut more).into_iter().zip(pages) {
+            let moved = |seen: &mut gitlab::Seen, page: &Page| {
+                let next = page.next();
+                next.map_or(Ok(()), |cursor| seen.add(&list.notes, &cursor))
+            };
+            let page = page.and_then(|page| moved(seen.entry(row.id).or_default(), &page).map(|()| page));
             match page {
                 Ok(page) => {
                     session.warn_left_out(&urls[&row.id], &page.left_out);

@@ -308,8 +308,8 @@ impl<'a> Snapshot<'_, 'a> {
             complete(&host, &mut owned);
             rows.map(self.session.streams.named(list), &owned);
         }
-        // A list that is not offered here, or not to this token, says nothing about what there is.
-        if !page.is_null {
+        // A list that is not offered here, or not to this token, says nothing about what there is; nor does a part of one.
+        if !page.is_null && !page.has_next {
             seen.add(list, kind, id, present);
         }
     }

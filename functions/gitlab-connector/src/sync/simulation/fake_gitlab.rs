@@ -91,6 +91,12 @@ impl FakeGitlab {
         apply(&mut state.world, change, now).expect("it fits");
     }
 
+    /// Its clock is so far behind its newest row, as after an import or on a server with a wrong clock.
+    pub fn fall_behind(&self, time: Duration) {
+        let mut state = self.state();
+        state.now = state.world.newest - time.as_micros() as i64;
+    }
+
     /// Whatever has no kind of change of its own, now.
     pub fn edit(&self, edit: impl FnOnce(&mut World, i64)) {
         let mut state = self.state();

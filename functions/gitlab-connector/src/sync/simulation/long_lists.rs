@@ -152,7 +152,7 @@ async fn a_row_whose_long_list_cannot_be_read_stays_as_it_was_until_it_can() {
 }
 
 /// A project with 250 branches.
-fn branches() -> Scene {
+pub fn branches() -> Scene {
     let mut scene = Scene::new(1, 20);
     scene.stand.edit(|world, now| {
         let row = world

@@ -7,6 +7,7 @@
 
 mod added;
 mod compare;
+mod endless;
 mod fake_gitlab;
 mod fuzz;
 mod held;

@@ -43,9 +43,13 @@ impl Scene {
             enterprise: true,
             anchor: BEGINNING,
         };
+        Self::of(&sizes)
+    }
+
+    pub fn of(sizes: &Sizes) -> Self {
         let streams = Streams::new();
         Self {
-            stand: Arc::new(FakeGitlab::new(generate::world(&sizes), 5)),
+            stand: Arc::new(FakeGitlab::new(generate::world(sizes), 5)),
             memory: Memory::new(5),
             options: options(&streams),
             only: Vec::new(),
