@@ -12,6 +12,7 @@ Why not `bqemulator start` itself:
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
   that when a model turns from a view into a table;
 * it parses each statement anew for each of its rules, which takes half of a dbt build's time;
+* it loses the labels of a view that is made by a statement (labels.py);
 * it takes requests of any page in a browser, and lets SQL, loads and exports read and write any file (guard.py).
 
 These changes touch private names, hence the check of the exact version.
@@ -34,6 +35,7 @@ from importlib import metadata
 from pathlib import Path
 
 import guard
+import labels
 
 SUPPORTED_VERSION = "1.4.0"
 LOOPBACK = "127.0.0.1"  # The emulator has no authentication: it must not be reachable from outside. guard.py has the rest.
@@ -208,6 +210,7 @@ def change_emulator(folders: list[Path]) -> None:
     jobs._resolve_uri = lambda uri, context: guard.below(folders, resolve_uri(uri, context))
     Dialect.parse = parse_once
     create_table_schema_ctas._first_select = first_select_in_parentheses
+    labels.keep()
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine.execute = execute_and_drop_views
     SnapshotManager.capture = capture_only_named

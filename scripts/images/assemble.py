@@ -134,7 +134,7 @@ def parse(place, target):
     """As the Dockerfile does: dbt, in the tree, from nothing but the tree."""
     add_libraries(place)
     target.mkdir(parents=True)
-    environment = dockerfile.arguments(ROOT / "functions/dbt-trigger/Dockerfile") | {"DBT_THREADS": "4", "HOME": "/tmp"}
+    environment = dockerfile.arguments(ROOT / "functions/dbt-trigger/Dockerfile") | {"DBT_THREADS": "16", "HOME": "/tmp"}
     program = ["/opt/dbt/bin/python", "-c", "from dbt.cli.main import cli; cli()", "parse", "--project-dir", "/opt/models", "--profiles-dir", "/opt/models"]
     program += ["--target-path", "/opt/parsed", "--log-level-file", "none"]
     run = tree.command(place, program, environment, user="0:0", writable=True)

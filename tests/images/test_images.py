@@ -60,7 +60,7 @@ class Images(unittest.TestCase):
         self.assertEqual(said, [f"{place} Read-only file system" for place in places[:-1]] + ["/tmp written"])
 
     def test_5_the_baked_parse_is_used(self):
-        image = environment("dbt-trigger") | assemble.dockerfile.arguments(ROOT / "functions/dbt-trigger/Dockerfile") | {"DBT_THREADS": "4"}
+        image = environment("dbt-trigger") | assemble.dockerfile.arguments(ROOT / "functions/dbt-trigger/Dockerfile") | {"DBT_THREADS": "16"}
         program = ["/opt/dbt/bin/python", "-c", "from dbt.cli.main import cli; cli()", "parse", "--log-level", "debug", "--log-level-file", "none"]
         program += ["--project-dir", "/opt/models", "--profiles-dir", "/opt/models", "--target-path", "/tmp/target", "--log-path", "/tmp"]
         run = tree.command(IMAGES / "dbt-trigger", program, image)

@@ -1,6 +1,6 @@
 """What each run would do again with the same outcome, done once in the resident process before it forks.
 
-This text stands before worker.py's in one program, and imports nothing before that has mended `sys.path`.
+This text stands between path.py's and worker.py's in one program, as fewer_jobs.py's does.
 
 dbt's results, messages and artifacts stay as they are: a test compares them with the command line's. Left out are
 two files for diagnosis, which neither dbt nor this function reads: `graph.gpickle` and `graph_summary.json`.
@@ -35,8 +35,8 @@ class Shortcuts:
         # Whether this dbt-core's insides may be used.
         self.knows = False
 
-    def take(self):
-        """Takes what does not depend on the project."""
+    def take(self, more=()):
+        """Takes what does not depend on the project, and `more` like it."""
         import importlib
 
         for name in IMPORTED_LATE:
@@ -48,7 +48,7 @@ class Shortcuts:
             self.problems.append(f"this is dbt-core {version}, and the worker knows the insides of {known}")
             return
         steps = [look_for_plugins_once, find_callers_by_their_frames, leave_graph_files_out, write_json_in_one_go]
-        for step in [*steps, self.write_macros_as_kept]:
+        for step in [*steps, self.write_macros_as_kept, *more]:
             self.attempt(step)
 
     def project_parsed(self, manifest):

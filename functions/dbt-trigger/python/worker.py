@@ -1,7 +1,7 @@
 """A resident dbt: imported once, the project parsed once, then one forked child per run.
 
 Nearly all of a small dbt run's time goes into importing Python modules and parsing the project.
-This process does both ahead of time, and what else shortcuts.py, which stands before this, has. A run forks it: the child
+This process does both ahead of time, and what else shortcuts.py and fewer_jobs.py, which stand before this, have. A run forks it: the child
 has everything in memory, runs dbt in the ordinary way and exits, so it can be killed without losing the warm parent. A run
 that can't use the parsed project becomes an ordinary command line.
 
@@ -19,17 +19,13 @@ dbt's own log (JSON lines, too) goes to standard error; after the last line of a
 Exit codes of a run are those of the dbt command line: 0 success, 1 a node failed, 2 dbt could not run.
 """
 
-import sys
-
-# With `-c` the current directory is on the path: a file there must not pass for a module.
-sys.path[:] = [entry for entry in sys.path if entry]
-
 import ctypes
 import gc
 import json
 import os
 import select
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -97,7 +93,7 @@ class Worker:
 
     def command(self, command):
         if command["cmd"] == "open":
-            self.shortcuts.take()
+            self.shortcuts.take([*FEWER, keep_to_the_budget])
             # Without this nothing is kept between runs: each is a command line of its own.
             self.resident = self.shortcuts.attempt(lambda: expect(sys.modules["dbt.cli.main"], "dbtRunner", ["manifest", ...]))
             self.parse_args, self.watch = command["parse_args"], command["watch"]

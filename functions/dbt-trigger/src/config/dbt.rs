@@ -128,10 +128,21 @@ impl DbtConfig {
                 false => Ok(()),
             })
             .default(Duration::from_secs(300));
+        let on_emulator = env.is_set("BIGQUERY_EMULATOR_HOST");
         let threads = env
-            .number("DBT_THREADS", "how many nodes dbt builds at a time")
+            .number(
+                "DBT_THREADS",
+                "how many nodes dbt builds at a time: BigQuery computes and dbt waits; 4 on an emulator, unless set",
+            )
             .range(1, 256)
-            .default(4);
+            .default(if on_emulator { 4 } else { 16 });
+        let most_billed = env
+            .number(
+                "MAX_BYTES_BILLED",
+                "bytes that BigQuery may bill for one run, which fails beyond; without a limit, unless set",
+            )
+            .range(1, i64::MAX)
+            .optional();
         let worker_memory = env
             .number(
                 "DBT_WORKER_MEMORY_MIB",
@@ -193,20 +204,20 @@ impl DbtConfig {
             threads,
             targets,
             follow_changes: scope == "changed",
-            on_emulator: env.is_set("BIGQUERY_EMULATOR_HOST"),
+            on_emulator,
             worker_memory,
             deps,
             state_dir,
             target_path,
             log_path,
             env_allow,
-            environment: environment(env, threads),
+            environment: environment(env, threads, most_billed),
         }
     }
 }
 
 /// What the project's profile and models read, with the defaults that all parts of this pipeline share.
-fn environment(env: &mut Env, threads: u16) -> Vec<(&'static str, String)> {
+fn environment(env: &mut Env, threads: u16, most_billed: Option<i64>) -> Vec<(&'static str, String)> {
     let emulator = env
         .url(
             "BIGQUERY_EMULATOR_HOST",
@@ -236,6 +247,8 @@ fn environment(env: &mut Env, threads: u16) -> Vec<(&'static str, String)> {
         all.push((name, value.default(default.into())));
     }
     all.push(("DBT_THREADS", threads.to_string()));
+    // Only if it is set: another variable would have dbt parse the image's parsed project again.
+    all.extend(most_billed.map(|bytes| ("MAX_BYTES_BILLED", bytes.to_string())));
     all.push(("DBT_SEND_ANONYMOUS_USAGE_STATS", "false".into()));
     all
 }

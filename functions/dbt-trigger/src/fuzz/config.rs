@@ -18,6 +18,7 @@ const NAMES: &[&str] = &[
     "DBT_TARGET",
     "DBT_TIMEOUT_SECONDS",
     "DBT_THREADS",
+    "MAX_BYTES_BILLED",
     "DBT_WORKER_MEMORY_MIB",
     "DBT_RUNNER",
     "BUILD_SCOPE",

@@ -19,7 +19,13 @@ use crate::dbt::log::Log;
 
 /// The program of the process; passed with `-c`, so that the function is one file.
 const SOURCE: &str = concat!(
+    include_str!("../../../python/path.py"),
+    "\n\n",
     include_str!("../../../python/shortcuts.py"),
+    "\n\n",
+    include_str!("../../../python/fewer_jobs.py"),
+    "\n\n",
+    include_str!("../../../python/budget.py"),
     "\n\n",
     include_str!("../../../python/worker.py")
 );

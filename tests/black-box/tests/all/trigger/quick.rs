@@ -16,7 +16,7 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
     small.write("models/bad.sql", "select name from {{ ref('totals') }}\n");
     small.write(
         "models/bad.yml",
-        "models:\n  - name: bad\n    columns:\n      - name: name\n        data_tests: [{accepted_values: {arguments: {values: [Nobody]}}}]\n",
+        "models:\n  - name: bad\n    columns:\n      - name: name\n        data_tests: [not_null, {accepted_values: {arguments: {values: [Nobody]}}}]\n",
     );
     let mut function = small.start(
         1,
@@ -25,6 +25,8 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
     let built = function.run(&everything());
     assert!(!function.process.log_text().contains("the worker's shortcuts"));
     a_failing_test_is_a_warning(&small, &built);
+    tests_of_a_model_are_one_job_with_an_outcome_each(&function, &built);
+    a_view_is_made_again_when_its_statement_changes(&small, &function);
     tests_documentation_and_freshness_are_actions_of_their_own(&function);
     only_what_is_downstream_of_changed_tables_is_built(&function);
     a_failure_names_the_node_and_shows_its_sql(&small, &function);
@@ -44,6 +46,58 @@ fn a_failing_test_is_a_warning(small: &Small, built: &Value) {
     let sql = format!("SELECT status, name FROM {{}}._dbt_run_nodes WHERE run_id = '{id}' AND failures = 1");
     let rows = eventually("the history has its nodes", || small.query(&sql).first().cloned());
     assert_eq!(rows[0].as_deref(), Some("fail"), "{rows:?}");
+}
+
+fn tests_of_a_model_are_one_job_with_an_outcome_each(function: &Function, built: &Value) {
+    let results = results(function, built);
+    let of = |model: &str| -> Vec<(&Value, &Value)> {
+        let tests = results.iter().filter(|result| {
+            result["unique_id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("test.") && id.contains(model))
+        });
+        tests
+            .map(|test| (&test["adapter_response"]["job_id"], &test["failures"]))
+            .collect()
+    };
+    let (bad, orders) = (of("_bad_"), of("_stg_orders_"));
+    assert_eq!((bad.len(), orders.len()), (2, 2), "{results:#?}");
+    assert!(
+        bad[0].0.is_string() && bad[0].0 == bad[1].0 && orders[0].0 == orders[1].0,
+        "{bad:?} {orders:?}"
+    );
+    assert_ne!(bad[0].0, orders[0].0);
+    let failing = bad.iter().filter(|(_, failures)| **failures != json!(0)).count();
+    assert_eq!(failing, 1, "{bad:?}");
+}
+
+fn a_view_is_made_again_when_its_statement_changes(small: &Small, function: &Function) {
+    let message = || {
+        let built = function.run(&json!({"select": "stg_customers"}));
+        results(function, &built)[0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(message(), "CREATE VIEW (unchanged)");
+    let file = "models/stg_customers.sql";
+    let first = std::fs::read_to_string(small.project().join(file)).expect("the model");
+    small.write(
+        file,
+        &first.replace("select id, name", "select id, upper(name) as name"),
+    );
+    assert_ne!(message(), "CREATE VIEW (unchanged)");
+    let names = small.query("SELECT name FROM {}.stg_customers WHERE name != UPPER(name)");
+    assert!(names.is_empty(), "{names:?}");
+    small.write(file, &first);
+    assert_ne!(message(), "CREATE VIEW (unchanged)");
+}
+
+/// What dbt wrote of each node of a run.
+fn results(function: &Function, built: &Value) -> Vec<Value> {
+    let id = built["run_id"].as_str().expect("an id");
+    let results = function.get(&format!("/runs/{id}/artifacts/run_results.json"));
+    results["results"].as_array().expect("results").clone()
 }
 
 fn tests_documentation_and_freshness_are_actions_of_their_own(function: &Function) {
