@@ -18,7 +18,7 @@ from schedule import Result, Schedule
 
 SLOWEST = 10
 # Steps wait for a part of their time, so there are a few more of them than processors.
-OVERLAP = 1.5
+OVERLAP = 1.8
 
 
 def main() -> int:
@@ -46,12 +46,12 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/test", description="All checks and tests, from a clean clone: build, format, lint, unit tests, black-box tests, infra, SQL, chaos, images."
+        prog="scripts/test", description="All checks and tests but the slow ones, from a clean clone: build, format, lint, unit tests, black-box tests, infra, SQL, chaos."
         " Steps run beside each other; the log of each is in .local/logs. The last line counts tests, and checks such as the lint, one each.",
         epilog="--on moves the calendar of all programs that are started (Linux; needs a C compiler); today's clock is used to build and to install. TZ is taken over from the shell.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only black-box tests with this in their name")
-    parser.add_argument("--slow", action="store_true", help="the black-box tests that are left out of the rest for their time")
+    parser.add_argument("--slow", action="store_true", help="what is left out of the rest for its time: long black-box tests, dbt-trigger on the dbt before, images, the short bench")
     parser.add_argument("--on", metavar="DATE", help="on another date: 2028-02-29, or '2026-12-06 23:30' (UTC); `today` is one of a list, another one each day")
     parser.add_argument("--only", metavar="STEP", type=lambda text: text.split(","), help="only steps with one of these in their name, commas between, and what they need: lint,chaos")
     parser.add_argument("--total", nargs="+", metavar="RUN", help=argparse.SUPPRESS)

@@ -17,7 +17,10 @@ SCRIPTS = ROOT / "scripts"
 SENT = LOCAL / "analyzer/sent.jsonl"
 TABLES = LOCAL / "analyzer/tables.json"
 # Always the whole workspace and its tests: then each crate is compiled once, with one set of features.
-CARGO = ["cargo", "build", "--locked", "--workspace", "--message-format=json-render-diagnostics"]
+CARGO = ["cargo", "build", "--locked", "--workspace"]
+JSON = "--message-format=json-render-diagnostics"
+# Cargo repeats the warnings of what it compiled before. See scripts/lib/cargo.sh for where clippy's come from.
+LINT = ["bash", "-c", 'found=$("$@" 2>&1) && [ -z "$found" ] || { printf "%s\\n" "$found"; exit 1; }', "lint", *CARGO, "--all-targets", "--quiet"]
 # Of a test program that prints how long each test took. libtest calls that unstable, and takes it from a stable compiler so.
 TIMED = ["-Zunstable-options", "--report-time"]
 
@@ -60,22 +63,29 @@ class Plan:
             # Compiling the analyzer for this machine takes a processor most of a minute, which downloads of the build leave free.
             installs.append(Job("analyzer", [SCRIPTS / "check-sql", "--prepare"], ("environments",), 0.6, count=Counts.of_preparation))
         targets = ["--bins", "--test", "black-box"] if self.names or self.slow else ["--all-targets"]
-        return [*installs, Job("build", [*CARGO, *targets], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_build)]
+        return [*installs, Job("build", [*CARGO, JSON, *targets], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_build)]
 
     def _after_build(self, output: str) -> list[Job]:
         programs = test_programs(output)
         prepared = ("build", "environments", *(["browser"] if self.browser == "install" else []))
         found = programs.pop("black-box")
+        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
         black_box = self._black_box(found, prepared)
         if self.slow and not self.names:
-            return [black_box, self._other_dbt(found)]
+            return [black_box, self._other_dbt(found), *self._images(), self._bench(target, "bench short")]
         if self.names or self.slow:
             return [black_box]
-        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
-        jobs = [black_box, *self._models(), self._chaos(target), *self._infra()]
+        jobs = [black_box, *self._models(), *self._infra(), self._chaos(target)]
         jobs += [self._rust(name, program, folder) for name, (program, folder) in programs.items()]
         if not self.shifted:
-            jobs += self._only_today(target)
+            # What knows nothing of the date.
+            jobs.append(self._bench(target, "jobs on BigQuery", "--only", "bigquery-like"))
+            self.without += [f"{name} (slow: scripts/test --slow)" for name in ("images", "bench short")]
+            jobs.append(Job("examples in documentation", ["cargo", "test", "--locked", "--workspace", "--doc", "--quiet"], ("build",), 0.8, count=Counts.of_rust))
+            if "RUSTC_WORKSPACE_WRAPPER" in os.environ:
+                jobs.append(Job("lint", LINT, ("build",), 0.2))
+            else:
+                self.without.append("lint (clippy is not installed: rustup component add clippy)")
         return jobs
 
     def _rust(self, name: str, program: Path, folder: Path) -> Job:
@@ -83,7 +93,7 @@ class Plan:
 
     def _black_box(self, found: tuple[Path, Path], after: tuple[str, ...]) -> Job:
         program, folder = found
-        arguments = [*TIMED, "--test-threads=4", *(["--ignored"] if self.slow else []), *self.names]
+        arguments = [*TIMED, "--test-threads=6", *(["--ignored"] if self.slow else []), *self.names]
         environment = {"RUSTC_BOOTSTRAP": "1", "WAREHOUSE_RECORD": str(SENT)} | self.moved
         if self.browser == "install":
             environment["CHROMIUM"] = str(LOCAL / "chromium/browser")
@@ -117,19 +127,16 @@ class Plan:
             return []
         return [Job("infra", [SCRIPTS / "check-infra"], ("build", "environments"), 1.3, {"BUILT": "1"} | self.moved, count=Counts.of_python)]
 
-    def _only_today(self, target: Path) -> list[Job]:
-        """What knows nothing of the date."""
-        jobs = [
-            Job("lint", ["cargo", "clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], ("build",), 1.5),
-            Job("examples in documentation", ["cargo", "test", "--locked", "--workspace", "--doc", "--quiet"], ("build", "lint"), 0.8, count=Counts.of_rust),
-            Job("bench short", [target / "bench", "--short"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_measurements),
-        ]
+    def _images(self) -> list[Job]:
         problem = image_problem()
         if problem:
             self.without.append(f"images ({problem})")
-        else:
-            jobs.append(Job("images", [SCRIPTS / "check-images"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_python))
-        return jobs
+            return []
+        return [Job("images", [SCRIPTS / "check-images"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_python)]
+
+    def _bench(self, target: Path, name: str, *only: str) -> Job:
+        """Beside others its times say little: what is tried is that they can be measured, and how many jobs a build takes."""
+        return Job(name, [target / "bench", "--short", *only], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_measurements)
 
     @staticmethod
     def _browser() -> str:
