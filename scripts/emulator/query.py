@@ -126,6 +126,13 @@ def run_query(address: str, sql: str) -> tuple[list[dict], list[list]]:
     return fields, [[decode(cell["v"], field) for cell, field in zip(row["f"], fields)] for row in rows]
 
 
+def tables(address: str, dataset: str) -> set[str]:
+    """Names of the tables and views of a dataset."""
+    project = os.environ.get("PROJECT_ID", "mergemind-local")
+    listed = f"{address}/bigquery/v2/projects/{project}/datasets/{dataset}/tables?maxResults=1000"
+    return {table["tableReference"]["tableId"] for table in call(listed).get("tables", [])}
+
+
 def call(url: str, body: dict | None = None) -> dict:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})

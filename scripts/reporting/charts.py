@@ -67,7 +67,7 @@ def bars(rows: list[tuple[str, float, str]]) -> str:
         lines.append(f'<text class="name" x="150" y="{y + 17}" text-anchor="end">{escape(cut(name, 142))}<title>{escape(name)}</title></text>'
                      f'<text class="name" x="204" y="{y + 17}" text-anchor="end">{number(value)}</text>'
                      f'<rect x="212" y="{y + 4}" width="{width:.1f}" height="18" rx="3" fill="var(--review)"><title>{escape(name)}: {number(value)}</title></rect>'
-                     f'<text x="{220 + width:.1f}" y="{y + 17}">{escape(note)}</text>')
+                     + (f'<text x="{220 + width:.1f}" y="{y + 17}">{escape(note)}</text>' if note else ""))
     return svg(lines, max(len(rows), 1) * 26, shown_first="names")
 
 

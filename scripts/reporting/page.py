@@ -6,7 +6,10 @@ from datetime import date, timedelta
 from html import escape
 
 import charts
+from delivery import flow, four_keys, funnel
 from questions import WEEKS
+from sections import figure, section, week_label
+from style import STYLE
 
 PARTS = [("waiting for the first review", "wait", "to_first_review"), ("in review", "review", "in_review"),
          ("approved, not merged", "merge", "to_merge"), ("merged without review", "none", "without_review")]
@@ -15,7 +18,10 @@ PARTS = [("waiting for the first review", "wait", "to_first_review"), ("in revie
 def page(answers: dict[str, list[dict]], now: str) -> str:
     """The whole document; `answers` holds the rows of questions.QUESTIONS."""
     totals = answers["totals"][0]
-    sections = [cycle_time(answers["cycle_time"]), review_load(answers["review_load"]), risk(answers["risk"], answers["open"]), pipelines(answers["pipelines"])]
+    sections = [
+        cycle_time(answers["cycle_time"]), flow(answers["flow"]), funnel(answers["funnel"], answers.get("deployed")), four_keys(answers),
+        review_load(answers["review_load"]), risk(answers["risk"], answers["open"]), pipelines(answers["pipelines"]),
+    ]
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -70,18 +76,6 @@ def headline(answers: dict[str, list[dict]]) -> str:
     return '<section class="figures">' + "".join(figure(*values) for values in figures) + "</section>"
 
 
-def figure(name: str, value: float | None, before: float | None, unit: str, good: int) -> str:
-    if value is None:
-        return f"<div><b>–</b><span>{escape(name)}</span></div>"
-    change = ""
-    if before:
-        percent = (value / before - 1) * 100
-        kind = "same" if abs(percent) < 2 else "good" if percent * good > 0 else "worse"
-        text = "as in the four weeks before" if kind == "same" else f"{'+' if percent > 0 else '−'}{abs(percent):.0f} % on the four weeks before"
-        change = f'<i class="{kind}">{text}</i>'
-    return f"<div><b>{charts.number(value)}{unit}</b><span>{escape(name)}</span>{change}</div>"
-
-
 def cycle_time(rows: list[dict]) -> str:
     labels = [week_label(row["week"]) for row in rows]
     series = [(name, colour, [row[column] for row in rows]) for name, colour, column in PARTS]
@@ -102,7 +96,7 @@ def risk(rows: list[dict], counts: list[dict]) -> str:
         f"<td>{link(row)}<small>{escape(row['title'])}</small></td><td>{escape(row['author_username'] or 'deleted user')}</td><td>{escape(', '.join(reasons(row)) or '–')}</td></tr>"
         for row in rows
     )
-    return section("Riskiest open merge requests", f"Of all open ones, {summary} risk.", f"<table><thead><tr><th>score</th><th>merge request</th><th>author</th><th>why</th></tr></thead><tbody>{cells}</tbody></table>", rows)
+    return section("Riskiest open merge requests", f"Of all open ones, {summary} risk.", f"<table class=\"risk\"><thead><tr><th>score</th><th>merge request</th><th>author</th><th>why</th></tr></thead><tbody>{cells}</tbody></table>", rows)
 
 
 def reasons(row: dict) -> list[str]:
@@ -135,33 +129,6 @@ def pipelines(rows: list[dict]) -> str:
     return section("Pipeline failure rate", "Failed among those that succeeded or failed, by the week in which they began.", chart, rows)
 
 
-def section(title: str, text: str, body: str, rows: list[dict]) -> str:
-    return f"<section><h2>{escape(title)}</h2><p>{escape(text)}</p>{body if rows else '<p class=empty>Nothing yet.</p>'}</section>\n"
-
-
 def mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def week_label(week: str) -> str:
-    day = date.fromisoformat(str(week))
-    return f"{day.day} {day:%b}"
-
-
-STYLE = """
-:root{--page:#f6f7f9;--card:#fff;--ink:#1d2430;--soft:#5d6778;--grid:#e4e8ee;--wait:#e8a33d;--review:#3f7ee8;--merge:#38a37c;--good:#1f7a45;--none:#aab4c3;--bad:#cf4747;--area:#cf474722;--link:#2b62c4}
-@media(prefers-color-scheme:dark){:root{--page:#12161d;--card:#1b212b;--ink:#e8ecf2;--soft:#9aa5b6;--grid:#2b3340;--wait:#d9963a;--review:#5b91ee;--merge:#45b38a;--good:#5fc58a;--none:#566173;--bad:#e46a6a;--area:#e46a6a2b;--link:#8db4f7}}
-*{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Open Sans",sans-serif}
-main{max-width:880px;margin:0 auto;padding:36px 20px}h1{margin:0;font-size:30px;letter-spacing:-.02em}header p,footer,section>p{color:var(--soft)}header p{margin:4px 0 22px}
-section{background:var(--card);border-radius:12px;padding:20px 24px;margin:0 0 18px;box-shadow:0 1px 3px #0001}h2{margin:0;font-size:18px}section>p{margin:2px 0 14px}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:16px}.figures div{display:flex;flex-direction:column}.figures b{font-size:28px;letter-spacing:-.02em}.figures span{color:var(--soft)}.figures i{font-style:normal;font-size:13px}
-.good{color:var(--good)}.worse{color:var(--bad)}.same{color:var(--soft)}
-/* Right to left, so that a frame too narrow shows the newest week first. */
-.chart{overflow-x:auto}.newest{direction:rtl}.newest svg{direction:ltr}svg{width:100%;min-width:740px;height:auto;display:block}svg text{font-size:12px;fill:var(--soft)}svg .name{fill:var(--ink)}.grid{stroke:var(--grid)}.line{fill:none;stroke:var(--ink);stroke-width:2}.dot{fill:var(--card);stroke:var(--ink);stroke-width:2}.bad.line,.bad.dot{stroke:var(--bad)}.area{fill:var(--area)}
-.legend{display:flex;flex-wrap:wrap;gap:6px 18px;margin:10px 0 0;font-size:13px}.legend i{display:inline-block;width:11px;height:11px;border-radius:3px;margin-right:6px}.legend .stroke{height:2px;background:var(--ink);vertical-align:middle}
-section{overflow-x:auto}table{width:100%;border-collapse:collapse;font-size:14px}th{text-align:left;color:var(--soft);font-weight:500;font-size:13px}td{overflow-wrap:anywhere}td,th{padding:7px 10px 7px 0;border-bottom:1px solid var(--grid);vertical-align:top}small{display:block;color:var(--soft);overflow-wrap:anywhere}a{color:var(--link);text-decoration:none}
-.score{width:86px}.score i{display:block;height:4px;border-radius:2px;background:var(--merge)}.score.medium i{background:var(--wait)}.score.high i{background:var(--bad)}
-@media(max-width:600px){.figures{grid-template-columns:1fr 1fr}thead{display:none}tr{display:grid;grid-template-columns:64px 1fr;padding:8px 0;border-bottom:1px solid var(--grid)}td{border:0;padding:1px 0}td+td{grid-column:2}td.score{width:52px}}
-footer{font-size:13px}@media print{body{background:#fff}section{box-shadow:none;break-inside:avoid}}
-"""

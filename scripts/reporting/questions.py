@@ -1,12 +1,48 @@
 """What the report asks the marts. Each question is one query; {dataset} is the modelled dataset."""
 
+from __future__ import annotations
+
 WEEKS = 13  # A quarter: what a team remembers.
 
 # What a week holds in which nothing ended or ran.
 BLANK_WEEKS = {
     "cycle_time": {"ended": 0, "to_first_review": 0, "in_review": 0, "to_merge": 0, "without_review": 0, "median_hours": None},
     "pipelines": {"finished": 0, "failed": 0},
+    "releases": {"held": 0, "failed": 0},
 }
+
+# Marts that stand only where their streams are synced; without one its questions are not asked, and the page leaves the part out.
+OPTIONAL = {"four_keys": "agg_dora_weekly", "releases": "agg_dora_weekly", "deployed": "fct_changes"}
+
+# The projects of each group at any level, and of `all`.
+MEMBERS = """
+        members as (
+            select project_id, 'all' as scope from {dataset}.dim_projects
+            union all
+            select projects.project_id, teams.group_path as scope
+            from {dataset}.dim_groups as teams
+            inner join {dataset}.dim_projects as projects
+                on starts_with(projects.project_path, concat(teams.group_path, '/'))
+        )
+"""
+# 0: the last four weeks; 1: the four before.
+PERIOD = "div(timestamp_diff(current_timestamp(), {column}, day), 28)"
+RECENT = "{column} > timestamp_sub(current_timestamp(), interval 56 day) and {column} <= current_timestamp()"
+
+
+def median(table: str, at: str, columns: dict[str, str], condition: str) -> str:
+    """A query for the median of each column over the rows themselves, by scope and period."""
+    spread = ", ".join(f"percentile_cont({column}, 0.5) over (partition by scope, period) as {name}" for name, column in columns.items())
+    inner = f"""
+                select members.scope, {PERIOD.format(column=f"facts.{at}")} as period, {", ".join(f"facts.{column}" for column in columns.values())}
+                from {{dataset}}.{table} as facts
+                inner join members on facts.project_id = members.project_id
+                where {condition} and {RECENT.format(column=f"facts.{at}")}"""
+    return f"""
+            select scope, period, count(*) as counted, {", ".join(f"max({name}) as {name}" for name in columns)}
+            from (select scope, period, {spread} from ({inner}))
+            group by scope, period"""
+
 
 QUESTIONS = {
     # Mean hours, because the means of the parts add up to the mean of the whole; the median stands beside it.
@@ -79,5 +115,100 @@ QUESTIONS = {
             (select count(*) from {dataset}.dim_projects) as projects,
             (select count(*) from {dataset}.dim_merge_requests) as merge_requests,
             (select max(inputs_synced_at) from {dataset}.dim_merge_requests) as synced_at
+    """,
+    # Where the hours of what was merged in the last four whole weeks went.
+    "flow": """
+        select
+            scope_type,
+            scope_path,
+            sum(merged_count) as merged,
+            sum(cycle_time_hours) as hours,
+            sum(hours_before_ready) as before_ready,
+            sum(hours_to_first_review) as to_first_review,
+            sum(hours_in_review) as in_review,
+            sum(hours_to_merge) as to_merge,
+            sum(hours_without_review) as without_review,
+            sum(merged_without_review_count) as merged_without_review,
+            sum(pushes_after_review_count) as pushes_after_review,
+            sum(reverts_count) as reverts
+        from {dataset}.agg_flow_weekly
+        where
+            scope_type in ('all', 'group')
+            and week > date_sub(current_date(), interval 35 day)
+            and week <= date_sub(current_date(), interval 7 day)
+        group by scope_type, scope_path
+        having sum(merged_count) > 0
+        order by scope_type, merged desc, scope_path
+        limit 13
+    """,
+    "funnel": f"""
+        with {MEMBERS}
+
+        select
+            members.scope,
+            count(*) as opened,
+            countif(facts.ready_at is not null) as ready,
+            countif(facts.first_review_at is not null) as reviewed,
+            countif(facts.approved_at is not null) as approved,
+            countif(facts.is_merged) as merged
+        from {{dataset}}.fct_merge_requests as facts
+        inner join members on facts.project_id = members.project_id
+        where not facts.is_author_bot and facts.created_at >= timestamp_sub(current_timestamp(), interval {{days}} day)
+        group by members.scope
+        order by members.scope != 'all', opened desc, members.scope
+        limit 13
+    """,
+    "deployed": f"""
+        with {MEMBERS}
+
+        select members.scope, count(*) as deployed
+        from {{dataset}}.fct_changes as facts
+        inner join members on facts.project_id = members.project_id
+        where
+            facts.deployment_id is not null and not facts.is_author_bot
+            and facts.created_at >= timestamp_sub(current_timestamp(), interval {{days}} day)
+        group by members.scope
+    """,
+    "releases": """
+        select week, releases_count - failed_releases_count as held, failed_releases_count as failed
+        from {dataset}.agg_dora_weekly
+        where scope_type = 'all' and week >= date_sub(current_date(), interval {days} day)
+        order by week
+    """,
+    # Medians are over the changes and incidents themselves; those of weeks can't be put together.
+    "four_keys": f"""
+        with {MEMBERS},
+
+        releases as (
+            select members.scope, {PERIOD.format(column="facts.finished_at")} as period, count(*) as counted, countif(facts.is_failed_release) as failed
+            from {{dataset}}.fct_deployments as facts
+            inner join members on facts.project_id = members.project_id
+            where facts.is_release and {RECENT.format(column="facts.finished_at")}
+            group by members.scope, period
+        ),
+
+        changes as ({median("fct_changes", "deployed_at", {"from_commit": "hours_from_first_commit_to_deployment", "from_merge": "hours_from_merge_to_deployment"}, "facts.deployment_id is not null")}
+        ),
+
+        restored as ({median("fct_incidents", "restored_at", {"to_restore": "hours_to_restore"}, "not facts.is_deleted")}
+        )
+
+        select
+            scopes.scope,
+            period,
+            coalesce(releases.counted, 0) as releases,
+            coalesce(releases.failed, 0) as failed,
+            coalesce(changes.counted, 0) as changes,
+            changes.from_commit,
+            changes.from_merge,
+            coalesce(restored.counted, 0) as restored,
+            restored.to_restore
+        from (select distinct scope from members) as scopes
+        cross join unnest([0, 1]) as period
+        left join releases using (scope, period)
+        left join changes using (scope, period)
+        left join restored using (scope, period)
+        where releases.counted is not null or changes.counted is not null or restored.counted is not null
+        order by period, scopes.scope != 'all', releases desc, scopes.scope
     """,
 }

@@ -16,14 +16,17 @@ CHANGES = {"better": -1, "worse": 1, "same": 0, "none": None}
 def states() -> dict[str, tuple[dict[str, list[dict]], dict]]:
     """Answers by name, each with what the page must show of them: charts, rows of the table, and classes of what changed."""
     found = {}
+    seen = {"sections": 7, "charts": 5, "figures": 8, "rows": 3, "groups": 10, "nothing": 0, "kinds": []}
     for name, direction in CHANGES.items():
         kinds = {"better": ["good"], "worse": ["worse"], "same": ["same"], "none": []}[name]
-        found[name] = answers(weeks(direction), people(3), risks(3)), {"charts": 3, "rows": 3, "kinds": kinds}
-    found["empty"] = answers(([], []), [], []), {"charts": 0, "rows": 0, "kinds": []}
-    found["one"] = answers(weeks(None, only_last=True), people(1), risks(1)), {"charts": 3, "rows": 1, "kinds": []}
-    found["many"] = answers(weeks(1, scale=1_000), people(15, 10_000), risks(15)), {"charts": 3, "rows": 15, "kinds": ["worse"]}
+        found[name] = answers(weeks(direction), people(3), risks(3), delivery(3, direction)), seen | {"kinds": kinds}
+    found["empty"] = answers(([], []), [], [], delivery(-1, None)), {"sections": 7, "charts": 0, "figures": 4, "rows": 0, "groups": 0, "nothing": 7, "kinds": []}
+    found["one"] = answers(weeks(None, only_last=True), people(1), risks(1), delivery(0, None)), seen | {"rows": 1, "groups": 1}
+    found["many"] = answers(weeks(1, scale=1_000), people(15, 10_000), risks(15), delivery(12, 1, scale=10_000)), seen | {"rows": 15, "groups": 37, "kinds": ["worse"]}
+    # Deployments are not synced.
+    found["without"] = answers(weeks(-1), people(3), risks(3), delivery(3, None, is_deployed=False)), seen | {"sections": 6, "charts": 4, "figures": 4, "groups": 7, "kinds": ["good"]}
     for name, text in LONG.items():
-        found[f"long-{name}"] = answers(weeks(-1), people(3, named=text), risks(3, named=text)), {"charts": 3, "rows": 3, "kinds": ["good"]}
+        found[f"long-{name}"] = answers(weeks(-1), people(3, named=text), risks(3, named=text), delivery(3, -1, named=text)), seen | {"kinds": ["good"]}
     return found
 
 
@@ -58,9 +61,32 @@ def risks(count: int, named: str = "") -> list[dict]:
     return rows
 
 
-def answers(weeks: tuple[list[dict], list[dict]], load: list[dict], risk: list[dict]) -> dict[str, list[dict]]:
+def delivery(count: int, direction: int | None, scale: int = 1, named: str = "", is_deployed: bool = True) -> dict[str, list[dict]]:
+    """Everything and `count` groups on their way into production, none of it if negative; the last group has only silent parts."""
+    scopes = ["all", *(f"{named or 'acme/team'}{number}" for number in range(count))] if count >= 0 else []
+    flow, funnel, keys = [], [], []
+    for place, scope in enumerate(scopes):
+        is_bare = place == count and count > 0
+        flow.append({"scope_type": "group" if place else "all", "scope_path": scope, "merged": 1 if is_bare else 40 * scale, "hours": 0 if is_bare else 500 * scale,
+                     **{part: 0 if is_bare else 100 * scale for part in ("before_ready", "to_first_review", "in_review", "to_merge", "without_review")},
+                     "merged_without_review": 0 if is_bare else scale, "pushes_after_review": 0 if is_bare else 2 * scale, "reverts": 0 if is_bare else scale})
+        funnel.append({"scope": scope, "opened": 60 * scale} | {step: 0 if is_bare else count * scale for step, count in (("ready", 55), ("reviewed", 45), ("approved", 40), ("merged", 41))})
+        for period in (0, 1) if direction is not None else (0,):
+            worse = (direction or 0) * period
+            hours = None if is_bare else (30.0 - 9 * worse) * scale
+            keys.append({"scope": scope, "period": period, "releases": 0 if is_bare else (16 + 8 * worse) * scale, "failed": 0 if is_bare else (4 - worse) * scale,
+                         "changes": 30, "from_commit": hours, "from_merge": hours, "restored": 2, "to_restore": hours})
+    found = {"flow": flow, "funnel": funnel}
+    if is_deployed:
+        # Fewest in production of all steps, and none in that of the last group.
+        found |= {"deployed": [{"scope": scope, "deployed": 30 * scale} for scope in scopes[: len(scopes) - (count > 0)]], "four_keys": keys,
+                  "releases": [{"week": str(MONDAY - timedelta(weeks=back)), "held": 4 * scale, "failed": scale} for back in reversed(range(WEEKS))] if scopes else []}
+    return found
+
+
+def answers(weeks: tuple[list[dict], list[dict]], load: list[dict], risk: list[dict], delivery: dict[str, list[dict]]) -> dict[str, list[dict]]:
     labels = [row["label"] for row in risk]
     return {
         "cycle_time": weeks[0], "pipelines": weeks[1], "review_load": load, "risk": risk, "open": [{"label": label, "n": labels.count(label)} for label in sorted(set(labels))],
         "totals": [{"projects": 1, "merge_requests": 1, "synced_at": "2027-01-04 10:00:00"}],
-    }
+    } | delivery
