@@ -90,6 +90,9 @@ impl<'a> Node<'a> {
     }
 
     /// A row's own id, which must be there.
+    ///
+    /// # Errors
+    /// If it is not there, or is no id.
     pub fn key(&self) -> Result<Value, Malformed> {
         match self.id("id")? {
             Value::Null => Err(self.malformed("id", "an id")),
@@ -98,6 +101,9 @@ impl<'a> Node<'a> {
     }
 
     /// The number at the end of a global id such as `gid://gitlab/User/7`, or the number that REST gives.
+    ///
+    /// # Errors
+    /// If there is something else.
     pub fn id(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "an id", |json| {
             json.as_i64().or_else(|| number_of(json.as_str()?)).map(Value::Int)
@@ -113,6 +119,9 @@ impl<'a> Node<'a> {
     }
 
     /// The numbers of the ids of a connection's nodes, ascending.
+    ///
+    /// # Errors
+    /// If a node has none.
     pub fn ids(&self, path: &str) -> Result<Value, Malformed> {
         let nodes = self.nodes(path)?;
         let mut ids = Vec::with_capacity(nodes.len());
@@ -126,6 +135,9 @@ impl<'a> Node<'a> {
     }
 
     /// The lowest of [`ids`](Self::ids): the same one in every sync, whatever order GitLab lists them in.
+    ///
+    /// # Errors
+    /// If a node has none.
     pub fn first_id(&self, path: &str) -> Result<Value, Malformed> {
         Ok(match self.ids(path)? {
             Value::Ints(ids) => ids.first().map_or(Value::Null, |id| Value::Int(*id)),
@@ -134,6 +146,9 @@ impl<'a> Node<'a> {
     }
 
     /// The texts of one field of a connection's nodes, sorted.
+    ///
+    /// # Errors
+    /// If a node has something else there, or it is no connection.
     pub fn texts(&self, path: &str, name: &str) -> Result<Value, Malformed> {
         let nodes = self.nodes(path)?;
         let mut texts = Vec::with_capacity(nodes.len());
@@ -149,6 +164,9 @@ impl<'a> Node<'a> {
     }
 
     /// The texts of a plain list, in its order.
+    ///
+    /// # Errors
+    /// If it is no list, or one of texts and others.
     pub fn list(&self, path: &str) -> Result<Value, Malformed> {
         let mut texts = Vec::new();
         for item in self.items(self.at(path)?, path)? {
@@ -159,6 +177,9 @@ impl<'a> Node<'a> {
     }
 
     /// The texts of a plain list, sorted.
+    ///
+    /// # Errors
+    /// If it is no list, or one of texts and others.
     pub fn sorted_list(&self, path: &str) -> Result<Value, Malformed> {
         Ok(match self.list(path)? {
             Value::Texts(mut texts) => {
@@ -170,6 +191,9 @@ impl<'a> Node<'a> {
     }
 
     /// A text, or `default` on a GitLab that does not tell.
+    ///
+    /// # Errors
+    /// If it is no text.
     pub fn text_or(&self, path: &str, default: &str) -> Result<Value, Malformed> {
         Ok(match self.text(path)? {
             Value::Null => Value::Text(default.to_owned()),
@@ -178,16 +202,25 @@ impl<'a> Node<'a> {
     }
 
     /// A text, as it is.
+    ///
+    /// # Errors
+    /// If it is no text.
     pub fn text(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a text", |json| Some(Value::Text(json.as_str()?.to_owned())))
     }
 
     /// An enumeration's value in lower case, as GitLab's REST API has it.
+    ///
+    /// # Errors
+    /// If it is no text.
     pub fn word(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a word", |json| Some(Value::Text(json.as_str()?.to_lowercase())))
     }
 
     /// A whole number; GraphQL prints some of them as text.
+    ///
+    /// # Errors
+    /// If it is neither a whole number nor the text of one.
     pub fn int(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a whole number", |json| {
             json.as_i64().or_else(|| json.as_str()?.parse().ok()).map(Value::Int)
@@ -195,16 +228,25 @@ impl<'a> Node<'a> {
     }
 
     /// A number.
+    ///
+    /// # Errors
+    /// If it is no number.
     pub fn float(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a number", |json| json.as_f64().map(Value::Float))
     }
 
     /// True or false.
+    ///
+    /// # Errors
+    /// If it is neither.
     pub fn bool(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "true or false", |json| json.as_bool().map(Value::Bool))
     }
 
     /// A time such as `2026-07-28T08:49:47Z`.
+    ///
+    /// # Errors
+    /// If it is no time.
     pub fn time(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a time", |json| {
             let at = OffsetDateTime::parse(json.as_str()?, &Rfc3339).ok()?;
@@ -214,6 +256,9 @@ impl<'a> Node<'a> {
     }
 
     /// A date such as `2026-07-28`.
+    ///
+    /// # Errors
+    /// If it is no date.
     pub fn date(&self, path: &str) -> Result<Value, Malformed> {
         self.read(path, "a date", |json| {
             let form = format_description!("[year]-[month]-[day]");

@@ -25,6 +25,9 @@ pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Re
 }
 
 /// Reads a row's own id.
+///
+/// # Errors
+/// If the row has none.
 pub fn key(node: &Node) -> Result<Value, Malformed> {
     node.key()
 }

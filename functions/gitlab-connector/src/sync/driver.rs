@@ -33,6 +33,9 @@ pub struct Reached {
 
 /// Runs a pass to its end. One that an earlier sync had begun is finished first, and then, because time
 /// has gone by, run once more if it runs in every sync.
+///
+/// # Errors
+/// If GitLab or the warehouse still fails after retries. What was committed before stays, and the cursor stands behind it.
 pub async fn run(session: &Session<'_>, pass: Pass, scope: &Scope, cursor: Option<String>) -> Result<Reached, Error> {
     let resumed = PassState::read(pass, cursor.as_deref()).is_under_way();
     let progress = run_to_end(session, pass, scope, cursor).await?;
@@ -43,6 +46,9 @@ pub async fn run(session: &Session<'_>, pass: Pass, scope: &Scope, cursor: Optio
 }
 
 /// Counts a pass as done at `at` without doing it.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn skip(
     session: &Session<'_>,
     pass: Pass,
@@ -54,11 +60,17 @@ pub async fn skip(
 }
 
 /// Lets a pass begin as if it had never run.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn reset(session: &Session<'_>, pass: Pass, scope: &Scope, cursor: String) -> Result<String, Error> {
     put(session, pass, scope, Some(cursor), &PassState::new(pass)).await
 }
 
 /// Moves the cursor of a pass.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn put(
     session: &Session<'_>,
     pass: Pass,

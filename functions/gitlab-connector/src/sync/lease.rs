@@ -20,6 +20,9 @@ const LEASE: &str = "sync";
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Runs `work` while no other process of this connector works on the same tables.
+///
+/// # Errors
+/// 409 while another process holds the lease; 502 if the warehouse fails; or what `work` returns.
 pub async fn under_lease<T>(
     inner: &Resources,
     shutdown: &Shutdown,

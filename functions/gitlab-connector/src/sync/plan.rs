@@ -19,6 +19,9 @@ use crate::sync::state::{Cursors, PassState, STREAMS};
 
 /// Notes which streams are read from now on. One that was switched on since has no past in the tables, so
 /// the pass that reads it begins anew.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn note_streams(session: &Session<'_>, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
     let key = (STREAMS.to_owned(), scope.to_string());
     let on = session
@@ -87,6 +90,9 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
 }
 
 /// Lets a pass begin as if it had never run.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn begin_anew(session: &Session<'_>, pass: Pass, scope: &Scope, cursors: &mut Cursors) -> Result<(), Error> {
     let key = (pass.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {

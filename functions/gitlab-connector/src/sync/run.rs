@@ -33,6 +33,10 @@ const GRACE: Duration = Duration::from_secs(5);
 /// The same after the deadline, which leaves more room.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
 
+/// A whole sync, and dbt after it.
+///
+/// # Errors
+/// What the caller is to be told: see docs/api.md.
 pub async fn sync(
     inner: &Resources,
     request: &Request,
@@ -44,6 +48,9 @@ pub async fn sync(
 }
 
 /// A sync without dbt: what it did, also as JSON.
+///
+/// # Errors
+/// What the caller is to be told: see docs/api.md.
 pub async fn sync_only(inner: &Resources, request: &Request, shutdown: Shutdown) -> Result<(Summary, Value), ApiError> {
     request.check(inner)?;
     let summary = match attempt(inner, request, &shutdown).await? {

@@ -9,6 +9,9 @@ use crate::sync::resources::{Ready, Resources};
 use crate::sync::state::{Cursors, STREAMS};
 
 /// The positions that earlier syncs have committed.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn committed(inner: &Resources) -> Result<Cursors, Error> {
     let cursors = inner.warehouse.cursors().await?.into_iter();
     Ok(cursors
@@ -17,6 +20,9 @@ pub async fn committed(inner: &Resources) -> Result<Cursors, Error> {
 }
 
 /// Makes the raw tables: once in a process, and again after one was missing.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn prepare_tables(inner: &Resources) -> Result<(), Error> {
     let Ready(ready, forgotten) = &inner.tables_ready;
     let mut ready = ready.lock().await;

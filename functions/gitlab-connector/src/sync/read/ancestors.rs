@@ -17,6 +17,9 @@ const LISTS: [(&str, &[&str]); 2] = [
 ];
 
 /// Adds them.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn add<'a>(session: &Session<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
     let parents = parents(scope);
     for (list, arguments) in LISTS.into_iter().filter(|(list, _)| session.on(list)) {

@@ -16,6 +16,9 @@ use crate::sync::state::{Backfill, PendingPipelines, ProjectsProgress, ProjectsS
 /// Projects that the warehouse does not have although they are older than the last sync, or has under
 /// another path: then the address of everything in them is another one. Single projects that were not in the scope
 /// in the last pass are new, too: nobody asked what happened in them.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn find_new(
     session: &Session<'_>,
     state: &ProjectsState,
@@ -61,6 +64,9 @@ pub async fn find_new(
 
 /// One page of a list of the first project that is to be read from its beginning. A list that can't be read is a
 /// warning, and is tried again in the next sync.
+///
+/// # Errors
+/// If GitLab fails at more than one list.
 pub async fn next<'a>(
     session: &Session<'a>,
     scope: &Scope,

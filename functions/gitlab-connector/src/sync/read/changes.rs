@@ -14,6 +14,9 @@ use crate::sync::session::Session;
 use crate::sync::state::{ChangesState, Slice};
 
 /// Reads the next pages of changed rows, with all that belongs to them.
+///
+/// # Errors
+/// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn step<'a>(
     session: &Session<'a>,
     list: &'static List,
@@ -37,6 +40,9 @@ pub async fn step<'a>(
 
 /// Reads the next pages of open rows, changed or not: what GitLab changes without a new time of update
 /// (approval rules, merge status, deleted notes) is seen in this way.
+///
+/// # Errors
+/// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn refresh_step<'a>(
     session: &Session<'a>,
     list: &'static List,

@@ -21,6 +21,9 @@ use crate::sync::state::{ChangesProgress, ChangesState, RetryProject, Slice};
 /// Projects in a request for rows.
 const AT_ONCE: usize = 10;
 /// Reads the next rows of a list of these projects, with all that belongs to them.
+///
+/// # Errors
+/// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn next<'a>(
     reading: Reading<'_, 'a>,
     projects: &Projects,

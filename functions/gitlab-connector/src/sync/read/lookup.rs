@@ -41,6 +41,9 @@ pub type Wanted = BTreeMap<String, BTreeSet<i64>>;
 
 /// Adds the rows with these numbers, and all that belongs to them. Numbers that GitLab does not show are
 /// passed over.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn add<'a>(
     session: &Session<'a>,
     list: &'static List,
@@ -80,6 +83,9 @@ pub async fn add<'a>(
 
 /// Adds the merge requests of these pipelines, given as GitLab sent them with `_path`, their project's
 /// path. GitLab does not move a merge request's `updated_at` for a pipeline.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn add_of_pipelines<'a>(session: &Session<'a>, pipelines: &[Json], rows: &mut Rows<'a>) -> Result<(), Error> {
     let mut wanted = Wanted::new();
     let mut shas = BTreeSet::new();
@@ -105,6 +111,9 @@ pub async fn add_of_pipelines<'a>(session: &Session<'a>, pipelines: &[Json], row
 }
 
 /// Adds what these webhooks name.
+///
+/// # Errors
+/// If GitLab or the warehouse still fails after retries.
 pub async fn refetch<'a>(session: &Session<'a>, wanted: &[Refetch], rows: &mut Rows<'a>) -> Result<(), Error> {
     let (mut merge_requests, mut issues) = (Wanted::new(), Wanted::new());
     let (mut commits, mut branches) = (BTreeSet::new(), BTreeSet::new());

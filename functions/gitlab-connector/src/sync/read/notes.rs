@@ -76,6 +76,9 @@ pub fn take<'a>(session: &Session<'a>, list: &'static List, mut node: Json, rows
 }
 
 /// Adds all notes of the unfinished rows.
+///
+/// # Errors
+/// If GitLab fails at more than single rows.
 pub async fn add<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
     let unfinished = std::mem::take(&mut rows.unfinished);
     for list in [&MERGE_REQUESTS, &ISSUES] {

@@ -19,6 +19,9 @@ const REQUESTS: usize = 4;
 
 /// Reads the next page of pipelines of some pending projects. A project whose pipelines can't be read is
 /// a warning, and is tried again in the next sync.
+///
+/// # Errors
+/// If GitLab fails at more than one project.
 pub async fn next<'a>(
     session: &Session<'a>,
     scope: &Scope,
@@ -99,6 +102,9 @@ fn since_of(
 }
 
 /// Adds all pipelines of a project.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn add_all_of<'a>(
     session: &Session<'a>,
     scope: &Scope,

@@ -23,6 +23,9 @@ pub struct Page {
 }
 
 /// Reads as many pages as are known to follow each other, and returns those that do.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn next_pages(
     session: &Session<'_>,
     scope: &Scope,

@@ -20,6 +20,9 @@ use crate::sync::session::Session;
 use crate::sync::state::{KnownPage, PendingPipelines, ProjectsProgress, ProjectsState};
 
 /// Reads the next pages of projects, or of pipelines, or of a project that is new to the scope.
+///
+/// # Errors
+/// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn step<'a>(
     session: &Session<'a>,
     scope: &Scope,

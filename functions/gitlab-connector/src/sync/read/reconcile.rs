@@ -29,6 +29,9 @@ use crate::sync::session::Session;
 use crate::sync::state::{IdsProgress, PendingIds, ReconcilePart, ReconcileState};
 
 /// Does the next part.
+///
+/// # Errors
+/// If GitLab or the warehouse still fails after retries; nothing of the step is committed then.
 pub async fn step<'a>(
     session: &Session<'a>,
     scope: &Scope,
@@ -92,6 +95,9 @@ async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result
 
 /// The projects of the group that GitLab no longer shows anywhere. One that has only moved gets its row, which tells
 /// where.
+///
+/// # Errors
+/// If GitLab or the warehouse still fails after retries.
 pub async fn reconcile_projects<'a>(
     session: &Session<'a>,
     scope: &Scope,

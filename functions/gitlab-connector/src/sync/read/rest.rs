@@ -31,6 +31,9 @@ const PAGES: usize = 3;
 const MOST_WHOLE: usize = 2000;
 
 /// Plans the lists of the next stream, or reads some that are planned.
+///
+/// # Errors
+/// If GitLab fails at more than one list; nothing of the step is committed then.
 pub async fn step<'a>(session: &Session<'a>, scope: &Scope, state: &RestState) -> Result<(Rows<'a>, RestState), Error> {
     let mut progress = state.begin(session.instance.at);
     let mut rows = Rows::default();

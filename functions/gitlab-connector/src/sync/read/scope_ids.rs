@@ -12,6 +12,9 @@ use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 
 /// The projects of a scope, by id, with their full paths; of a group they are asked once in a sync.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
     let path = match scope {
         Scope::Group(path) => path,
@@ -31,6 +34,9 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
 }
 
 /// The scope's group and all below it, by id.
+///
+/// # Errors
+/// If GitLab still fails after retries.
 pub async fn groups_of(session: &Session<'_>, scope: &Scope) -> Result<Vec<i64>, gitlab::Error> {
     let Scope::Group(path) = scope else {
         return Ok(Vec::new());

@@ -32,6 +32,9 @@ struct Left {
 
 /// Reads the next page of the first slices of a pass, with all that belongs to the rows on it. A project whose list
 /// can't be read is a warning, and is tried again in the next sync.
+///
+/// # Errors
+/// If GitLab fails at more than one list.
 pub async fn next<'a>(
     reading: Reading<'_, 'a>,
     progress: &mut ChangesProgress,

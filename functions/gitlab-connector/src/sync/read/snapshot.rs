@@ -83,6 +83,9 @@ impl Seen {
 }
 
 /// Reads all of a scope in one step: there are few of them.
+///
+/// # Errors
+/// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn step<'a>(
     session: &Session<'a>,
     scope: &Scope,

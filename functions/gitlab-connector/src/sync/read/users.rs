@@ -6,12 +6,18 @@ use crate::sync::rows::Rows;
 use crate::sync::session::Session;
 
 /// Adds the rows of users that these rows refer to and this sync has not committed yet. Users whom GitLab does not show are left out.
+///
+/// # Errors
+/// If GitLab fails at more than single users.
 pub async fn add<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), gitlab::Error> {
     let wanted = rows.user_ids(session.streams);
     add_these(session, wanted, rows).await
 }
 
 /// Adds the rows of these users, as far as this sync has not committed them yet.
+///
+/// # Errors
+/// If GitLab fails at more than single users.
 pub async fn add_these<'a>(
     session: &Session<'a>,
     wanted: impl IntoIterator<Item = i64>,

@@ -26,6 +26,9 @@ const FOREVER: i64 = 253_402_300_799_000_000;
 impl<'a> Comparison<'_, 'a> {
     /// Compares the next projects that fit a page each, or a stretch of one that does not; tells whether these were the
     /// last.
+    ///
+    /// # Errors
+    /// If GitLab or the warehouse still fails after retries; nothing is marked as deleted then.
     pub async fn compare_list(
         &mut self,
         list: &'static List,
@@ -164,6 +167,9 @@ impl<'a> Comparison<'_, 'a> {
     }
 
     /// A list that GitLab does not offer in a project, or not to this token, says nothing about what there is.
+    ///
+    /// # Errors
+    /// If GitLab still fails after retries.
     pub async fn not_offered(&mut self, stream: &'static str, project: i64) -> Result<(), Error> {
         let session = self.session;
         let bounds = [Within::OneOf("project_id", vec![project])];

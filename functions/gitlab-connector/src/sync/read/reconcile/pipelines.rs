@@ -34,6 +34,9 @@ struct Found {
 
 impl<'a> Comparison<'_, 'a> {
     /// Compares some pages of pipelines, and returns what is left: GitLab lists them by descending id.
+    ///
+    /// # Errors
+    /// If GitLab or the warehouse still fails after retries; nothing is marked as deleted then.
     pub async fn compare_pipelines(
         &mut self,
         mut pending: Vec<PendingIds>,
