@@ -131,6 +131,7 @@ module "trigger" {
   memory              = "${var.trigger_memory_mib}Mi"
   temporary           = "${local.trigger_files_mib}Mi"
   timeout_seconds     = local.trigger_wait_seconds
+  ready_path          = "/ready"
   concurrency         = 200
   max_instances       = var.trigger_instances
   billed_per_instance = true

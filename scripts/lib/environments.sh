@@ -68,7 +68,7 @@ install_with_uv() {
     "$ROOT/.local/venv-uv/bin/uv" pip sync --quiet --require-hashes --compile-bytecode --link-mode=copy --python "$2/bin/python" "$1"
 }
 
-# A lock is complete, and may leave out on purpose what a package asks for (scripts/requirements/overrides.txt): hence --no-deps.
+# A lock is complete, and may leave out on purpose what a package asks for (scripts/requirements/dbt-overrides.txt): hence --no-deps.
 install_with_pip() {
     "$2/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$1" ||
         fail "the packages of $1 could not be installed" "is a package registry reachable? pip's message is above"

@@ -1,6 +1,7 @@
 """The images' file trees: they start locked in as on Cloud Run, and do the demo's work."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from memory import Peak
 from pair import IMAGES, ROOT, TOKEN, Pair, address, environment, start_function, tree
 
 sys.path.insert(0, str(ROOT / "tests/infra"))
@@ -23,10 +25,12 @@ class Images(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="mergemind-images-")
         cls.began = time.time()
         cls.pair = Pair(cls.folder.name)
-        cls.smoke = subprocess.run(
-            [ROOT / "scripts/smoke", "--local", "--connector", cls.pair.connector_url, "--trigger", cls.pair.trigger_url],
-            env=os.environ | {"TRIGGER_TOKEN": TOKEN}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
+        with Peak(cls.pair.connector.pid, 128) as connector, Peak(cls.pair.trigger.pid, 256) as trigger:
+            cls.smoke = subprocess.run(
+                [ROOT / "scripts/smoke", "--local", "--connector", cls.pair.connector_url, "--trigger", cls.pair.trigger_url],
+                env=os.environ | {"TRIGGER_TOKEN": TOKEN}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )
+        cls.peaks = {"connector": connector.mib, "trigger": trigger.mib}
 
     @classmethod
     def tearDownClass(cls):
@@ -36,6 +40,15 @@ class Images(unittest.TestCase):
     def test_1_the_smoke_test_passes(self):
         print(self.smoke.stdout)
         self.assertEqual(self.smoke.returncode, 0, self.smoke.stdout + self.pair.connector.text()[-3000:] + self.pair.trigger.text()[-3000:])
+
+    def test_1_a_sync_and_a_run_of_everything_fit_into_the_smallest_instances(self):
+        """Which are the default ones; see memory.py for what is measured."""
+        variables = (ROOT / "infra/variables-size.tf").read_text()
+        for name, peak in self.peaks.items():
+            size = int(re.search(rf'variable "{name}_memory_mib" {{.*?default += (\d+)', variables, re.S)[1])
+            print(f"{name}: at most {peak:.0f} of {size} MiB")
+            self.assertLess(peak, size)
+            self.assertGreater(peak, 5, "nothing was measured")
 
     def test_2_both_run_as_an_unprivileged_user(self):
         expected = "65532" if os.geteuid() == 0 else str(os.geteuid())
@@ -60,7 +73,7 @@ class Images(unittest.TestCase):
         self.assertEqual(said, [f"{place} Read-only file system" for place in places[:-1]] + ["/tmp written"])
 
     def test_5_the_baked_parse_is_used(self):
-        image = environment("dbt-trigger") | assemble.dockerfile.arguments(ROOT / "functions/dbt-trigger/Dockerfile") | {"DBT_THREADS": "16"}
+        image = environment("dbt-trigger") | assemble.dockerfile.arguments() | {"DBT_THREADS": "16"}
         program = ["/opt/dbt/bin/python", "-c", "from dbt.cli.main import cli; cli()", "parse", "--log-level", "debug", "--log-level-file", "none"]
         program += ["--project-dir", "/opt/models", "--profiles-dir", "/opt/models", "--target-path", "/tmp/target", "--log-path", "/tmp"]
         run = tree.command(IMAGES / "dbt-trigger", program, image)
@@ -189,16 +202,16 @@ class PlantedMistakes(unittest.TestCase):
     def test_an_unreadable_file_is_found(self):
         place = self.place / "gitlab-connector"
         assemble.assemble("gitlab-connector", place)
-        image = assemble.dockerfile.last_stage(ROOT / "functions/gitlab-connector/Dockerfile")
+        image = assemble.dockerfile.image("gitlab-connector")
         (place / "etc/passwd").chmod(0o600)
         with self.assertRaisesRegex(assemble.Wrong, "can be read by its owner only"):
             assemble.check("gitlab-connector", place, image)
 
     def test_a_program_that_is_not_copied_is_found(self):
-        recipe = (ROOT / "functions/gitlab-connector/Dockerfile").read_text()
+        recipe = assemble.dockerfile.RECIPE.read_text()
         planted = self.place / "Dockerfile"
-        planted.write_text(recipe.replace("COPY --from=build /src/target/image/gitlab-connector", "COPY --from=build /src/target/release/gitlab-connector"))
-        image = assemble.dockerfile.last_stage(planted)
+        planted.write_text(recipe.replace("/src/target/image/gitlab-connector", "/src/target/release/gitlab-connector"))
+        image = assemble.dockerfile.image("gitlab-connector", planted)
         stage, source, target = image.copies[0]
         with self.assertRaisesRegex(assemble.Wrong, "can't make it"):
             assemble.copy("gitlab-connector", stage, source, self.place, self.place / target.lstrip("/"))

@@ -2,11 +2,15 @@
 import os
 import re
 import subprocess
+import sys
 import unittest
 
 from rules import crowded, late, unmatched
 from states import state
 from terraform import INFRA, ROOT, environment_of
+
+sys.path.insert(0, str(ROOT / "scripts/images"))
+import dockerfile  # noqa: E402
 
 DOCUMENT = ROOT / "docs/deploy.md"
 
@@ -24,8 +28,7 @@ def read_by(name):
 
 def set_in_image(name):
     """The variables that a function's image sets."""
-    text = (ROOT / f"functions/{name}/Dockerfile").read_text()
-    return dict(re.findall(r"^ENV (\w+)=(.*)$", text, re.M))
+    return dockerfile.image(name).environment
 
 
 def left_to_people(name):
@@ -37,8 +40,8 @@ def left_to_people(name):
 FUNCTIONS = {"gitlab-connector": ("gitlab-connector", "webhooks"), "dbt-trigger": ("dbt-trigger",)}
 # Read by the shim for both functions, and not part of their own tables.
 SHIM = {"LOG_LEVEL", "LOG_FORMAT"}
-# Set in an image for what the function starts: Python, and dbt itself.
-FOR_CHILDREN = {"PYTHONDONTWRITEBYTECODE", "HOME", "DBT_PARTIAL_PARSE_FILE_PATH", "DBT_EXCLUDE_RESOURCE_TYPES"}
+# Set in an image for what the function starts: Python, git, and dbt itself.
+FOR_CHILDREN = {"PYTHONDONTWRITEBYTECODE", "HOME", "PATH", "DBT_PARTIAL_PARSE_FILE_PATH", "DBT_EXCLUDE_RESOURCE_TYPES"}
 
 
 class Settings(unittest.TestCase):
@@ -47,6 +50,10 @@ class Settings(unittest.TestCase):
         for (name, _), service in state(True).services().items():
             if name.removeprefix("mergemind-") in FUNCTIONS[function]:
                 yield name, *environment_of(service)
+
+    def test_an_instance_gets_its_first_request_once_it_is_ready(self):
+        paths = {name: service["template"][0]["containers"][0]["startup_probe"][0]["http_get"][0]["path"] for (name, _), service in state(True).services().items()}
+        self.assertEqual({name for name, path in paths.items() if path == "/ready"}, {"mergemind-dbt-trigger"}, paths)
 
     def test_every_variable_is_set_or_documented_and_none_is_unknown(self):
         for function in FUNCTIONS:

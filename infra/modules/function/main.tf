@@ -44,11 +44,12 @@ resource "google_cloud_run_v2_service" "this" {
         mount_path = "/tmp"
       }
 
+      # Until then no request comes, and the processor is boosted.
       startup_probe {
         period_seconds    = 1
         failure_threshold = 60
         http_get {
-          path = "/healthz"
+          path = var.ready_path
         }
       }
 

@@ -55,6 +55,12 @@ variable "timeout_seconds" {
   type        = number
 }
 
+variable "ready_path" {
+  description = "What answers 200 once it has all that its first request needs."
+  type        = string
+  default     = "/healthz"
+}
+
 variable "concurrency" {
   description = "How many requests one instance takes at a time."
   type        = number

@@ -48,6 +48,7 @@ pub fn router(
     Ok(Router::new()
         .route("/", get(describe).post(request_run))
         .route("/fivetran", post(events::fivetran))
+        .route("/ready", get(ready))
         .route("/runs", get(runs::list))
         .route("/runs/{run_id}", get(runs::one))
         .route("/runs/{run_id}/cancel", post(runs::cancel))
@@ -77,6 +78,18 @@ async fn request_run(State(function): State<Arc<Function>>, request: Request<Bod
             let run = function.submit(&request, &caller)?;
             function.answer(&run, &request.source, wait.unwrap_or(true)).await
         }
+    }
+}
+
+/// For the startup probe, which tells nobody who he is.
+async fn ready(State(function): State<Arc<Function>>) -> Result<Json<Value>, ApiError> {
+    match function.queue.is_served() {
+        true => Ok(Json(json!({"status": "ok"}))),
+        false => Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "starting",
+            "dbt is being loaded",
+        )),
     }
 }
 
@@ -132,6 +145,7 @@ async fn describe(State(function): State<Arc<Function>>) -> Json<Value> {
             "POST /runs/{id}/cancel": "ends a run",
             "GET /": "this text",
             "GET /health": "whether the function listens",
+            "GET /ready": "whether dbt is loaded, or can't be: runs then begin at once",
         },
     }))
 }

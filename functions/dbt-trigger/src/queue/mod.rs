@@ -6,6 +6,7 @@ mod command;
 pub mod dispatcher;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
@@ -57,6 +58,8 @@ struct Shared {
     wake: Notify,
     runs: Runs,
     stop: CancellationToken,
+    /// Set once the dispatcher asks for its first run.
+    served: AtomicBool,
 }
 
 impl Queue {
@@ -67,6 +70,7 @@ impl Queue {
             wake: Notify::new(),
             runs: Runs::default(),
             stop,
+            served: AtomicBool::new(false),
         }))
     }
 
@@ -101,8 +105,14 @@ impl Queue {
         &self.0.runs
     }
 
+    /// Whether runs begin as soon as they are asked for: what can be got ready before the first is ready.
+    pub fn is_served(&self) -> bool {
+        self.0.served.load(Ordering::Relaxed)
+    }
+
     /// Waits for the next run whose turn it is; nobody can join it any more.
     async fn next(&self) -> Arc<Run> {
+        self.0.served.store(true, Ordering::Relaxed);
         loop {
             let next = self.waiting().pop_front();
             if let Some(run) = next {
@@ -145,6 +155,14 @@ mod tests {
         assert_eq!(queue.next().await.run_id, first.run_id);
         let late = queue.submit(&request(""), asked()).expect("taken");
         assert_ne!(late.run_id, first.run_id, "that one may have begun to read");
+    }
+
+    #[tokio::test]
+    async fn it_is_served_once_the_first_run_is_asked_for() {
+        let queue = Queue::new(CancellationToken::new());
+        assert!(!queue.is_served());
+        let nothing_yet = tokio::time::timeout(std::time::Duration::ZERO, queue.next()).await;
+        assert!(nothing_yet.is_err() && queue.is_served());
     }
 
     #[tokio::test]

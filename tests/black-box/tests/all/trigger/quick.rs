@@ -22,6 +22,7 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
         1,
         &[("BUILD_SCOPE", "changed"), ("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test")],
     );
+    it_is_ready_once_dbt_is_loaded(&function);
     let built = function.run(&everything());
     assert!(!function.process.log_text().contains("the worker's shortcuts"));
     a_failing_test_is_a_warning(&small, &built);
@@ -34,6 +35,15 @@ fn real_dbt_does_each_action_says_what_failed_and_ends_when_it_is_told_to() {
     slow_model(&small);
     a_cancelled_run_leaves_no_process(&function);
     stopping_ends_the_run_and_the_history_says_so(&small, &mut function);
+}
+
+fn it_is_ready_once_dbt_is_loaded(function: &Function) {
+    let ready = || http::get(&format!("{}/ready", function.url)).expect("an answer").0;
+    assert_eq!(ready(), 503);
+    eventually("it is ready", || (ready() == 200).then_some(()));
+    let log = function.process.log_text();
+    assert!(log.contains("the dbt worker is ready"), "{log}");
+    assert!(!log.contains("/ready"), "{log}");
 }
 
 fn a_failing_test_is_a_warning(small: &Small, built: &Value) {
