@@ -1,14 +1,14 @@
 //! Sends queries, and tries again where that can help.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mergemind_shared::Secret;
-use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::gitlab::Error;
@@ -18,6 +18,9 @@ use crate::gitlab::graphql::Selection;
 use crate::gitlab::limits::Limits;
 use crate::gitlab::links::{Next, next_page};
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
+#[cfg(test)]
+use crate::gitlab::transport::FakeTransport;
+use crate::gitlab::transport::{Call, Transport};
 
 /// Tries of one request before GitLab counts as not available; with the waits below about a minute.
 const ATTEMPTS: u32 = 7;
@@ -25,26 +28,30 @@ const ATTEMPTS: u32 = 7;
 const SLOW_ATTEMPTS: u32 = 3;
 /// Tries of a request that has failed already as a part of a larger one.
 const FEW_ATTEMPTS: u32 = 2;
-/// GitLab gives up on a query after 30 seconds.
-const TIMEOUT: Duration = Duration::from_secs(45);
-
-/// What a test has instead of a GitLab: a request in, status, headers and body out.
-#[cfg(test)]
-pub type FakeTransport = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
+/// How long GitLab may ask to wait where nobody knows how much time there is.
+const USUAL_WAIT: Duration = Duration::from_secs(120);
 
 /// A client for one GitLab.
 pub struct Client {
     transport: Transport,
-    endpoint: Url,
-    /// The REST API's address, with a slash at its end.
-    rest: String,
     token: Secret,
     concurrency: Concurrency,
     backoff: Backoff,
     /// Requests sent, tries included, by what they were for.
     sent: Mutex<BTreeMap<&'static str, u64>>,
+    /// Until when GitLab may let us wait.
+    deadline: Mutex<Option<Instant>>,
     /// How much may be asked for at once.
     pub limits: Limits,
+}
+
+/// While it lives, a client's waits have an end.
+pub struct Waiting<'c>(&'c Client);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// How long to try.
@@ -80,21 +87,9 @@ impl Client {
     /// # Errors
     /// If the TLS library can't be started.
     pub fn new(base: &Url, token: Secret) -> Result<Self, reqwest::Error> {
-        let mut endpoint = base.clone();
-        endpoint.set_path(&format!("{}/api/graphql", base.path().trim_end_matches('/')));
-        let mut rest = base.clone();
-        rest.set_path(&format!("{}/api/v4/", base.path().trim_end_matches('/')));
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("mergemind-gitlab-connector/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(TIMEOUT)
-            // A redirect would carry the token elsewhere, and turn POST into GET.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
         Ok(Self {
-            transport: Transport::Http(http),
-            endpoint,
-            rest: rest.to_string(),
+            transport: Transport::new(base)?,
+            deadline: Mutex::default(),
             token,
             concurrency: Concurrency::new(),
             backoff: Backoff::by_chance(),
@@ -108,8 +103,7 @@ impl Client {
     pub fn of_fake(fake: FakeTransport, seed: u64) -> Self {
         Self {
             transport: Transport::Fake(fake),
-            endpoint: Url::parse("http://gitlab.invalid/api/graphql").expect("a constant"),
-            rest: String::new(),
+            deadline: Mutex::default(),
             token: Secret::new("glpat-fake"),
             concurrency: Concurrency::new(),
             backoff: Backoff::seeded(seed),
@@ -120,7 +114,7 @@ impl Client {
 
     /// Requests sent since the last call, tries included, by stream.
     pub fn take_sent(&self) -> BTreeMap<&'static str, u64> {
-        std::mem::take(&mut *self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Asks `query`, for the sake of `stream`; `operation` names it in GitLab's logs.
@@ -140,6 +134,20 @@ impl Client {
         Ok(Reply {
             data,
             at: clock(&headers),
+        })
+    }
+
+    /// As long as what is returned lives, GitLab may let us wait until then, and no longer.
+    pub fn wait_until(&self, deadline: Instant) -> Waiting<'_> {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
+        Waiting(self)
+    }
+
+    /// How long GitLab may let us wait now.
+    fn patience_left(&self) -> Duration {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        deadline.map_or(USUAL_WAIT, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
         })
     }
 
@@ -181,10 +189,10 @@ impl Client {
             *self
                 .sent
                 .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .unwrap_or_else(PoisonError::into_inner)
                 .entry(stream)
                 .or_default() += 1;
-            let begun = tokio::time::Instant::now();
+            let begun = Instant::now();
             let sent = self.send(call).await;
             self.concurrency.leave(place);
             let (problem, wait) = match sent {
@@ -221,6 +229,11 @@ impl Client {
                 return Err(Error::Unavailable(problem));
             }
             if let Some(wait) = wait {
+                if wait > self.patience_left() {
+                    let seconds = wait.as_secs();
+                    let problem = format!("{problem}, and asks to wait for {seconds} s");
+                    return Err(Error::Unavailable(problem));
+                }
                 self.concurrency.pause_for(wait);
             }
             let backoff = if wait.is_some() {
@@ -240,44 +253,13 @@ impl Client {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<(ResponseAction, HeaderMap), reqwest::Error> {
-        let (status, headers, bytes) = match &self.transport {
-            Transport::Http(http) => {
-                let request = match call {
-                    Call::Query(body) => http.post(self.endpoint.clone()).json(body),
-                    Call::Page(path) => http.get(format!("{}{path}", self.rest)),
-                };
-                let response = request.bearer_auth(self.token.expose()).send().await?;
-                let (status, headers) = (response.status(), response.headers().clone());
-                (status, headers, response.bytes().await?.to_vec())
-            }
-            #[cfg(test)]
-            Transport::Fake(fake) => fake(call),
+        let answer = self.transport.send(call, &self.token.expose()).await?;
+        let action = match (&answer.body, call) {
+            (None, _) => ResponseAction::Failed(Error::TooMuch("its answer is larger than 32 MiB".into())),
+            (Some(body), Call::Query(_)) => judge(answer.status, &answer.headers, body),
+            (Some(body), Call::Page(_)) => judge_rest(answer.status, &answer.headers, body),
         };
-        Ok((call.judge(status, &headers, &bytes), headers))
-    }
-}
-
-/// How requests get to GitLab.
-enum Transport {
-    Http(reqwest::Client),
-    #[cfg(test)]
-    Fake(FakeTransport),
-}
-
-/// What is sent.
-pub enum Call<'a> {
-    /// A GraphQL request's body.
-    Query(&'a Value),
-    /// The address of a page, below `/api/v4/`.
-    Page(&'a str),
-}
-
-impl Call<'_> {
-    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
-        match self {
-            Self::Query(_) => judge(status, headers, body),
-            Self::Page(_) => judge_rest(status, headers, body),
-        }
+        Ok((action, answer.headers))
     }
 }
 

@@ -13,8 +13,10 @@ const FIRST: usize = 4;
 const MOST: usize = 16;
 /// A slower answer means that the server has enough to do.
 const SLOW: Duration = Duration::from_secs(10);
-/// A pause that GitLab asks for may be longer, but a sync does not sleep for hours.
+/// A pause that nobody has weighed against the deadline is no longer than that.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// No clock goes further.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// With fewer requests left of what GitLab allows, the rest of its time is waited for.
 const RESERVE: u64 = 5;
 
@@ -80,7 +82,7 @@ impl Concurrency {
     /// After a good answer that took `time`.
     pub fn on_success(&self, time: Duration, headers: &HeaderMap) {
         if let Some(wait) = exhausted(headers) {
-            self.pause_for(wait);
+            self.pause_for(wait.min(LONGEST_PAUSE));
         }
         if time > SLOW {
             return self.on_overload();
@@ -108,7 +110,7 @@ impl Concurrency {
 
     /// The server asks everybody to wait.
     pub fn pause_for(&self, time: Duration) {
-        let until = Instant::now() + time.min(LONGEST_PAUSE);
+        let until = Instant::now() + time.min(LONGEST);
         let mut state = self.state();
         state.pause_until = Some(state.pause_until.map_or(until, |known| known.max(until)));
     }
@@ -125,10 +127,16 @@ fn exhausted(headers: &HeaderMap) -> Option<Duration> {
     if number("ratelimit-remaining")? > RESERVE {
         return None;
     }
-    let date = headers.get("date").and_then(|date| date.to_str().ok());
-    let now = date.and_then(|date| httpdate::parse_http_date(date).ok())?;
+    until_reset(headers)
+}
+
+/// The time until GitLab allows more requests, by its own clock. See docs/gitlab.md#rate-limits.
+pub fn until_reset(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let now = httpdate::parse_http_date(text("date")?).ok()?;
     let now = now.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    Some(Duration::from_secs(number("ratelimit-reset")?.saturating_sub(now)))
+    let reset: u64 = text("ratelimit-reset")?.trim().parse().ok()?;
+    Some(Duration::from_secs(reset.saturating_sub(now)))
 }
 
 #[cfg(test)]

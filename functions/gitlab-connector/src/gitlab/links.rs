@@ -89,6 +89,12 @@ fn argument<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
+/// An address with this argument instead of one of that name.
+pub fn with_argument(address: &str, name: &str, value: &str) -> String {
+    let (bare, query) = address.split_once('?').unwrap_or((address, ""));
+    format!("{bare}?{}", with(query, name, value))
+}
+
 /// The query with this argument instead of one of that name.
 fn with(query: &str, name: &str, value: &str) -> String {
     let others = query.split('&').filter(|pair| {

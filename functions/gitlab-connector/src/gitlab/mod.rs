@@ -24,11 +24,10 @@ mod shape;
 #[cfg(test)]
 mod testing;
 mod token;
+mod transport;
 mod values;
 
 pub use batch::{Purpose, fetch, fetch_one};
-#[cfg(test)]
-pub use client::Call;
 pub use client::Client;
 pub use cost::LARGEST_PAGE;
 #[cfg(test)]
@@ -37,9 +36,12 @@ pub use error::Error;
 pub use graphql::{Argument, Field, Selection};
 pub use inner::{is_whole, read_on, with_ends};
 pub use instance::{Changed, Instance, probe};
+pub use links::{Next as NextPage, with_argument};
 pub use list::{By, Connection, ISSUE, MERGE_REQUEST, Owner, RowKind};
 pub use pack::fitting;
 pub use page::{LeftOut, Page};
 pub use pager::{Seen, all, all_of, next};
 pub use token::TokenFacts;
+#[cfg(test)]
+pub use transport::Call;
 pub use values::{gid, nodes_of, number_of, text_of, time_of};

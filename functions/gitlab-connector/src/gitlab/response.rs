@@ -7,6 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::gitlab::concurrency::until_reset;
 use crate::gitlab::error::{Fault, Partial};
 use crate::gitlab::{Error, shape};
 
@@ -38,7 +39,11 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAc
             None => ResponseAction::Again("the answer is not JSON".into(), None),
         },
         401 | 403 => ResponseAction::Failed(Error::Unauthorized(said)),
-        408 | 425 | 429 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
+        429 => ResponseAction::Again(
+            format!("HTTP {status}"),
+            retry_after(headers).or_else(|| until_reset(headers)),
+        ),
+        408 | 425 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
         503 if said.contains("timed out") => ResponseAction::Slow(said),
         500..=599 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
         404 => ResponseAction::Failed(Error::Unexpected(

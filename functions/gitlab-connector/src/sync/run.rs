@@ -10,6 +10,7 @@ use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::config::Options;
 use crate::sync::dbt_due::run_dbt;
 use crate::sync::error::Error;
 use crate::sync::lease::under_lease;
@@ -32,6 +33,8 @@ use crate::{gitlab, streams};
 const GRACE: Duration = Duration::from_secs(5);
 /// The same after the deadline, which leaves more room.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
+/// The same for a sync that has not come to its first step.
+const BEGINNING_GRACE: Duration = Duration::from_secs(DEADLINE_GRACE.as_secs() + 1);
 
 /// A whole sync, and dbt after it.
 ///
@@ -98,25 +101,42 @@ async fn attempt(
 
 async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
     let begun = Instant::now();
+    let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
+    let deadline = begun + options.deadline;
+    let _waiting = inner.client.wait_until(deadline.into());
+    tokio::select! {
+        outcome = run_until(inner, request, (lease, shutdown), (&options, only), (begun, deadline)) => outcome,
+        () = tokio::time::sleep_until((deadline + BEGINNING_GRACE).into()) => {
+            Err(gitlab::Error::Unavailable("it did not answer before SYNC_DEADLINE_SECONDS".into()).into())
+        }
+    }
+}
+
+async fn run_until(
+    inner: &Resources,
+    request: &Request,
+    (lease, shutdown): (Lease, Shutdown),
+    (options, only): (&Options, Vec<Pass>),
+    (begun, deadline): (Instant, Instant),
+) -> Result<Summary, Error> {
     inner.client.take_sent();
     let mut cursors = committed(inner).await?;
     let pending = dbt_due::pending(&mut cursors);
     let targets = request.targets(inner);
-    let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
     let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     let missing_fields = missing_fields(inner, &instance);
     let token_ends = gitlab::TokenFacts::ask(&inner.client).await.ok().flatten();
     let token_ends = token_ends.and_then(|facts| facts.ends_soon(instance.at));
     let mut session = Session::new(
-        &options,
+        options,
         &inner.client,
         &inner.streams,
         &*inner.warehouse,
         instance,
         shutdown,
     );
-    (session.lease, session.only) = (Some(lease), only);
+    (session.lease, session.only, session.deadline) = (Some(lease), only, deadline);
     let sync_id = session.sync_id.clone();
     let discovery = inner.config.discovery.as_ref();
     let (scopes, left_out) = resolve::scopes(&session, &targets, discovery, !request.scopes.is_empty()).await?;

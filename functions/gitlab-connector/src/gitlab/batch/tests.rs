@@ -155,7 +155,8 @@ async fn a_row_at_which_gitlab_always_fails_is_left_out_and_named_and_all_others
     let whole = pager::all(&healthy, &PURPOSE, group()).await.expect("all");
     assert!(whole.nodes.len() > 80);
     let poison = &whole.nodes[57];
-    for failure in [FAILED, TOO_SLOW] {
+    let too_large = Some((StatusCode::OK, &*" ".repeat(33 << 20).leak()));
+    for failure in [FAILED, TOO_SLOW, too_large] {
         let (client, asked) = client(
             world(),
             250,

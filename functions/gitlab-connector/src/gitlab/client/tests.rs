@@ -7,6 +7,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use mergemind_shared::secret::{Reference, SecretManager};
 
+use reqwest::StatusCode;
+
 use super::*;
 
 const WELL: (u16, &str) = (200, r#"{"data":{"metadata":{"version":"1"}}}"#);
@@ -89,6 +91,65 @@ async fn retry_after_is_obeyed() {
     let (found, sent) = outcome(&client).await;
     assert!(found.is_ok() && sent == 2, "{found:?}");
     assert_eq!(begun.elapsed(), Duration::from_secs(17));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_waited_out_as_long_as_its_headers_say_but_not_beyond_the_deadline() {
+    let headers: &[_] = &[
+        ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("ratelimit-remaining", "0"),
+        ("ratelimit-reset", "784111837"),
+    ];
+    let begun = tokio::time::Instant::now();
+    let (found, sent) = outcome(&client(&[(429, "Retry later", headers)])).await;
+    assert!(found.is_ok() && sent == 2, "{found:?}");
+    assert_eq!(begun.elapsed(), Duration::from_secs(60));
+
+    for (seconds, waits) in [(3000, true), (50, false)] {
+        let client = client(&[(429, "Retry later", &[("retry-after", "700")])]);
+        let begun = tokio::time::Instant::now();
+        let waiting = client.wait_until(begun + Duration::from_secs(seconds));
+        let (found, sent) = outcome(&client).await;
+        drop(waiting);
+        let waited = begun.elapsed().as_secs();
+        assert_eq!(
+            (found.is_ok(), sent, waited),
+            (waits, 1 + u64::from(waits), 700 * u64::from(waits))
+        );
+    }
+}
+
+/// A GitLab that answers all with this body, as it is compressed.
+fn compressed(body: Vec<u8>) -> Url {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.read(&mut [0; 65_536]);
+            let length = body.len();
+            let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length:";
+            let _ = write!(stream, "{head} {length}\r\n\r\n").and_then(|()| stream.write_all(&body));
+        }
+    });
+    Url::parse(&url).expect("an address")
+}
+
+#[tokio::test]
+async fn an_answer_that_grows_beyond_32_mib_is_not_taken_and_less_is_asked_for() {
+    let answer = |spaces: usize| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let text = format!("{}{}", WELL.1, " ".repeat(spaces));
+        std::io::Write::write_all(&mut writer, text.as_bytes()).expect("memory");
+        writer.finish().expect("memory")
+    };
+    assert!(answer(300 << 20).len() < 2 << 20);
+    for (spaces, fits) in [(30 << 20, true), (33 << 20, false), (300 << 20, false)] {
+        let client = Client::new(&compressed(answer(spaces)), Secret::new("glpat-some")).expect("a client");
+        let (found, sent) = outcome(&client).await;
+        assert_eq!((found.is_ok(), sent), (fits, 1), "{spaces}");
+        assert!(fits || matches!(found, Err(Error::TooMuch(_))), "{found:?}");
+    }
 }
 
 #[tokio::test]

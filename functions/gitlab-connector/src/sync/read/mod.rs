@@ -13,6 +13,8 @@ pub mod project_pages;
 pub mod projects;
 pub mod reconcile;
 pub mod rest;
+mod rest_list;
+mod rest_page;
 pub mod scope_ids;
 pub mod slices;
 pub mod snapshot;

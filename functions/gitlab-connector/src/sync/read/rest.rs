@@ -5,14 +5,13 @@
 //! over. One that can't be read is a warning, and is tried again in the next sync.
 
 use futures::future::join_all;
-use serde_json::{Value as Json, json};
-use time::Duration;
-use time::format_description::well_known::Rfc3339;
+use serde_json::json;
 
-use crate::gitlab::{self, time_of};
-use crate::streams::{Of, Part, Rest, Stream};
+use crate::gitlab;
+use crate::streams::{Of, Rest, Stream};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
+use crate::sync::read::rest_list::{self, Found};
 use crate::sync::read::scope_ids::{groups_of, projects_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -23,13 +22,6 @@ use crate::sync::state::{PendingList, RestProgress, RestState};
 const PLANNED: usize = 1000;
 /// Lists that are read for one checkpoint.
 const READ: usize = 16;
-/// Pages of one list in one checkpoint, where its rows can be told from deleted ones without having all of it: with
-/// all 16 lists that long, as many rows as other passes gather.
-const PAGES: usize = 3;
-
-/// Pages of a list that has to be known whole: more than a repository has branches, and as much as memory holds.
-const MOST_WHOLE: usize = 2000;
-
 /// Plans the lists of the next stream, or reads some that are planned.
 ///
 /// # Errors
@@ -161,12 +153,16 @@ async fn read<'a>(
     let known: Vec<_> = known.collect();
     let lists = known
         .iter()
-        .map(|(pending, stream, rest)| list(session, stream, *rest, pending, state));
+        .map(|(pending, stream, rest)| rest_list::read(session, stream, *rest, pending, state));
     let mut unfinished = Vec::new();
     for ((pending, stream, rest), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = (pending.parent, pending.owner);
         match found {
-            Ok((nodes, next)) => {
+            Ok(Found { nodes, next, too_large }) => {
+                for address in &too_large {
+                    let error = gitlab::Error::LeftOut("it is larger than 32 MiB".into()).into();
+                    session.warn(scope, &format!("{}: {address}", pending.stream), &error);
+                }
                 for mut node in nodes {
                     node["_parent"] = json!({"id": id, "projectId": owner});
                     rows.map(stream, &node);
@@ -178,7 +174,7 @@ async fn read<'a>(
                     });
                     continue;
                 }
-                if rest.part.is_none() {
+                if rest.part.is_none() && too_large.is_empty() {
                     rows.complete(stream, id);
                 }
             }
@@ -192,79 +188,4 @@ async fn read<'a>(
     }
     progress.pending.splice(..0, unfinished);
     Ok(())
-}
-
-/// The rows of a list from where it was left, and where it goes on. A whole list comes in one: what is gone can be
-/// marked only when all that is there is known.
-async fn list(
-    session: &Session<'_>,
-    stream: &Stream,
-    rest: Rest,
-    pending: &PendingList,
-    state: &RestState,
-) -> Result<(Vec<Json>, Option<String>), gitlab::Error> {
-    let since = pending.since.or(state.complete_until).filter(|_| !pending.all);
-    let back = |days: i64| {
-        let since = since.map(|at| at - Duration::days(days));
-        since.into_iter().chain(session.options.start_date).max()
-    };
-    let mut address = format!("{}?per_page=100", pending.path);
-    if !rest.query.is_empty() {
-        address.push_str(&format!("&{}", rest.query));
-    }
-    let mut down_to = None;
-    match rest.part {
-        Some(Part::Since(parameter, days)) => {
-            if let Some(since) = back(days).and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()) {
-                address.push_str(&format!("&{parameter}={since}"));
-            }
-        }
-        Some(Part::DownTo(field, days)) => down_to = back(days).map(|at| (field, at)),
-        None => {}
-    }
-    if let Some(left) = &pending.next {
-        address.clone_from(left);
-    }
-    // Where the list has been before this checkpoint, too.
-    let place = (stream.name(), pending.path.clone());
-    let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
-    let mut nodes: Vec<Json> = Vec::new();
-    let (mut pages, mut is_guess) = (0, false);
-    loop {
-        seen.add(&pending.path, &address)?;
-        let page = session.client.page(stream.name(), &address).await?;
-        let Json::Array(found) = page.data else {
-            return Err(gitlab::Error::Unexpected(format!(
-                "the list at {} is not a list",
-                pending.path
-            )));
-        };
-        // A list without pages comes whole, whichever one is asked for.
-        if is_guess && !found.is_empty() && nodes.ends_with(&found) {
-            return Ok((nodes, None));
-        }
-        let last = found.last().cloned();
-        // The last page of some lists is empty and still names a next one.
-        let empty = found.is_empty();
-        nodes.extend(found);
-        let far_enough = down_to.is_some_and(|(field, at)| {
-            let last = last.as_ref().and_then(|node| time_of(node, field));
-            last.is_some_and(|last| last < at)
-        });
-        match page.next.filter(|_| !empty && !far_enough) {
-            Some(next) => (address, is_guess) = (next.path, next.is_guess),
-            None => return Ok((nodes, None)),
-        }
-        pages += 1;
-        if rest.part.is_none() && pages == MOST_WHOLE {
-            return Err(gitlab::Error::Unexpected(format!(
-                "the list at {} has more than {MOST_WHOLE} pages",
-                pending.path
-            )));
-        }
-        if rest.part.is_some() && pages == PAGES {
-            lock(&session.rest_pages).insert(place, seen);
-            return Ok((nodes, Some(address)));
-        }
-    }
 }

@@ -229,3 +229,30 @@ async fn a_proxy_that_meddles_with_links_neither_cuts_a_list_nor_deletes_what_it
         assert!(scene.memory.rows("branches").len() > 250);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rest_page_that_is_too_large_comes_in_smaller_ones_and_a_row_that_is_stays_as_it_was() {
+    let too_large: &'static str = " ".repeat(33 << 20).leak();
+    let mut scene = branches();
+    assert!(scene.sync().await);
+    let before = names(scene.memory.rows("branches"));
+    scene.stand.wait(Duration::from_secs(100_000));
+    scene.between = Some(Arc::new(move |call| {
+        let Call::Page(address) = call else { return None };
+        let address = address.replace('?', "&");
+        let number = |name: &str| {
+            let (_, rest) = address.split_once(name)?;
+            rest.split('&').next()?.parse::<u64>().ok()
+        };
+        let (size, page) = (number("&per_page=")?, number("&page=").unwrap_or(1));
+        // The branches from the 110th to the 119th are long, and the 111th is too long.
+        let rows = (page - 1) * size..page * size;
+        let long = rows.clone().filter(|row| (110..120).contains(row)).count();
+        (long > 3 || rows.contains(&111)).then_some((StatusCode::OK, too_large))
+    }));
+    scene.request.full_refresh = true;
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    let warnings = format!("{warnings:?}");
+    assert!(complete && warnings.contains("per_page=1&page=112"), "{warnings}");
+    assert!(names(scene.memory.rows("branches")) == before);
+}

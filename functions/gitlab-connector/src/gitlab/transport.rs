@@ -1,0 +1,101 @@
+//! How requests get to GitLab, and how much of an answer is taken.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+/// GitLab gives up on a query after 30 seconds.
+const TIMEOUT: Duration = Duration::from_secs(45);
+/// The largest answer, after decompression. A few hundred KB can become more than an instance's memory.
+const LARGEST: usize = 32 << 20;
+
+/// What a test has instead of a GitLab: a request in, status, headers and body out.
+#[cfg(test)]
+pub type FakeTransport = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
+
+/// What is sent.
+pub enum Call<'a> {
+    /// A GraphQL request's body.
+    Query(&'a Value),
+    /// The address of a page, below `/api/v4/`.
+    Page(&'a str),
+}
+
+/// How requests get to GitLab.
+pub enum Transport {
+    Http {
+        client: reqwest::Client,
+        /// The GraphQL API's address.
+        graphql: String,
+        /// The REST API's address, with a slash at its end.
+        rest: String,
+    },
+    #[cfg(test)]
+    Fake(FakeTransport),
+}
+
+/// An answer of GitLab, or of something before it.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// `None`: it is too large.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Transport {
+    /// To the GitLab at `base`.
+    ///
+    /// # Errors
+    /// If the TLS library can't be started.
+    pub fn new(base: &url::Url) -> Result<Self, reqwest::Error> {
+        let address = |path: &str| {
+            let mut address = base.clone();
+            address.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+            address.to_string()
+        };
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("mergemind-gitlab-connector/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(TIMEOUT)
+            // A redirect would carry the token elsewhere, and turn POST into GET.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self::Http {
+            client,
+            graphql: address("/api/graphql"),
+            rest: address("/api/v4/"),
+        })
+    }
+
+    /// Sends once.
+    ///
+    /// # Errors
+    /// If there is no whole answer in time.
+    pub async fn send(&self, call: &Call<'_>, token: &str) -> Result<Answer, reqwest::Error> {
+        match self {
+            Self::Http { client, graphql, rest } => {
+                let request = match call {
+                    Call::Query(body) => client.post(graphql).json(body),
+                    Call::Page(path) => client.get(format!("{rest}{path}")),
+                };
+                let mut response = request.bearer_auth(token).send().await?;
+                let (status, headers) = (response.status(), response.headers().clone());
+                let mut body = Some(Vec::new());
+                while let Some(chunk) = response.chunk().await? {
+                    body = body.filter(|taken| taken.len() + chunk.len() <= LARGEST);
+                    let Some(taken) = &mut body else { break };
+                    taken.extend_from_slice(&chunk);
+                }
+                Ok(Answer { status, headers, body })
+            }
+            #[cfg(test)]
+            Self::Fake(fake) => {
+                let (status, headers, body) = fake(call);
+                let body = Some(body).filter(|body| body.len() <= LARGEST);
+                Ok(Answer { status, headers, body })
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One list of the REST API, page by page.
+
+use serde_json::Value as Json;
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+use crate::gitlab::{self, time_of};
+use crate::streams::{Part, Rest, Stream};
+use crate::sync::lock::lock;
+use crate::sync::read::rest_page;
+use crate::sync::session::Session;
+use crate::sync::state::{PendingList, RestState};
+
+/// Pages of one list in one checkpoint, where its rows can be told from deleted ones without having all of it: with
+/// all 16 lists that long, as many rows as other passes gather.
+const PAGES: usize = 3;
+
+/// Pages of a list that has to be known whole: more than a repository has branches, and as much as memory holds.
+const MOST_WHOLE: usize = 2000;
+
+/// What was read of a list.
+#[derive(Default)]
+pub struct Found {
+    pub nodes: Vec<Json>,
+    /// Where it goes on.
+    pub next: Option<String>,
+    /// Addresses of rows that are too large.
+    pub too_large: Vec<String>,
+}
+
+/// Reads a list from where it was left. A whole list comes in one: what is gone can be marked only when all that is there
+/// is known.
+///
+/// # Errors
+/// Whatever stopped it; among that, a list that leads back to where it has been.
+pub async fn read(
+    session: &Session<'_>,
+    stream: &Stream,
+    rest: Rest,
+    pending: &PendingList,
+    state: &RestState,
+) -> Result<Found, gitlab::Error> {
+    let since = pending.since.or(state.complete_until).filter(|_| !pending.all);
+    let back = |days: i64| {
+        let since = since.map(|at| at - Duration::days(days));
+        since.into_iter().chain(session.options.start_date).max()
+    };
+    let mut address = format!("{}?per_page=100", pending.path);
+    if !rest.query.is_empty() {
+        address.push_str(&format!("&{}", rest.query));
+    }
+    let mut down_to = None;
+    match rest.part {
+        Some(Part::Since(parameter, days)) => {
+            if let Some(since) = back(days).and_then(|at| at.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()) {
+                address.push_str(&format!("&{parameter}={since}"));
+            }
+        }
+        Some(Part::DownTo(field, days)) => down_to = back(days).map(|at| (field, at)),
+        None => {}
+    }
+    if let Some(left) = &pending.next {
+        address.clone_from(left);
+    }
+    // Where the list has been before this checkpoint, too.
+    let place = (stream.name(), pending.path.clone());
+    let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
+    let mut found = Found::default();
+    let (mut pages, mut is_guess) = (0, false);
+    loop {
+        seen.add(&pending.path, &address)?;
+        let page = rest_page::read(session.client, stream.name(), &address).await?;
+        // A list without pages comes whole, whichever one is asked for.
+        if is_guess && !page.nodes.is_empty() && found.nodes.ends_with(&page.nodes) {
+            return Ok(found);
+        }
+        let far_enough = down_to.is_some_and(|(field, at)| {
+            let last = page.nodes.last().and_then(|node| time_of(node, field));
+            last.is_some_and(|last| last < at)
+        });
+        // The last page of some lists is empty and still names a next one.
+        let is_empty = page.nodes.is_empty() && page.too_large.is_empty();
+        found.nodes.extend(page.nodes);
+        found.too_large.extend(page.too_large);
+        match page.next.filter(|_| !is_empty && !far_enough) {
+            Some(next) => (address, is_guess) = (next.path, next.is_guess),
+            None => return Ok(found),
+        }
+        pages += 1;
+        if rest.part.is_none() && pages == MOST_WHOLE {
+            let problem = format!("the list at {} has more than {MOST_WHOLE} pages", pending.path);
+            return Err(gitlab::Error::Unexpected(problem));
+        }
+        if rest.part.is_some() && pages == PAGES {
+            lock(&session.rest_pages).insert(place, seen);
+            found.next = Some(address);
+            return Ok(found);
+        }
+    }
+}
