@@ -72,7 +72,7 @@ class Plan:
         target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
         black_box = self._black_box(found, prepared)
         if self.slow and not self.names:
-            return [black_box, self._other_dbt(found), *self._images(), self._bench(target, "bench short")]
+            return [black_box, self._other_dbt(found), *self._images(), self._bench(target, "bench short"), self._supply()]
         if self.names or self.slow:
             return [black_box]
         jobs = [black_box, *self._models(), *self._infra(), self._chaos(target)]
@@ -133,6 +133,10 @@ class Plan:
             self.without.append(f"images ({problem})")
             return []
         return [Job("images", [SCRIPTS / "check-images"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_python)]
+
+    def _supply(self) -> Job:
+        """Looks up weaknesses elsewhere, where that can be reached: what it finds tomorrow is not what it finds today."""
+        return Job("supply", [SCRIPTS / "check-supply"], ("build", "environments"), 0.2)
 
     def _bench(self, target: Path, name: str, *only: str) -> Job:
         """Beside others its times say little: what is tried is that they can be measured, and how many jobs a build takes."""
