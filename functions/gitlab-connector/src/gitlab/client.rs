@@ -15,6 +15,7 @@ use crate::gitlab::Error;
 use crate::gitlab::backoff::Backoff;
 use crate::gitlab::concurrency::Concurrency;
 use crate::gitlab::graphql::Selection;
+use crate::gitlab::lacking::{Lacking, UnknownField, without};
 use crate::gitlab::limits::Limits;
 use crate::gitlab::links::{Next, next_page};
 use crate::gitlab::response::{ResponseAction, judge, judge_rest};
@@ -41,6 +42,8 @@ pub struct Client {
     sent: Mutex<BTreeMap<&'static str, u64>>,
     /// Until when GitLab may let us wait.
     deadline: Mutex<Option<Instant>>,
+    /// What GitLab does not know.
+    lacking: Lacking,
     /// How much may be asked for at once.
     pub limits: Limits,
 }
@@ -94,6 +97,7 @@ impl Client {
             concurrency: Concurrency::new(),
             backoff: Backoff::by_chance(),
             sent: Mutex::default(),
+            lacking: Lacking::default(),
             limits: Limits::default(),
         })
     }
@@ -108,6 +112,7 @@ impl Client {
             concurrency: Concurrency::new(),
             backoff: Backoff::seeded(seed),
             sent: Mutex::default(),
+            lacking: Lacking::default(),
             limits: Limits::default(),
         }
     }
@@ -128,13 +133,27 @@ impl Client {
         query: &Selection,
         patience: Patience,
     ) -> Result<Reply, Error> {
-        let (text, variables) = query.write(operation);
-        let body = json!({"query": text, "variables": variables});
-        let (data, headers) = self.persist(stream, &Call::Query(&body), patience).await?;
-        Ok(Reply {
-            data,
-            at: clock(&headers),
-        })
+        let mut query = without(query, &self.lacking.fields());
+        loop {
+            let (text, variables) = query.write(operation);
+            let body = json!({"query": text, "variables": variables});
+            match self.persist(stream, &Call::Query(&body), patience).await {
+                Ok((data, headers)) => {
+                    let at = clock(&headers);
+                    return Ok(Reply { data, at });
+                }
+                // GitLab names a few of them at once.
+                Err(Error::UnknownFields(fields)) => {
+                    let known = without(&query, &fields);
+                    if known == query || known.0.is_empty() {
+                        return Err(Error::UnknownFields(fields));
+                    }
+                    self.lacking.add(&fields);
+                    query = known;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// As long as what is returned lives, GitLab may let us wait until then, and no longer.
@@ -149,6 +168,11 @@ impl Client {
         deadline.map_or(USUAL_WAIT, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         })
+    }
+
+    /// The fields that GitLab said it does not know.
+    pub fn unknown_fields(&self) -> Vec<UnknownField> {
+        self.lacking.fields()
     }
 
     /// Whether GitLab answers at all: if so, a question that keeps failing is that question's trouble.

@@ -42,13 +42,32 @@ fn page(field: &Field) -> u32 {
     sizes.into_iter().flatten().min().unwrap_or(LARGEST_PAGE)
 }
 
-/// The type that a field leads to, as far as the score depends on it. `nodes` and the like stay with their list's.
-fn type_of<'a>(parent: &'a str, field: &str) -> &'a str {
+/// The types that are told apart.
+pub const TYPES: [&str; 10] = [
+    "Query",
+    "Group",
+    "Project",
+    "MergeRequest",
+    "Issue",
+    "Note",
+    "Label",
+    "Milestone",
+    "Pipeline",
+    "UserCore",
+];
+
+/// The type that a field leads to, if it is one of [`TYPES`]. `nodes` and the like stay with their list's.
+pub fn type_of<'a>(parent: &'a str, field: &str) -> &'a str {
     match field {
         "group" | "parent" | "descendantGroups" => "Group",
         "project" | "projects" => "Project",
         "mergeRequest" | "mergeRequests" => "MergeRequest",
         "issue" | "issues" => "Issue",
+        "notes" => "Note",
+        "labels" => "Label",
+        "milestone" | "milestones" => "Milestone",
+        "pipelines" | "headPipeline" => "Pipeline",
+        "author" | "assignees" | "reviewers" | "approvedBy" | "mergeUser" | "users" => "UserCore",
         "nodes" | "edges" | "node" => parent,
         _ => "",
     }

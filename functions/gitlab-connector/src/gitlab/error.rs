@@ -7,6 +7,8 @@ use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use serde_json::Value;
 
+use crate::gitlab::lacking::UnknownField;
+
 /// An answer of which GitLab could not give a part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Partial {
@@ -48,6 +50,9 @@ pub enum Error {
     /// GitLab scores the query too high: the same query never passes, a smaller page may do.
     #[error("GitLab refuses so complex a query: {0}")]
     TooComplex(String),
+    /// GitLab does not know these fields, and refuses the whole query.
+    #[error("GitLab does not know {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    UnknownFields(Arc<[UnknownField]>),
     /// The query took GitLab too long: a smaller page may do.
     #[error("GitLab could not answer so much at once: {0}")]
     TooMuch(String),
@@ -75,7 +80,7 @@ impl Error {
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) | Self::Partial(_) => "gitlab_unavailable",
             Self::LeftOut(_) => "gitlab_left_out",
-            Self::Unexpected(_) => "gitlab_unexpected",
+            Self::Unexpected(_) | Self::UnknownFields(_) => "gitlab_unexpected",
         }
     }
 
@@ -93,7 +98,9 @@ impl Error {
             }
             Self::LeftOut(_) => "look for its error in GitLab's log; all else is read",
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",
-            Self::Unexpected(_) => "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost",
+            Self::Unexpected(_) | Self::UnknownFields(_) => {
+                "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost"
+            }
         }
     }
 }

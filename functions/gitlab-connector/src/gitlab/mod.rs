@@ -13,6 +13,7 @@ mod fuzz;
 mod graphql;
 mod inner;
 mod instance;
+mod lacking;
 mod limits;
 mod links;
 mod list;

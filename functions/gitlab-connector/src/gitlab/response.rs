@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::gitlab::concurrency::until_reset;
 use crate::gitlab::error::{Fault, Partial};
+use crate::gitlab::lacking::unknown_fields;
 use crate::gitlab::{Error, shape};
 
 /// What to do with an answer.
@@ -32,7 +33,12 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAc
         .as_ref()
         .and_then(message)
         .unwrap_or_else(|| format!("HTTP {status}"));
+    let unknown = parsed
+        .as_ref()
+        .filter(|answer| answer.get("data").is_none_or(Value::is_null));
+    let unknown = unknown.map(unknown_fields).unwrap_or_default();
     match status.as_u16() {
+        200 | 400 | 422 if !unknown.is_empty() => ResponseAction::Failed(Error::UnknownFields(unknown.into())),
         200 => match parsed {
             Some(answer) => judge_graphql(answer),
             // A proxy's error page, or a body that was cut.

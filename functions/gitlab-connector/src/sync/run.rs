@@ -152,6 +152,8 @@ async fn run_until(
             Outcome::default()
         }
     };
+    let mut missing_fields = missing_fields;
+    missing_fields.extend(refused_fields(inner));
     let warnings = std::mem::take(&mut *lock(&session.warnings));
     let counters = std::mem::take(&mut *lock(&session.counters));
     Ok(Summary {
@@ -195,6 +197,23 @@ fn missing_fields(inner: &Resources, instance: &gitlab::Instance) -> Vec<String>
         );
     }
     missing
+}
+
+/// Fields that GitLab refused although its schema did not tell that it lacks them.
+fn refused_fields(inner: &Resources) -> Vec<String> {
+    let unknown = inner.client.unknown_fields();
+    let lacks = |stream: &streams::Stream, field: &str| {
+        let mut of_type = unknown.iter().filter(|unknown| stream.node_type == Some(&unknown.of));
+        of_type.any(|unknown| unknown.name == field)
+    };
+    let of_stream = |stream: &streams::Stream| {
+        let fields = stream.missing(&Default::default());
+        let refused = fields.into_iter().filter(|field| lacks(stream, field));
+        refused
+            .map(|field| format!("{}.{field}", stream.name()))
+            .collect::<Vec<_>>()
+    };
+    inner.streams.all().flat_map(of_stream).collect()
 }
 
 /// Ends when a sync must not go on even to its next checkpoint.

@@ -20,6 +20,7 @@ mod scene;
 mod scenes;
 mod single;
 mod state;
+mod untold;
 
 use std::sync::Arc;
 use std::time::Duration;
