@@ -70,6 +70,8 @@ module "connector" {
   environment = merge(local.connector_environment, var.connector_environment, {
     DBT_TRIGGER_URL      = module.trigger[each.value].uri
     DBT_TRIGGER_AUDIENCE = local.trigger_audience
+    # It asks for no token of its own: Cloud Run lets nobody in but the invokers below.
+    ID_TOKEN_CHECKED_BY_CLOUD_RUN = "true"
   })
   invokers = {
     scheduler = google_service_account.this["scheduler"].member

@@ -311,4 +311,8 @@ run "readers" {
     condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].role == "roles/bigquery.dataViewer"
     error_message = "Readers read, no more."
   }
+  assert {
+    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].dataset_id == google_bigquery_dataset.this["modeled"].dataset_id
+    error_message = "Readers read the marts, and no raw tables."
+  }
 }

@@ -3,6 +3,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
+use crate::config::Env;
 use crate::{ApiError, Secret};
 
 /// The tokens that callers may show: the current one and, while it is being replaced, the one before.
@@ -16,13 +17,20 @@ impl Tokens {
         Self(std::iter::once(current).chain(previous).collect())
     }
 
-    /// Checks the `Authorization: Bearer …` header. If no token matches, those in Secret Manager are
-    /// read again, so that a rotated one is valid at once.
+    /// Checks the `Authorization: Bearer …` header.
     ///
     /// # Errors
     /// 401; its message tells how to show a token, never which part of one was right.
     pub async fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let shown = bearer(headers)?;
+        self.check_shown(bearer(headers)?).await
+    }
+
+    /// Checks a token, wherever it was shown. If none matches, those in Secret Manager are read again, so that a rotated
+    /// one is valid at once.
+    ///
+    /// # Errors
+    /// As [`Tokens::check`].
+    pub async fn check_shown(&self, shown: &[u8]) -> Result<(), ApiError> {
         if self.know(shown) {
             return Ok(());
         }
@@ -41,6 +49,32 @@ impl Tokens {
     fn know(&self, shown: &[u8]) -> bool {
         self.0.iter().fold(false, |known, token| token.matches(shown) | known)
     }
+}
+
+/// A bearer token ends at a blank.
+///
+/// # Errors
+/// If `secret` holds one.
+pub fn has_no_blank(secret: &Secret) -> Result<(), String> {
+    match secret.expose().contains(char::is_whitespace) {
+        true => Err("holds a blank, so that no caller can show it; make one with: openssl rand -hex 32".into()),
+        false => Ok(()),
+    }
+}
+
+/// Declares and reads `ID_TOKEN_CHECKED_BY_CLOUD_RUN`: whether this is a private service of Cloud Run, which lets in only
+/// callers whose ID token it has checked.
+pub fn read_checked_by_cloud_run(env: &mut Env, description: &str) -> bool {
+    const NAME: &str = "ID_TOKEN_CHECKED_BY_CLOUD_RUN";
+    let checked = env.bool(NAME, description).default(false);
+    let on_cloud_run = env.is_set("K_SERVICE");
+    if checked && !on_cloud_run {
+        env.problem(
+            NAME,
+            "is true, but this is not Cloud Run, so nobody has checked them; leave it unset",
+        );
+    }
+    checked && on_cloud_run
 }
 
 /// The one bearer token of a request.

@@ -107,8 +107,24 @@ impl Env {
     /// because whoever reaches the function may try as many as they like. A token that somebody else issues (GitLab's)
     /// is a [`secret`](Self::secret).
     pub fn token(&mut self, name: &'static str, description: &str) -> Variable<'_, Secret> {
-        self.variable(name, description).check(|secret: &Secret| {
-            secret.require_length(SHORTEST_TOKEN);
+        self.secret_that(name, description, |value| match value.len() {
+            SHORTEST_TOKEN.. => Ok(()),
+            _ => Err(format!(
+                "has fewer than {SHORTEST_TOKEN} characters, so it can be guessed; make one with: openssl rand -hex 32"
+            )),
+        })
+    }
+
+    /// A secret that keeps `rule`, now and whenever it is read again. The rule's error is the end of a sentence that
+    /// begins with the secret's name, and never holds its value.
+    pub fn secret_that(
+        &mut self,
+        name: &'static str,
+        description: &str,
+        rule: fn(&str) -> Result<(), String>,
+    ) -> Variable<'_, Secret> {
+        self.variable(name, description).check(move |secret: &Secret| {
+            secret.require(rule);
             secret.check()
         })
     }

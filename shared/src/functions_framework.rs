@@ -28,6 +28,7 @@
 //!   one whose peer does not read its answer;
 //! - gives each request a span with its trace, from `traceparent` or `X-Cloud-Trace-Context`, and
 //!   one access log line;
+//! - has no answer stored by anybody (`Cache-Control: no-store`), unless the function says otherwise;
 //! - turns a panic into a logged 500, and plain errors of a router (404, 405 …) into our JSON;
 //! - on SIGTERM or Ctrl-C takes no new connection, tells the handlers through [`Shutdown`], and
 //!   waits for them for a while; whoever would not have an answer by then is told so (503).
@@ -55,7 +56,7 @@ use axum::response::IntoResponse;
 use tokio::net::TcpListener;
 use tower::Service;
 
-pub use body::{RequestBytes, read_body};
+pub use body::{body_error, read_body, read_body_up_to};
 pub use contract::Signature;
 pub use settings::Settings;
 pub use shutdown::{Shutdown, signal};

@@ -13,6 +13,7 @@ pub mod retry;
 pub mod secret;
 pub mod telemetry;
 pub mod throttle;
+pub mod unproven;
 pub mod warehouse;
 
 pub use error::ApiError;

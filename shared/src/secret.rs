@@ -25,6 +25,9 @@ pub(crate) use reference::SCHEME;
 #[derive(Clone)]
 pub struct Secret(Arc<Inner>);
 
+/// What is wrong with a value, as the end of a sentence that begins with its name, and never with the value.
+pub(crate) type Rule = fn(&str) -> Result<(), String>;
+
 struct Inner {
     /// `None` while a reference is not resolved: then nothing matches it.
     value: RwLock<Option<Arc<str>>>,
@@ -33,8 +36,8 @@ struct Inner {
     manager: OnceLock<SecretManager>,
     /// When it was last read again.
     renewed_at: Mutex<Option<Instant>>,
-    /// The fewest bytes that a value must have, see [`Secret::require_length`].
-    least_length: OnceLock<usize>,
+    /// What a value must be, see [`Secret::require`].
+    rule: OnceLock<Rule>,
 }
 
 impl Secret {
@@ -88,15 +91,15 @@ impl Secret {
         looks_like_placeholder(&self.expose())
     }
 
-    /// Demands that the value, now and whenever it is read again, has at least this many bytes.
-    pub(crate) fn require_length(&self, least: usize) {
-        let _ = self.0.least_length.set(least);
+    /// Demands that the value, now and whenever it is read again, keeps `rule`.
+    pub(crate) fn require(&self, rule: Rule) {
+        let _ = self.0.rule.set(rule);
     }
 
     /// What is wrong with the value, as the end of a sentence that begins with its name, and never with the value.
     ///
     /// # Errors
-    /// If it is a placeholder, or too short. An unresolved reference is neither.
+    /// If it is a placeholder, or breaks its rule. An unresolved reference does neither.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.value().map_or(Ok(()), |value| self.judge(&value))
     }
@@ -106,12 +109,7 @@ impl Secret {
         if looks_like_placeholder(value) {
             return Err("is a placeholder, not a secret; put the real value in its place".into());
         }
-        match self.0.least_length.get() {
-            Some(least) if value.len() < *least => Err(format!(
-                "has fewer than {least} characters, so it can be guessed; make one with: openssl rand -hex 32"
-            )),
-            _ => Ok(()),
-        }
+        self.0.rule.get().map_or(Ok(()), |rule| rule(value))
     }
 
     fn with(value: Option<Arc<str>>, reference: Option<Reference>) -> Self {
@@ -120,7 +118,7 @@ impl Secret {
             reference,
             manager: OnceLock::new(),
             renewed_at: Mutex::default(),
-            least_length: OnceLock::new(),
+            rule: OnceLock::new(),
         }))
     }
 

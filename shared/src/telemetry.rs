@@ -9,7 +9,7 @@ mod cloud;
 pub(crate) mod escape;
 mod terminal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io::IsTerminal;
 

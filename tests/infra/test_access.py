@@ -29,6 +29,15 @@ class Access(unittest.TestCase):
                     self.assertEqual(plain["ID_TOKEN_CHECKED_BY_CLOUD_RUN"], checked)
                     self.assertEqual(plain["ID_TOKEN_ACCOUNTS"], "mergemind-scheduler@acme-data-123.iam.gserviceaccount.com")
 
+    def test_a_connector_goes_without_a_token_only_where_cloud_run_checks_callers(self):
+        for everything in (False, True):
+            public = public_services(state(everything))
+            for (name, _), service in state(everything).services().items():
+                if name != "mergemind-dbt-trigger":
+                    plain, secret = environment_of(service)
+                    self.assertEqual(plain.get("ID_TOKEN_CHECKED_BY_CLOUD_RUN"), None if name in public else "true", name)
+                    self.assertEqual("AUTH_TOKEN" in secret, name in public, name)
+
     def test_only_the_scheduler_and_the_connector_call(self):
         callers = {"scheduler", "connector", "uptime"}
         for address, member in state().of("google_cloud_run_v2_service_iam_member").items():

@@ -1,5 +1,6 @@
 //! The connector's settings.
 
+mod callers;
 mod options;
 mod targets;
 
@@ -8,12 +9,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::Secret;
-use mergemind_shared::auth::Tokens;
 use mergemind_shared::config::Env;
 use mergemind_shared::functions_framework::{Settings as FunctionSettings, Signature};
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
+pub use callers::Callers;
 pub use options::{Options, parse_start};
 pub use targets::{Discovery, Target};
 
@@ -24,8 +25,8 @@ pub struct Config {
     pub function: FunctionSettings,
     /// The raw tables.
     pub warehouse: WarehouseSettings,
-    /// The tokens that callers show; `None` where the platform checks them (Cloud Run's IAM).
-    pub tokens: Option<Tokens>,
+    /// How callers are recognised.
+    pub callers: Callers,
     /// Whether a request may bring settings of its own.
     pub settings_in_body: bool,
     /// GitLab's address, without `/api`.
@@ -81,41 +82,27 @@ pub struct DbtTrigger {
     pub timeout: Duration,
 }
 
-/// Largest request in bytes.
-const BODY_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest request in bytes. GitLab's webhooks have up to 25 MB (<https://docs.gitlab.com/administration/instance_limits/>);
+/// nothing keeps that much of one.
+const BODY_LIMIT: usize = 26 * 1024 * 1024;
+
+/// What Standard Webhooks ask of a key (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
+const SHORTEST_KEY: usize = 24;
 
 impl Config {
     /// Declares and reads all variables.
     pub fn read(env: &mut Env) -> Self {
         let mut function = FunctionSettings::read(env, "gitlab-connector", &[Signature::Http]);
-        // A webhook brings the whole description of what changed, which may be a megabyte and more.
         function.body_limit = BODY_LIMIT;
         let warehouse = WarehouseSettings::read(env);
-        let auth_token = env
-            .secret(
-                "AUTH_TOKEN",
-                "token that callers of this function show; unset, whoever reaches it may call it",
-            )
-            .optional();
-        let previous = env
-            .secret(
-                "AUTH_TOKEN_PREVIOUS",
-                "an older token that stays valid while callers change over",
-            )
-            .optional();
-        if auth_token.is_none() && previous.is_some() {
-            env.problem(
-                "AUTH_TOKEN_PREVIOUS",
-                "is set, but AUTH_TOKEN is not; set that to the new token",
-            );
-        }
+        let callers = Callers::read(env, &function);
         let settings_in_body = env
             .bool(
                 "ALLOW_SETTINGS_IN_BODY",
                 "whether the body of POST / may bring settings of its own; needs AUTH_TOKEN",
             )
             .default(false);
-        if settings_in_body && auth_token.is_none() {
+        if settings_in_body && callers.tokens.is_none() {
             env.problem(
                 "ALLOW_SETTINGS_IN_BODY",
                 "is true, but AUTH_TOKEN is not set; set that to what callers show (openssl rand -hex 32)",
@@ -148,7 +135,7 @@ impl Config {
         Self {
             function,
             warehouse,
-            tokens: auth_token.map(|current| Tokens::new(current, previous)),
+            callers,
             settings_in_body,
             gitlab_url,
             gitlab_token,
@@ -184,29 +171,37 @@ fn at_least(seconds: u64) -> impl Fn(&Duration) -> Result<(), String> {
     }
 }
 
+/// The key of a signing token.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with its name.
+pub fn webhook_key(token: &str) -> Result<Vec<u8>, String> {
+    let key = token
+        .strip_prefix("whsec_")
+        .and_then(|key| STANDARD.decode(key).ok())
+        .ok_or("must be whsec_ and a key; GitLab shows it when a webhook is given a signing token")?;
+    if key.len() < SHORTEST_KEY {
+        return Err(format!(
+            "has a key of fewer than {SHORTEST_KEY} bytes, so it can be guessed; make one with: echo whsec_$(openssl rand -base64 32)"
+        ));
+    }
+    Ok(key)
+}
+
 fn read_webhook(env: &mut Env) -> WebhookSecrets {
     WebhookSecrets {
         token: env
-            .secret(
+            .token(
                 "GITLAB_WEBHOOK_TOKEN",
-                "the secret token of GitLab's webhooks; unset, none is accepted by it",
+                "the secret token of GitLab's webhooks, of at least 16 characters; unset, none is accepted by it",
             )
             .optional(),
         signing: env
-            .secret(
+            .secret_that(
                 "GITLAB_WEBHOOK_SIGNING_TOKEN",
-                "the signing token of GitLab's webhooks, whsec_…",
+                "the signing token of GitLab's webhooks: whsec_ and a key of at least 24 bytes",
+                |token| webhook_key(token).map(|_| ()),
             )
-            .check(|secret| {
-                let text = secret.expose();
-                let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
-                match key.is_some_and(|key| !key.is_empty()) || secret.reference().is_some() {
-                    true => Ok(()),
-                    false => {
-                        Err("must be whsec_ and a key; GitLab shows it when a webhook is given a signing token".into())
-                    }
-                }
-            })
             .optional(),
     }
 }
@@ -288,6 +283,81 @@ mod tests {
         );
         let (config, env) = read(&[groups, on, ("AUTH_TOKEN", "callers-9a41f07c5b1c0e22")]);
         assert!(env.finish().is_ok() && config.settings_in_body);
+    }
+
+    #[test]
+    fn who_can_be_reached_by_others_needs_a_token() {
+        let groups = ("GITLAB_GROUPS", "acme");
+        let everywhere = ("HOST", "0.0.0.0");
+        let cloud_run = ("K_SERVICE", "gitlab-connector");
+        let checked = ("ID_TOKEN_CHECKED_BY_CLOUD_RUN", "true");
+        for open in [
+            vec![everywhere],
+            vec![("HOST", "::")],
+            vec![("HOST", "192.0.2.7")],
+            vec![cloud_run],
+            vec![cloud_run, ("ID_TOKEN_CHECKED_BY_CLOUD_RUN", "false")],
+            vec![everywhere, checked],
+        ] {
+            let problems = read(&[&[groups], &open[..]].concat())
+                .1
+                .finish()
+                .unwrap_err()
+                .to_string();
+            assert!(
+                problems.contains("AUTH_TOKEN is not set") || problems.contains("this is not Cloud Run"),
+                "{open:?}: {problems}"
+            );
+        }
+        for closed in [
+            vec![],
+            vec![("HOST", "127.0.0.2")],
+            vec![("HOST", "::1")],
+            vec![cloud_run, checked],
+            vec![everywhere, ("AUTH_TOKEN", "callers-9a41f07c5b1c0e22")],
+        ] {
+            assert_eq!(
+                read(&[&[groups], &closed[..]].concat()).1.finish(),
+                Ok(()),
+                "{closed:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_can_be_guessed_is_no_token() {
+        for (name, value) in [
+            ("AUTH_TOKEN", "ab"),
+            ("AUTH_TOKEN", "123456789012345"),
+            ("AUTH_TOKEN_PREVIOUS", "letmein"),
+            ("GITLAB_WEBHOOK_TOKEN", "dt4821"),
+            // One byte, and 23.
+            ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_AA=="),
+            ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_"),
+        ] {
+            let problems = read(&[("GITLAB_GROUPS", "acme"), (name, value)]).1.finish();
+            let problems = problems.expect_err(value).to_string();
+            assert!(problems.contains(&format!("{name} has ")), "{problems}");
+            assert!(
+                problems.contains("fewer than") && problems.contains("openssl rand"),
+                "{problems}"
+            );
+            assert!(!problems.contains(value) || value == "whsec_", "{problems}");
+        }
+        let blank = ("AUTH_TOKEN", "sixteen letters and blanks");
+        let problems = read(&[("GITLAB_GROUPS", "acme"), blank])
+            .1
+            .finish()
+            .unwrap_err()
+            .to_string();
+        assert!(problems.contains("AUTH_TOKEN holds a blank"), "{problems}");
+        let sound = [
+            ("GITLAB_GROUPS", "acme"),
+            ("GITLAB_WEBHOOK_SIGNING_TOKEN", "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("GITLAB_WEBHOOK_TOKEN", "sm://projects/p/secrets/s"),
+        ];
+        assert_eq!(read(&sound).1.finish(), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::config::DbtTrigger;
 
+/// The longest answer that is read, in bytes: a few hundred for each of dbt's nodes.
+const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// Tries of a call that did not reach dbt-trigger.
 const ATTEMPTS: u32 = 4;
 
@@ -58,8 +60,10 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdow
                 // These come from the platform while no instance is ready, so dbt has not run.
                 if !matches!(status.as_u16(), 429 | 502 | 503) || attempt == ATTEMPTS {
                     let fallback = json!({"status": "error", "code": "dbt_unreachable", "message": format!("dbt-trigger answered HTTP {status}")});
-                    let said = response.json::<Value>().await.unwrap_or(fallback);
-                    return (status.is_success(), said);
+                    return match read(response).await {
+                        Ok(said) => (status.is_success(), serde_json::from_slice(&said).unwrap_or(fallback)),
+                        Err(problem) => failed(format!("dbt-trigger's answer {problem}")),
+                    };
                 }
                 format!("HTTP {status}")
             }
@@ -83,6 +87,24 @@ async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdow
     }
 }
 
+/// The whole of an answer.
+///
+/// # Errors
+/// Why it can't be read to its end.
+async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut all = Vec::new();
+    loop {
+        match answer.chunk().await {
+            Ok(Some(piece)) if all.len() + piece.len() > LONGEST_ANSWER => {
+                return Err(format!("is longer than {} MiB", LONGEST_ANSWER >> 20));
+            }
+            Ok(Some(piece)) => all.extend_from_slice(&piece),
+            Ok(None) => return Ok(all),
+            Err(error) => return Err(format!("broke off: {}", error.without_url())),
+        }
+    }
+}
+
 /// Adds what a private Cloud Run service wants to see; `Authorization` is for dbt-trigger itself.
 ///
 /// # Errors
@@ -96,4 +118,43 @@ pub async fn admitted(
     };
     let token = IdTokens::new(audience)?.get().await?;
     Ok(request.header(SERVERLESS_AUTHORIZATION, format!("Bearer {}", token.expose())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use mergemind_shared::Secret;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        // Sends spaces, which may stand before JSON, until nobody takes them.
+        let sent = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            let _ = stream.read(&mut [0; 4_096]).expect("a request");
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+                .expect("a head");
+            let piece = vec![b' '; 1 << 20];
+            (0..200).take_while(|_| stream.write_all(&piece).is_ok()).count()
+        });
+        let trigger = DbtTrigger {
+            url: url.parse().expect("an address"),
+            token: Secret::new("trigger-ours-77d0"),
+            audience: None,
+            timeout: Duration::from_secs(60),
+        };
+        let trace = TraceContext::new_trace();
+        let (good, said) = run(&trigger, &json!({}), &trace, &Shutdown::default()).await;
+        assert!(!good && said.to_string().contains("longer than 32 MiB"), "{said}");
+        // Not on this thread, which has to close the connection.
+        let taken = tokio::task::spawn_blocking(|| sent.join().expect("it ends"));
+        let taken = taken.await.expect("it ends");
+        assert!(taken < 64, "{taken} MiB were taken");
+    }
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use mergemind_shared::ApiError;
 use mergemind_shared::functions_framework::Shutdown;
 use mergemind_shared::warehouse::{Kind, Position, Table, newest_mark};
@@ -38,10 +37,10 @@ struct State {
     complete: bool,
 }
 
-/// A call.
+/// One call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Call {
+pub struct Call {
     state: Value,
     secrets: Map<String, Value>,
     setup_test: bool,
@@ -50,14 +49,27 @@ struct Call {
     column_types: bool,
 }
 
+impl Call {
+    /// Reads a request's body.
+    ///
+    /// # Errors
+    /// 400 if it is no call.
+    pub fn read(body: &[u8]) -> Result<Self, ApiError> {
+        serde_json::from_slice(body)
+            .map_err(|_| ApiError::bad_request("invalid_json", "the body is not a call of Fivetran"))
+    }
+
+    /// The token among its secrets.
+    pub fn token(&self) -> Option<&str> {
+        self.secrets.get("auth_token")?.as_str()
+    }
+}
+
 /// Answers one call.
 ///
 /// # Errors
-/// 401 if neither the header nor `secrets.auth_token` is our token; otherwise what stopped the sync.
-pub async fn answer(syncer: &Syncer, headers: &HeaderMap, body: &[u8], shutdown: Shutdown) -> Result<Value, ApiError> {
-    let call: Call = serde_json::from_slice(body)
-        .map_err(|_| ApiError::bad_request("invalid_json", "the body is not a call of Fivetran"))?;
-    authorize(syncer, headers, &call).await?;
+/// What stopped the sync.
+pub async fn answer(syncer: &Syncer, call: Call, shutdown: Shutdown) -> Result<Value, ApiError> {
     // A state that is not ours counts as none: everything is handed over again.
     let mut state: State = serde_json::from_value(call.state).unwrap_or_default();
     let tables: Vec<Table> = syncer.tables();
@@ -102,21 +114,6 @@ fn before_running(now: i64, error: &ApiError) -> i64 {
     let age = error.details().and_then(|details| details["age_s"].as_u64());
     // Without an age nothing is sure to be whole.
     age.map_or(0, |age| now - (Duration::from_secs(age) + MARGIN).as_micros() as i64)
-}
-
-async fn authorize(syncer: &Syncer, headers: &HeaderMap, call: &Call) -> Result<(), ApiError> {
-    let Some(tokens) = syncer.tokens() else { return Ok(()) };
-    // Function connectors can't send a header of their own: their token stands among the secrets.
-    match call.secrets.get("auth_token").and_then(Value::as_str) {
-        Some(token) => {
-            let mut shown = HeaderMap::new();
-            if let Ok(value) = format!("Bearer {token}").parse() {
-                shown.insert(axum::http::header::AUTHORIZATION, value);
-            }
-            tokens.check(&shown).await
-        }
-        None => tokens.check(headers).await,
-    }
 }
 
 /// Rows for Fivetran, by table.

@@ -6,25 +6,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use crate::error::ApiError;
-
-/// The whole body of a request, as an `axum` extractor whose errors are ours.
-#[derive(Debug, Clone)]
-pub struct RequestBytes(pub Bytes);
-
-impl<S: Sync> FromRequest<S> for RequestBytes {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        read_body(request.into_body()).await.map(Self)
-    }
-}
 
 /// Reads a request's whole body.
 ///
@@ -38,7 +25,16 @@ pub async fn read_body(body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
+/// The same of a body that may have `limit` bytes, which are fewer than the function allows elsewhere.
+///
+/// # Errors
+/// As [`read_body`].
+pub async fn read_body_up_to(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    read_body(Body::new(Limited::new(body, limit))).await
+}
+
+/// What went wrong while a body was read.
+pub fn body_error(error: &(dyn std::error::Error + 'static)) -> ApiError {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
@@ -88,7 +88,12 @@ impl Handler {
         // A probe asks once a second until a function is ready.
         let access = (request.uri().path() != "/ready").then(|| Access::begin(&request));
         async move {
-            let response = self.answer(request, trace).await;
+            let mut response = self.answer(request, trace).await;
+            // What a function tells is for its caller alone.
+            let headers = response.headers_mut();
+            headers
+                .entry(CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("no-store"));
             if let Some(access) = access {
                 access.end(&response);
             }

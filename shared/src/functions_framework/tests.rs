@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Extension;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -12,7 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{RequestBytes, Settings, Shutdown, TraceContext, run_until};
+use super::{Settings, Shutdown, TraceContext, read_body, run_until};
+use crate::telemetry::testing::Written;
 
 struct Running {
     address: SocketAddr,
@@ -22,13 +24,14 @@ struct Running {
 
 async fn start(settings: Settings) -> Running {
     let router = Router::new()
-        .route("/echo", post(|RequestBytes(body): RequestBytes| async move { body }))
+        .route("/echo", post(|body: Body| read_body(body)))
         .route("/json", post(|Json(value): Json<Value>| async move { Json(value) }))
         .route("/panic", get(|| async { panic!("on purpose") as &'static str }))
         .route(
             "/trace",
             get(|Extension(trace): Extension<TraceContext>| async move { trace.trace_id }),
         )
+        .route("/stored", get(|| async { ([("cache-control", "max-age=60")], "x") }))
         .route("/large", get(|| async { "x".repeat(64 * 1024 * 1024) }))
         .route("/endless", get(std::future::pending::<&'static str>))
         .route(
@@ -49,14 +52,20 @@ async fn start(settings: Settings) -> Running {
 
 /// Sends `request` as it is and returns the status and the body of the answer.
 async fn send(address: SocketAddr, request: &str) -> (u16, String) {
+    let (head, body) = answer_of(address, request).await;
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    (status, body)
+}
+
+/// Head and body.
+async fn answer_of(address: SocketAddr, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     stream.write_all(request.as_bytes()).await.expect("sends");
     let mut answer = String::new();
     // A server that refuses a body may cut the connection after its answer.
     let _ = stream.read_to_string(&mut answer).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
-    (status, body.to_owned())
+    (head.to_owned(), body.to_owned())
 }
 
 async fn get_path(address: SocketAddr, path: &str) -> (u16, String) {
@@ -100,6 +109,55 @@ async fn every_answer_is_ours() {
     let (status, body) = post_body(address, "/json", "{").await;
     assert_eq!((status, code(&body)), (400, json!("bad_request")));
     assert_eq!(post_body(address, "/echo", "hi").await, (200, "hi".into()));
+}
+
+#[tokio::test]
+async fn no_answer_is_kept_by_anybody_unless_the_function_says_so() {
+    let server = start(Settings::default()).await;
+    for (path, expected) in [
+        ("/trace", "no-store"),
+        ("/nowhere", "no-store"),
+        ("/stored", "max-age=60"),
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let (head, _) = answer_of(server.address, &request).await;
+        assert!(head.contains(&format!("cache-control: {expected}")), "{path}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_words_are_cut_and_escaped_in_the_log() {
+    let written = Written::default();
+    let layer = tracing_subscriber::fmt().with_ansi(false).with_writer(written.clone());
+    let _here = tracing::subscriber::set_default(layer.finish());
+    let server = start(Settings::default()).await;
+    let (path, agent) = ("p".repeat(50_000), "a".repeat(50_000));
+    let deceptive = "\u{202e}gpj.exe\u{9b}31m\u{2066}\u{2028}";
+    for request in [
+        format!("GET /{path} HTTP/1.1\r\nhost: x\r\nuser-agent: {agent}\r\nconnection: close\r\n\r\n"),
+        format!("GET /{deceptive} HTTP/1.1\r\nhost: x\r\nuser-agent: {deceptive}\r\nconnection: close\r\n\r\n"),
+    ] {
+        assert_eq!(send(server.address, &request).await.0, 404);
+    }
+    let log = written.text();
+    let longest = |letter: char| {
+        let runs = log.split(|c| c != letter).map(str::len);
+        runs.max().unwrap_or_default()
+    };
+    assert_eq!(
+        (longest('p'), longest('a')),
+        (199, 200),
+        "200 characters of each, a slash included"
+    );
+    assert!(log.contains('…') && log.lines().all(|line| line.len() < 2_000), "{log}");
+    assert!(
+        log.contains("GET /\\u{202e}gpj.exe\\u{9b}31m\\u{2066}\\u{2028} 404"),
+        "{log}"
+    );
+    assert!(
+        !log.contains(|c: char| !c.is_ascii() && deceptive.contains(c)),
+        "{log:?}"
+    );
 }
 
 #[tokio::test]

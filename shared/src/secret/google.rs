@@ -84,7 +84,7 @@ impl SecretManager {
     /// Reads the secret that `setting` refers to, and lets it be renewed from now on.
     ///
     /// # Errors
-    /// If it can't be read after a few attempts, is a placeholder, or is too short.
+    /// If it can't be read after a few attempts, is a placeholder, or breaks its rule.
     pub async fn resolve(&self, setting: &str, secret: &Secret) -> Result<(), SecretError> {
         let Some(reference) = secret.reference() else {
             return Ok(());
@@ -340,7 +340,10 @@ mod tests {
             .await
             .expect("a client");
         let short = token();
-        short.require_length(16);
+        short.require(|value| match value.len() {
+            16.. => Ok(()),
+            _ => Err("has fewer than 16 characters".into()),
+        });
         let message = manager
             .resolve("AUTH_TOKEN", &short)
             .await

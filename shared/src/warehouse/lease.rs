@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::connection::Warehouse;
 use super::error::Error;
 use super::schema::{Column, Kind};
-use super::sql::{LEASES, Lease, acquire_script, expire_script, ours, renew_script};
+use super::sql::{LEASES, Lease, acquire_script, expire_script, renew_script};
 
 /// The columns of the table of leases.
 pub(super) const COLUMNS: [Column; 4] = [
@@ -156,24 +156,6 @@ impl Warehouse {
     async fn renew_if_ours(&self, lease: &Lease) -> Result<bool, Error> {
         let script = renew_script(&self.name_of(LEASES), lease);
         Ok(!self.query(script).await?.is_empty())
-    }
-
-    /// Begins the lease's time anew. A lease that was lost stays lost.
-    ///
-    /// # Errors
-    /// If BigQuery can't be asked.
-    pub async fn renew(&self, lease: &Lease) -> Result<(), Error> {
-        self.query(expire_script(&self.name_of(LEASES), lease, lease.ttl))
-            .await?;
-        Ok(())
-    }
-
-    /// Whether the lease is still ours: nobody else has taken it since.
-    ///
-    /// # Errors
-    /// If BigQuery can't be asked.
-    pub async fn is_ours(&self, lease: &Lease) -> Result<bool, Error> {
-        Ok(!self.query(ours(&self.name_of(LEASES), lease)).await?.is_empty())
     }
 
     /// Gives the lease back.

@@ -9,7 +9,7 @@ mod text;
 pub(super) use commit::{CommitGuards, commit};
 pub use commit::{CursorMove, Mark};
 pub use lease::Lease;
-pub(super) use lease::{acquire_script, expire_script, ours, renew_script};
+pub(super) use lease::{acquire_script, expire_script, renew_script};
 pub use merge::CompleteSet;
 pub(super) use merge::Merge;
 pub use soft_delete::{SoftDelete, Within};

@@ -13,10 +13,10 @@ use axum::response::{IntoResponse, Response};
 use mergemind_shared::ApiError;
 use mergemind_shared::dedup::RecentIds;
 use mergemind_shared::throttle::address_of;
+use mergemind_shared::unproven::UnprovenBodies;
 use serde_json::Value;
 
 use super::answer::answer;
-use super::unproven::UnprovenBodies;
 use crate::auth::{Authenticator, Caller};
 use crate::config::{Config, RunnerKind};
 use crate::queue::Queue;

@@ -5,15 +5,13 @@ mod events;
 mod function;
 mod pages;
 mod runs;
-mod unproven;
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use axum::middleware::map_response;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -53,7 +51,6 @@ pub fn router(
         .route("/runs/{run_id}", get(runs::one))
         .route("/runs/{run_id}/cancel", post(runs::cancel))
         .route("/runs/{run_id}/artifacts/{name}", get(runs::artifact))
-        .layer(map_response(not_stored))
         .with_state(Arc::new(function)))
 }
 
@@ -91,15 +88,6 @@ async fn ready(State(function): State<Arc<Function>>) -> Result<Json<Value>, Api
             "dbt is being loaded",
         )),
     }
-}
-
-/// Whatever is told about runs is for its caller alone.
-async fn not_stored(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// A body that does not call itself JSON is not read as such, so that no form of a web page can be one.

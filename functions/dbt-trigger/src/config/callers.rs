@@ -1,7 +1,7 @@
 //! Who may call.
 
 use mergemind_shared::Secret;
-use mergemind_shared::auth::Tokens;
+use mergemind_shared::auth::{Tokens, has_no_blank, read_checked_by_cloud_run};
 use mergemind_shared::config::Env;
 use url::Url;
 
@@ -65,14 +65,6 @@ impl Callers {
     }
 }
 
-/// A bearer token ends at a blank.
-fn has_no_blank(secret: &Secret) -> Result<(), String> {
-    match secret.expose().contains(char::is_whitespace) {
-        true => Err("holds a blank, so that no caller can show it; make one with: openssl rand -hex 32".into()),
-        false => Ok(()),
-    }
-}
-
 impl GoogleCallers {
     fn read(env: &mut Env) -> Option<Self> {
         let audiences = env
@@ -90,18 +82,10 @@ impl GoogleCallers {
         let keys_url = env
             .url("ID_TOKEN_KEYS_URL", "where the public keys of ID tokens are")
             .default(Url::parse(GOOGLE_KEYS).expect("a constant"));
-        let checked_by_cloud_run = env
-            .bool(
-                "ID_TOKEN_CHECKED_BY_CLOUD_RUN",
-                "take ID tokens that Cloud Run has checked and whose signature it took away; only for a private service",
-            )
-            .default(false);
-        if checked_by_cloud_run && !env.is_set("K_SERVICE") {
-            env.problem(
-                "ID_TOKEN_CHECKED_BY_CLOUD_RUN",
-                "is true, but this is not Cloud Run, so nobody has checked them; leave it unset",
-            );
-        }
+        let checked_by_cloud_run = read_checked_by_cloud_run(
+            env,
+            "take ID tokens that Cloud Run has checked and whose signature it took away; only for a private service",
+        );
         match (audiences.is_empty(), accounts.is_empty()) {
             (true, true) => None,
             (false, false) => Some(Self {

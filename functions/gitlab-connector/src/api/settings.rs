@@ -97,7 +97,7 @@ pub fn merged(ours: &Config, env: &mut Env, body: &Map<String, Value>) -> Result
     env.finish().map_err(|problems| refused(problems.to_string()))?;
 
     // These are read from Secret Manager already, and renewed.
-    theirs.tokens.clone_from(&ours.tokens);
+    theirs.callers = ours.callers.clone();
     theirs.webhook.clone_from(&ours.webhook);
     if !own_gitlab_token {
         theirs.gitlab_token = ours.gitlab_token.clone();

@@ -1,11 +1,11 @@
 //! The sync lease: one process at a time works on the raw tables.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::functions_framework::Shutdown;
-use mergemind_shared::warehouse::{self, Acquired, Lease};
+use mergemind_shared::warehouse::{self, Acquired, Lease, LeaseGuard};
 use serde_json::json;
 
 use crate::sync::error::Error;
@@ -42,13 +42,13 @@ pub async fn under_lease<T>(
         Acquired::Ours(lease) => lease,
         Acquired::Held { age, left } => return Err(held(age, Some(left))),
     };
+    let guard = LeaseGuard::hold(inner.warehouse.clone(), lease);
     let worked = tokio::select! {
-        worked = work(lease.clone()) => worked,
-        error = keep(inner, &lease) => Err(ApiError::from(Error::from(error))),
+        worked = work(guard.lease().clone()) => worked,
+        () = guard.lost().cancelled() => Err(Error::from(warehouse::Error::LeaseLost).into()),
     };
-    let warehouse = inner.warehouse.clone();
     let released = tokio::spawn(async move {
-        if let Err(error) = warehouse.release(&lease).await {
+        if let Err(error) = guard.release().await {
             tracing::warn!("the lease could not be given back and ends by itself: {error}");
         }
     });
@@ -66,19 +66,6 @@ pub async fn under_lease<T>(
 async fn acquire(inner: &Resources) -> Result<Acquired, Error> {
     prepare_tables(inner).await?;
     Ok(inner.warehouse.acquire(LEASE, inner.config.lease).await?)
-}
-
-/// Renews the lease for as long as it is awaited; ends when that failed for a whole lifetime.
-async fn keep(inner: &Resources, lease: &Lease) -> warehouse::Error {
-    let mut renewed = Instant::now();
-    loop {
-        tokio::time::sleep(lease.ttl() / 3).await;
-        match inner.warehouse.renew(lease).await {
-            Ok(()) => renewed = Instant::now(),
-            Err(error) if renewed.elapsed() >= lease.ttl() => return error,
-            Err(error) => tracing::warn!("the lease could not be renewed; trying again: {error}"),
-        }
-    }
 }
 
 fn held(age: Duration, left: Option<Duration>) -> ApiError {

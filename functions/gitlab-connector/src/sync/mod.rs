@@ -35,7 +35,6 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
-use mergemind_shared::auth::Tokens;
 use mergemind_shared::functions_framework::{Shutdown, TraceContext};
 use mergemind_shared::warehouse::{Change, Position, Table, Warehouse};
 use serde_json::Value;
@@ -88,11 +87,6 @@ impl Syncer {
             paths: std::sync::Mutex::default(),
             tables_ready: Ready::default(),
         })))
-    }
-
-    /// The tokens that callers may show; `None` where the platform checks callers.
-    pub fn tokens(&self) -> Option<&Tokens> {
-        self.0.config.tokens.as_ref()
     }
 
     /// What it was told.

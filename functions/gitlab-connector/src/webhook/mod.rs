@@ -5,110 +5,79 @@ mod debounce;
 #[cfg(test)]
 mod fuzz;
 mod payload;
+mod picker;
 mod verify;
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Json;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, body::Bytes};
+use futures::TryStreamExt;
 use mergemind_shared::ApiError;
-use mergemind_shared::functions_framework::Shutdown;
+use mergemind_shared::dedup::RecentIds;
+use mergemind_shared::functions_framework::{Shutdown, body_error};
+use mergemind_shared::unproven::UnprovenBodies;
 use serde_json::{Value, json};
 
 use crate::sync::Syncer;
 use debounce::Debouncer;
+use picker::Picker;
+use verify::{ID, Shown, Signature};
 
-/// GitLab waits 10 seconds for an answer.
+/// How long GitLab waits for an answer: a signed payload may take that long to arrive.
+const GITLAB_WAITS: Duration = Duration::from_secs(10);
+/// The rest is for the way back.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-/// Keys of deliveries that are remembered; GitLab repeats one within minutes.
+/// Ids of deliveries that are remembered, and how long; GitLab repeats one within minutes.
 const REMEMBERED: usize = 10_000;
+const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
-/// Takes webhooks. Cheap to clone.
-#[derive(Clone)]
-pub struct Webhooks(Arc<Inner>);
-
-struct Inner {
+/// Takes webhooks.
+pub struct Webhooks {
     syncer: Syncer,
     debouncer: Debouncer,
-    delivered: Mutex<Delivered>,
-}
-
-/// The keys of deliveries that were taken.
-#[derive(Default)]
-struct Delivered {
-    keys: HashSet<String>,
-    order: VecDeque<String>,
-}
-
-impl Delivered {
-    /// Whether the key is new.
-    fn take(&mut self, key: &str) -> bool {
-        if !self.keys.insert(key.to_owned()) {
-            return false;
-        }
-        self.order.push_back(key.to_owned());
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.keys.remove(&oldest);
-        }
-        true
-    }
-
-    fn forget(&mut self, key: &str) {
-        self.keys.remove(key);
-        self.order.retain(|known| known != key);
-    }
+    delivered: RecentIds,
+    unproven: UnprovenBodies,
 }
 
 impl Webhooks {
     /// Begins to wait for webhooks.
     pub fn new(syncer: Syncer) -> Self {
-        Self(Arc::new(Inner {
+        Self {
             debouncer: Debouncer::start(syncer.clone()),
             syncer,
-            delivered: Mutex::default(),
-        }))
+            delivered: RecentIds::new(REMEMBERED, REMEMBERED_FOR),
+            unproven: UnprovenBodies::new(GITLAB_WAITS),
+        }
     }
 
-    /// Takes one delivery. The answer tells what was written, or 202 if that takes longer than GitLab waits.
+    /// Takes one delivery. The answer tells what was written, or 202 if that takes longer than GitLab waits. What is known
+    /// to come from GitLab is well received, whatever stands in it: GitLab switches a webhook off that is refused.
     ///
     /// # Errors
-    /// 401 if it does not come from GitLab; 400 if it is not a webhook's payload; otherwise what stopped
-    /// the sync of what it names, and GitLab may deliver it again.
-    pub async fn take(&self, headers: &HeaderMap, body: &Bytes, shutdown: Shutdown) -> Result<Response, ApiError> {
-        let secrets = &self.0.syncer.config().webhook;
-        if let Err(refused) = verify::check(secrets, headers, body) {
-            // They may have been rotated in Secret Manager.
-            if !secrets.renew().await {
-                return Err(refused);
-            }
-            verify::check(secrets, headers, body)?;
-        }
-        let payload: Value = serde_json::from_slice(body)
-            .map_err(|_| ApiError::bad_request("invalid_json", "the body is not a webhook's JSON"))?;
+    /// 401 if it does not come from GitLab; otherwise what stopped the sync of what it names, and GitLab may deliver it
+    /// again.
+    pub async fn take(&self, headers: &HeaderMap, body: Body, shutdown: Shutdown) -> Result<Response, ApiError> {
+        let (payload, is_signed) = self.read(headers, body.into_data_stream()).await?;
         let wanted = match payload::read(&payload) {
             Ok(wanted) => wanted,
             Err(reason) => return Ok(ignored(&reason)),
         };
-        if !self.0.syncer.covers(&wanted.project) {
+        if !self.syncer.covers(&wanted.project) {
             return Ok(ignored(&format!("{} is not synced", wanted.project)));
         }
-        let key = ["idempotency-key", "webhook-id"]
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok());
-        if key.is_some_and(|key| !self.delivered().take(key)) {
+        let id = id_of(headers, is_signed);
+        if id.is_some_and(|id| !self.delivered.insert(id)) {
             return Ok(ignored("this delivery was taken before"));
         }
-        let done = self.0.debouncer.add(wanted, shutdown);
+        let done = self.debouncer.add(wanted, shutdown);
         match tokio::time::timeout(ANSWER_WITHIN, done).await {
             Ok(Ok(Ok(answer))) => Ok(Json(answer).into_response()),
             Ok(Ok(Err(error))) => {
-                if let Some(key) = key {
-                    self.delivered().forget(key);
+                if let Some(id) = id {
+                    self.delivered.remove(id);
                 }
                 Err(error)
             }
@@ -124,9 +93,54 @@ impl Webhooks {
         }
     }
 
-    fn delivered(&self) -> std::sync::MutexGuard<'_, Delivered> {
-        self.0.delivered.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is needed of a payload, once it is known to come from GitLab; and whether it is signed.
+    async fn read(&self, headers: &HeaderMap, body: BodyDataStream) -> Result<(Value, bool), ApiError> {
+        let secrets = &self.syncer.config().webhook;
+        let shown = match verify::head(secrets, headers) {
+            Ok(shown) => shown,
+            // They may have been rotated in Secret Manager.
+            Err(refused) if !secrets.renew().await => return Err(refused),
+            Err(_) => verify::head(secrets, headers)?,
+        };
+        match shown {
+            Shown::Token => Ok((pick(body, None).await?, false)),
+            // The body shows who it is from, so it is read before that is known.
+            Shown::Signature(signature) => {
+                let read = self.unproven.wait_for(pick(body, Some(signature))).await;
+                if read
+                    .as_ref()
+                    .is_err_and(|refused| refused.status() == StatusCode::UNAUTHORIZED)
+                {
+                    // For the next delivery: this one's body is gone.
+                    secrets.renew().await;
+                }
+                Ok((read?, true))
+            }
+        }
     }
+}
+
+/// Picks what is needed out of a body while it comes, and then checks its signature, if it has one.
+async fn pick(mut body: BodyDataStream, mut signature: Option<Signature>) -> Result<Value, ApiError> {
+    let mut picker = Picker::default();
+    while let Some(piece) = body.try_next().await.map_err(|error| body_error(&error))? {
+        picker.take(&piece);
+        if let Some(signature) = &mut signature {
+            signature.take(&piece);
+        }
+    }
+    signature.map_or(Ok(()), Signature::check)?;
+    Ok(picker.picked())
+}
+
+/// What tells a delivery from others. Of a signed one only what the signature covers: whoever has recorded it may change
+/// the rest.
+fn id_of(headers: &HeaderMap, is_signed: bool) -> Option<&str> {
+    let names: &[&str] = match is_signed {
+        true => &[ID],
+        false => &["idempotency-key", ID],
+    };
+    names.iter().find_map(|name| headers.get(*name)?.to_str().ok())
 }
 
 fn ignored(reason: &str) -> Response {
@@ -138,13 +152,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repeated_delivery_is_known_until_it_failed() {
-        let mut delivered = Delivered::default();
-        assert!(delivered.take("a"));
-        assert!(!delivered.take("a"));
-        delivered.forget("a");
-        assert!(delivered.take("a"));
-        (0..REMEMBERED).for_each(|n| assert!(delivered.take(&n.to_string())));
-        assert!(delivered.take("a"), "the oldest is forgotten");
+    fn a_signed_delivery_is_known_by_what_is_signed() {
+        let headers: HeaderMap = [("idempotency-key", "anything"), ("webhook-id", "msg-1")]
+            .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
+            .into_iter()
+            .collect();
+        assert_eq!(id_of(&headers, true), Some("msg-1"));
+        assert_eq!(id_of(&headers, false), Some("anything"));
     }
 }

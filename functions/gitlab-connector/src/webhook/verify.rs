@@ -9,16 +9,35 @@ use hmac::{Hmac, KeyInit, Mac};
 use mergemind_shared::{ApiError, Secret};
 use sha2::Sha256;
 
-use crate::config::WebhookSecrets;
+use crate::config::{WebhookSecrets, webhook_key};
+
+/// The header with a signed delivery's id, which the signature covers.
+pub const ID: &str = "webhook-id";
 
 /// How far a signed delivery's time may be from ours, in seconds: the Standard Webhooks' own tolerance.
 const TOLERANCE: u64 = 5 * 60;
 
-/// Checks a delivery. A signed one is judged by its signature alone.
+/// What a delivery's head says of who sent it.
+#[derive(Debug)]
+pub enum Shown {
+    /// It comes from GitLab: it shows the plain token.
+    Token,
+    /// Its signature, which is still to be compared with the body.
+    Signature(Signature),
+}
+
+/// A signature, and what was signed as far as it has come.
+#[derive(Debug)]
+pub struct Signature {
+    mac: Hmac<Sha256>,
+    shown: Vec<Vec<u8>>,
+}
+
+/// Looks at a delivery's head. A signed one is judged by its signature alone.
 ///
 /// # Errors
 /// 401; its message tells what is missing, never which part was right.
-pub fn check(secrets: &WebhookSecrets, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+pub fn head(secrets: &WebhookSecrets, headers: &HeaderMap) -> Result<Shown, ApiError> {
     if secrets.token.is_none() && secrets.signing.is_none() {
         return Err(refused("webhooks are not taken here").with_hint(
             "set GITLAB_WEBHOOK_TOKEN or GITLAB_WEBHOOK_SIGNING_TOKEN to what the webhook in GitLab was given",
@@ -34,54 +53,61 @@ pub fn check(secrets: &WebhookSecrets, headers: &HeaderMap, body: &[u8]) -> Resu
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs());
-        return check_signature(signing, signatures, headers, body, now);
+        return Signature::read(signing, signatures, headers, now).map(Shown::Signature);
     }
     let shown = headers.get("x-gitlab-token").map(HeaderValue::as_bytes);
     match (&secrets.token, shown) {
-        (Some(token), Some(shown)) if token.matches(shown) => Ok(()),
+        (Some(token), Some(shown)) if token.matches(shown) => Ok(Shown::Token),
         _ => Err(refused("the webhook does not show the secret token")
             .with_hint("give the webhook in GitLab the same secret token as GITLAB_WEBHOOK_TOKEN")),
     }
 }
 
-/// Standard Webhooks: HMAC-SHA256 over id, time and body, with dots between.
-fn check_signature(
-    signing: &Secret,
-    signatures: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-    now: u64,
-) -> Result<(), ApiError> {
-    let (Some(id), Some(at)) = (text(headers, "webhook-id"), text(headers, "webhook-timestamp")) else {
-        return Err(refused("the webhook's signature lacks an id or a time"));
-    };
-    let fresh = at.parse::<u64>().is_ok_and(|at| at.abs_diff(now) <= TOLERANCE);
-    if !fresh {
-        return Err(refused("the webhook's signature is too old"));
+impl Signature {
+    /// Standard Webhooks: HMAC-SHA256 over id, time and body, with dots between.
+    fn read(signing: &Secret, signatures: &str, headers: &HeaderMap, now: u64) -> Result<Self, ApiError> {
+        let (Some(id), Some(at)) = (text(headers, ID), text(headers, "webhook-timestamp")) else {
+            return Err(refused("the webhook's signature lacks an id or a time"));
+        };
+        let fresh = at.parse::<u64>().is_ok_and(|at| at.abs_diff(now) <= TOLERANCE);
+        if !fresh {
+            return Err(refused("the webhook's signature is too old"));
+        }
+        let key = webhook_key(&signing.expose()).map_err(|problem| {
+            refused("the webhook's signature can't be checked")
+                .with_log(format!("GITLAB_WEBHOOK_SIGNING_TOKEN {problem}"))
+        })?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| refused("the signing token can't be used"))?;
+        mac.update(format!("{id}.{at}.").as_bytes());
+        let signed = signatures
+            .split(' ')
+            .filter_map(|signature| signature.strip_prefix("v1,"));
+        Ok(Self {
+            mac,
+            shown: signed.filter_map(|signature| STANDARD.decode(signature).ok()).collect(),
+        })
     }
-    let secret = signing.expose();
-    let key = secret.strip_prefix("whsec_").unwrap_or(&secret);
-    let key = STANDARD
-        .decode(key)
-        .ok()
-        // Everybody can sign with an empty key.
-        .filter(|key| !key.is_empty())
-        .ok_or_else(|| refused("GITLAB_WEBHOOK_SIGNING_TOKEN is not a signing token"))?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| refused("the signing token can't be used"))?;
-    mac.update(format!("{id}.{at}.").as_bytes());
-    mac.update(body);
-    let signed = signatures
-        .split(' ')
-        .filter_map(|signature| signature.strip_prefix("v1,"));
-    let mut right = false;
-    for signature in signed.filter_map(|signature| STANDARD.decode(signature).ok()) {
-        // Compares in constant time.
-        right |= mac.clone().verify_slice(&signature).is_ok();
+
+    /// Takes the body's next piece.
+    pub fn take(&mut self, piece: &[u8]) {
+        self.mac.update(piece);
     }
-    if right {
-        Ok(())
-    } else {
-        Err(refused("the webhook's signature is wrong"))
+
+    /// Whether one of the signatures is that of what was taken.
+    ///
+    /// # Errors
+    /// 401 if none is.
+    pub fn check(self) -> Result<(), ApiError> {
+        let mut right = false;
+        for signature in &self.shown {
+            // Compares in constant time.
+            right |= self.mac.clone().verify_slice(signature).is_ok();
+        }
+        if right {
+            Ok(())
+        } else {
+            Err(refused("the webhook's signature is wrong"))
+        }
     }
 }
 
@@ -118,6 +144,19 @@ mod tests {
         format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
     }
 
+    /// Whether a whole delivery is let in.
+    fn check(secrets: &WebhookSecrets, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
+        match head(secrets, headers)? {
+            Shown::Token => Ok(()),
+            Shown::Signature(signature) => check_in_pieces(signature, body),
+        }
+    }
+
+    fn check_in_pieces(mut signature: Signature, body: &[u8]) -> Result<(), ApiError> {
+        body.chunks(1).for_each(|piece| signature.take(piece));
+        signature.check()
+    }
+
     #[test]
     fn a_plain_token_must_match() {
         let secrets = WebhookSecrets {
@@ -135,8 +174,8 @@ mod tests {
         let by_nothing = signature_by(&[], "msg-1", 1_000, b"{}");
         let headers = headers(&[("webhook-id", "msg-1"), ("webhook-timestamp", "1000")]);
         for empty in ["whsec_", ""] {
-            let checked = check_signature(&Secret::new(empty), &by_nothing, &headers, b"{}", 1_000);
-            assert!(checked.is_err(), "{empty}");
+            let read = Signature::read(&Secret::new(empty), &by_nothing, &headers, 1_000);
+            assert!(read.is_err(), "{empty}");
         }
     }
 
@@ -147,7 +186,9 @@ mod tests {
         let good = signature(id, at, body);
         let try_it = |signatures: &str, id: &str, at: u64, body: &[u8], now: u64| {
             let headers = headers(&[("webhook-id", id), ("webhook-timestamp", &at.to_string())]);
-            check_signature(&signing, signatures, &headers, body, now).is_ok()
+            Signature::read(&signing, signatures, &headers, now)
+                .and_then(|signature| check_in_pieces(signature, body))
+                .is_ok()
         };
         assert!(try_it(&good, id, at, body, at + 10));
         assert!(try_it(&format!("v1,AAAA {good}"), id, at, body, at));

@@ -12,13 +12,6 @@ pub struct Lease {
     pub(in crate::warehouse) ttl: Duration,
 }
 
-impl Lease {
-    /// After this time without renewal others may take it.
-    pub fn ttl(&self) -> Duration {
-        self.ttl
-    }
-}
-
 /// Two MERGEs on one table can't both be committed, so of two callers one waits and then finds it held.
 pub(in crate::warehouse) fn acquire_script(leases: &str, lease: &Lease) -> String {
     let (name, holder) = (literal(&lease.name), literal(&lease.holder));
@@ -47,7 +40,7 @@ pub(in crate::warehouse) fn renew_script(leases: &str, lease: &Lease) -> String 
 }
 
 /// Selects one row if the lease is ours, else none.
-pub(in crate::warehouse) fn ours(leases: &str, lease: &Lease) -> String {
+fn ours(leases: &str, lease: &Lease) -> String {
     let (name, holder) = (literal(&lease.name), literal(&lease.holder));
     format!("SELECT holder FROM {leases} WHERE name = {name} AND holder = {holder}")
 }

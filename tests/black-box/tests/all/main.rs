@@ -14,6 +14,7 @@ mod renewed;
 mod report;
 mod start;
 mod stopping;
+mod strangers;
 mod streams;
 mod sync;
 mod tables;

@@ -52,6 +52,35 @@ fn a_trigger_without_a_token_or_with_a_placeholder_does_not_start() {
     }
 }
 
+#[test]
+fn a_connector_that_strangers_reach_does_not_start_without_a_token() {
+    let base = [
+        ("PROJECT_ID", "p"),
+        ("GITLAB_TOKEN", "glpat-1234567890abcdef"),
+        ("GITLAB_GROUPS", "acme"),
+    ];
+    let checked = ("ID_TOKEN_CHECKED_BY_CLOUD_RUN", "true");
+    for variables in [
+        vec![("HOST", "0.0.0.0")],
+        vec![("HOST", "::")],
+        vec![("K_SERVICE", "gitlab-connector")],
+        vec![("HOST", "0.0.0.0"), checked],
+        vec![("HOST", "0.0.0.0"), ("AUTH_TOKEN", "ab")],
+    ] {
+        let all: Vec<_> = base.iter().copied().chain(variables).collect();
+        let output = run("gitlab-connector", &["--print-config"], &all);
+        assert_eq!(output.status.code(), Some(2), "{all:?}: {}", errors(&output));
+        assert!(
+            errors(&output).contains("openssl rand -hex 32"),
+            "{all:?}: {}",
+            errors(&output)
+        );
+    }
+    let private = [&base[..], &[("K_SERVICE", "gitlab-connector"), checked]].concat();
+    let output = run("gitlab-connector", &["--print-config"], &private);
+    assert!(output.status.success(), "{}", errors(&output));
+}
+
 /// `UPDATE_DOCS=1 scripts/test page_of_settings` writes it.
 #[test]
 fn the_page_of_settings_holds_what_help_prints() {

@@ -1,12 +1,18 @@
 //! From a change in GitLab to the changed row, without a sync.
 
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use black_box::{TRIGGER_TOKEN, World, warehouse};
-use local_stack::{Connector, http, root};
+use hmac::{Hmac, KeyInit, Mac};
+use local_stack::{Connector, http, processes, root};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
-const TOKEN: &str = "hook-3f9b2c71";
+const TOKEN: &str = "hook-3f9b2c71a5d0";
 /// 32 bytes of the letter k.
 const SIGNING: &str = "whsec_a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 
@@ -181,4 +187,118 @@ fn a_burst_is_one_look_and_repeats_and_strangers_are_turned_away() {
         json!({"object_kind": "note", "project": {"path_with_namespace": "other/x"}, "merge_request": {"iid": 1}});
     let (status, answer) = send(TOKEN, "key-101", &stranger);
     assert_eq!((status, &answer["status"]), (200, &json!("ignored")), "{answer}");
+}
+
+/// The headers of a delivery that is signed as GitLab does it.
+fn signed(id: &str, body: &[u8]) -> String {
+    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let at = at.expect("after 1970").as_secs();
+    let mut mac = Hmac::<Sha256>::new_from_slice(&[b'k'; 32]).expect("a key");
+    mac.update(format!("{id}.{at}.").as_bytes());
+    mac.update(body);
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    format!("webhook-id: {id}\r\nwebhook-timestamp: {at}\r\nwebhook-signature: v1,{signature}\r\n")
+}
+
+/// Sends a delivery as it is, to the byte.
+fn deliver(connector: &Connector, headers: &str, body: &[u8]) -> (u16, Value) {
+    let address = connector.url.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("connects");
+    let head = format!(
+        "POST /webhook HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("sent");
+    // It may be refused before its end.
+    let _ = stream.write_all(body);
+    let mut text = String::new();
+    let _ = stream.read_to_string(&mut text);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.get(9..12).and_then(|status| status.parse().ok()).unwrap_or(0);
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+#[test]
+fn pushes_as_large_as_gitlab_sends_them_are_followed_in_little_memory() {
+    let (world, connector) = started("large_push");
+    let rows = world.gitlab.rows("projects").expect("rows");
+    let path = rows[0]["full_path"].as_str().expect("a path");
+    // Commits come before the project, and one has a title that is not UTF-8.
+    let mut push = br#"{"object_kind":"push","ref":"refs/heads/main","commits":[{"title":""#.to_vec();
+    push.extend(b"Gr\xfc\xdfe \xe8\"}");
+    let commit =
+        json!({"id": "0".repeat(40), "message": "x\\ud83d \"quoted\" ".repeat(40), "added": ["a", "b"]}).to_string();
+    while push.len() < 24_000_000 {
+        push.extend(b",");
+        push.extend(commit.as_bytes());
+    }
+    push.extend(format!(r#"],"project":{{"path_with_namespace":"{path}"}}}}"#).as_bytes());
+    let before = processes::resident_kib(connector.process.id());
+    let token = format!("X-Gitlab-Token: {TOKEN}\r\nIdempotency-Key: large-1\r\n");
+    let mut most = 0;
+    for headers in [token, signed("large-2", &push)] {
+        let (status, answer) = std::thread::scope(|scope| {
+            let call = scope.spawn(|| deliver(&connector, &headers, &push));
+            while !call.is_finished() {
+                most = most.max(processes::resident_kib(connector.process.id()));
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            call.join().expect("an answer")
+        });
+        assert!([200, 202].contains(&status), "{status} {answer:#}");
+        assert!(answer.is_object() && answer["status"] != "ignored", "{answer:#}");
+    }
+    let grown = most.saturating_sub(before) / 1024;
+    assert!(grown < 12, "a push of 24 MB takes {grown} MiB");
+    // Another body under the same signature is a stranger's.
+    let headers = signed("large-3", &push);
+    push[100] ^= 1;
+    assert_eq!(deliver(&connector, &headers, &push).0, 401);
+}
+
+#[test]
+fn what_is_signed_rightly_is_well_received_whatever_it_is_and_once() {
+    let (world, connector) = started("odd_hooks");
+    for (number, body) in [
+        &b"{nope"[..],
+        b"",
+        b"[]",
+        b"\xff\xfe",
+        b"{\"object_kind\":\"\xe8\"}",
+        b"null",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let (status, answer) = deliver(&connector, &signed(&format!("odd-{number}"), body), body);
+        assert_eq!(
+            (status, &answer["status"]),
+            (200, &json!("ignored")),
+            "{body:?}: {answer:#}"
+        );
+    }
+    // A recorded delivery comes again with a key of its own, which nobody has signed.
+    let rows = world.gitlab.rows("merge_requests").expect("rows");
+    let projects = world.gitlab.rows("projects").expect("rows");
+    let project = projects.iter().find(|project| project["id"] == rows[0]["project_id"]);
+    let path = &project.expect("its project")["full_path"];
+    let body = json!({"object_kind": "merge_request", "project": {"path_with_namespace": path},
+        "object_attributes": {"iid": rows[0]["iid"]}})
+    .to_string();
+    let headers = signed("recorded", body.as_bytes());
+    let (status, answer) = deliver(
+        &connector,
+        &format!("{headers}Idempotency-Key: key-1\r\n"),
+        body.as_bytes(),
+    );
+    assert!(
+        [200, 202].contains(&status) && answer["status"] != "ignored",
+        "{status} {answer:#}"
+    );
+    let (status, answer) = deliver(
+        &connector,
+        &format!("{headers}Idempotency-Key: key-2\r\n"),
+        body.as_bytes(),
+    );
+    assert_eq!((status, &answer["status"]), (200, &json!("ignored")), "{answer:#}");
 }

@@ -2,22 +2,23 @@
 //! and few take their time at once.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
-use http_body_util::Limited;
-use mergemind_shared::ApiError;
-use mergemind_shared::functions_framework::read_body;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// The largest such body: Fivetran's events are below 2 KiB.
+use crate::ApiError;
+use crate::functions_framework::read_body_up_to;
+
+/// The largest such body that is kept: what Fivetran sends is a few KiB.
 const LIMIT: usize = 64 * 1024;
-/// How long one may take to arrive.
+/// How long one may take to arrive, unless the function says otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A body that arrives within this time, as all do that are sent with their head, needs no place.
 const AT_ONCE: Duration = Duration::from_millis(200);
@@ -31,6 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The bodies that are being read.
 #[derive(Debug)]
 pub struct UnprovenBodies {
+    patience: Duration,
     places: Semaphore,
     readers: Mutex<Readers>,
 }
@@ -52,29 +54,44 @@ struct Place<'a> {
 
 impl Default for UnprovenBodies {
     fn default() -> Self {
-        Self {
-            places: Semaphore::new(PLACES),
-            readers: Mutex::default(),
-        }
+        Self::new(PATIENCE)
     }
 }
 
 impl UnprovenBodies {
+    /// Gives each `patience` to arrive.
+    #[must_use]
+    pub fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            places: Semaphore::new(PLACES),
+            readers: Mutex::default(),
+        }
+    }
+
     /// Reads a body whole.
     ///
     /// # Errors
-    /// 413 above 64 KiB; 408 if it takes longer than 5 s, or is the slowest when another one needs its place; 503 if no
-    /// place became free; 400 if the caller breaks off.
+    /// 413 above 64 KiB; otherwise as [`UnprovenBodies::wait_for`].
     pub async fn read(&self, body: Body) -> Result<Bytes, ApiError> {
-        let mut reading = std::pin::pin!(read_body(Body::new(Limited::new(body, LIMIT))));
+        self.wait_for(read_body_up_to(body, LIMIT)).await
+    }
+
+    /// Waits for `reading`, which reads a body and keeps little of it.
+    ///
+    /// # Errors
+    /// 408 if it takes too long, or is the slowest when another one needs its place; 503 if no place became
+    /// free; otherwise its own.
+    pub async fn wait_for<T>(&self, reading: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        let mut reading = pin!(reading);
         if let Ok(read) = timeout(AT_ONCE, &mut reading).await {
             return read;
         }
-        let place = timeout(PATIENCE, self.place()).await.map_err(|_| busy())?;
+        let place = timeout(self.patience, self.place()).await.map_err(|_| busy())?;
         tokio::select! {
             read = reading => read,
             () = place.cut_off.cancelled() => Err(too_slow()),
-            () = sleep(PATIENCE) => Err(too_slow()),
+            () = sleep(self.patience) => Err(too_slow()),
         }
     }
 
