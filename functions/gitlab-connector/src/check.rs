@@ -87,7 +87,8 @@ async fn token(syncer: &Syncer, report: &mut Report) {
         Ok(None) => return report.good("this kind of token can't be asked for its scopes"),
         Err(error) => return report.bad(error.message(), error.hint()),
     };
-    if !facts.may_read() {
+    let may_read = facts.may_read();
+    if may_read == Some(false) {
         let hint = "create a token with the scope read_api and set GITLAB_TOKEN to it";
         return report.bad(
             &format!("the token has the scopes {}, but not read_api", facts.scopes.join(", ")),
@@ -95,6 +96,12 @@ async fn token(syncer: &Syncer, report: &mut Report) {
         );
     }
     match facts.ends_soon(OffsetDateTime::now_utc()) {
+        warning if may_read.is_none() => {
+            let warning = warning.map(|warning| format!("; {warning}")).unwrap_or_default();
+            report.good(&format!(
+                "the token's scopes do not tell whether it may read everything{warning}"
+            ));
+        }
         Some(warning) => report.good(&format!("the token has the scope it needs, but {warning}")),
         None => report.good(&end_of(&facts)),
     }

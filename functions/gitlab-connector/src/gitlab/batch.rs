@@ -158,8 +158,8 @@ impl Batch<'_> {
     /// What to do after an error about these lists: the one policy for all of them.
     async fn after(&self, mut asks: Vec<Ask>, error: Error) -> Result<Found, Error> {
         match &error {
-            Error::Unauthorized(_) => return Err(error),
-            Error::Unavailable(_) if !self.client.answers().await => return Err(error),
+            Error::Unauthorized(_) | Error::Redirected(_) | Error::Untrusted(_) => return Err(error),
+            Error::Unavailable(_) | Error::Blocked(_) if !self.client.answers().await => return Err(error),
             Error::TooComplex(said) => {
                 let lowered = self.client.limits.lower_score(cost::of(&compose(&asks).query), said);
                 if lowered && !matches!(&asks[..], [ask] if is_one(ask)) {

@@ -242,11 +242,19 @@ impl Client {
                     ResponseAction::Partial(partial) if attempt >= slow_attempts => {
                         return Err(Error::Partial(partial));
                     }
+                    ResponseAction::Blocked(said) if attempt >= slow_attempts => return Err(Error::Blocked(said)),
+                    ResponseAction::Blocked(said) => (said, None),
                     ResponseAction::Partial(partial) => (partial.to_string(), None),
                     ResponseAction::Slow(problem) => (problem, None),
                     ResponseAction::Again(problem, wait) => (problem, wait),
                 },
-                Err(error) => (cause_of(error), None),
+                Err(error) => {
+                    let said = cause_of(error);
+                    if said.contains("invalid peer certificate") && attempt >= slow_attempts {
+                        return Err(Error::Untrusted(said));
+                    }
+                    (said, None)
+                }
             };
             self.concurrency.on_overload();
             if attempt >= attempts {

@@ -65,6 +65,15 @@ pub enum Error {
     /// GitLab can't be reached, or keeps failing.
     #[error("GitLab is not available: {0}")]
     Unavailable(String),
+    /// Something before GitLab refuses: a proxy, a firewall, a page to sign in at.
+    #[error("something before GitLab refuses: {0}")]
+    Blocked(String),
+    /// The address leads to another one.
+    #[error("GITLAB_BASE_URL leads elsewhere: to {0}")]
+    Redirected(String),
+    /// GitLab's certificate is not trusted.
+    #[error("GitLab's certificate is not trusted: {0}")]
+    Untrusted(String),
     /// GitLab answered something that is not understood.
     #[error("GitLab's answer is not understood: {0}")]
     Unexpected(String),
@@ -80,6 +89,9 @@ impl Error {
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) | Self::Partial(_) => "gitlab_unavailable",
             Self::LeftOut(_) => "gitlab_left_out",
+            Self::Blocked(_) => "gitlab_blocked",
+            Self::Redirected(_) => "gitlab_redirected",
+            Self::Untrusted(_) => "gitlab_untrusted",
             Self::Unexpected(_) | Self::UnknownFields(_) => "gitlab_unexpected",
         }
     }
@@ -95,6 +107,15 @@ impl Error {
             }
             Self::TooComplex(_) | Self::TooMuch(_) | Self::Unavailable(_) | Self::Partial(_) => {
                 "nothing is lost: the next sync goes on where this one stopped"
+            }
+            Self::Blocked(_) => {
+                "ask who runs the proxy, firewall or sign-in page before GitLab to let requests to /api through; the token is not to blame"
+            }
+            Self::Redirected(_) => {
+                "set GITLAB_BASE_URL to where it leads, or, if that is a page to sign in at, have /api let through"
+            }
+            Self::Untrusted(_) => {
+                "set SSL_CERT_FILE to a PEM file with the certificates of the authorities to trust, your company's among them"
             }
             Self::LeftOut(_) => "look for its error in GitLab's log; all else is read",
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",

@@ -93,6 +93,7 @@ fn assert_sound(verdict: ResponseAction, is_rest: bool, status: StatusCode, body
             (said, "again")
         }
         ResponseAction::Slow(said) => (said, "slow"),
+        ResponseAction::Blocked(said) => (said, "blocked"),
         ResponseAction::Partial(partial) => {
             assert!(
                 partial.data.is_object() && !partial.faults.is_empty(),
@@ -111,7 +112,15 @@ fn assert_sound(verdict: ResponseAction, is_rest: bool, status: StatusCode, body
         }
     };
     assert!(said.chars().count() < 500, "an error repeats the answer");
-    assert!(status != 401 || kind == "unauthorized", "401 is {kind}");
+    let is_json = serde_json::from_slice::<Value>(body).is_ok();
+    assert!(
+        status != 401 || kind == "unauthorized" || kind == "blocked",
+        "401 is {kind}"
+    );
+    assert!(
+        status != 403 || is_json || kind == "blocked",
+        "403 without JSON is {kind}"
+    );
     // Trying again, or asking for less, must go on while GitLab is only busy.
     assert!(status != 429 || kind == "again", "429 is {kind}");
     kind

@@ -22,6 +22,7 @@ mod page;
 mod pager;
 mod response;
 mod shape;
+mod stranger;
 #[cfg(test)]
 mod testing;
 mod token;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::gitlab::concurrency::until_reset;
 use crate::gitlab::error::{Fault, Partial};
 use crate::gitlab::lacking::unknown_fields;
+use crate::gitlab::stranger::{described, target};
 use crate::gitlab::{Error, shape};
 
 /// What to do with an answer.
@@ -20,10 +21,20 @@ pub enum ResponseAction {
     Again(String, Option<Duration>),
     /// GitLab ran out of time: try the same once or twice, then ask for less.
     Slow(String),
+    /// It is no answer of GitLab's: try the same once or twice, then say who refuses.
+    Blocked(String),
     /// A part of what was asked is missing: try the same once or twice, then go without that part.
     Partial(Arc<Partial>),
     /// Trying again would not help.
     Failed(Error),
+}
+
+/// GitLab's limit of addresses for each user, which says nothing about the token.
+const TOO_MANY: &str = "Too many logins";
+
+/// Whether a body is a page for people.
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 /// Judges an answer. `body` may be cut or not JSON at all.
@@ -41,9 +52,14 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAc
         200 | 400 | 422 if !unknown.is_empty() => ResponseAction::Failed(Error::UnknownFields(unknown.into())),
         200 => match parsed {
             Some(answer) => judge_graphql(answer),
-            // A proxy's error page, or a body that was cut.
+            None if is_page(body) => ResponseAction::Blocked(described(status, body)),
+            // A body that was cut.
             None => ResponseAction::Again("the answer is not JSON".into(), None),
         },
+        301..=308 => ResponseAction::Failed(Error::Redirected(target(headers))),
+        401 | 403 if parsed.is_none() || said.contains(TOO_MANY) => {
+            ResponseAction::Blocked(described(status, parsed.map_or(body, |_| said.as_bytes())))
+        }
         401 | 403 => ResponseAction::Failed(Error::Unauthorized(said)),
         429 => ResponseAction::Again(
             format!("HTTP {status}"),
@@ -51,6 +67,7 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAc
         ),
         408 | 425 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
         503 if said.contains("timed out") => ResponseAction::Slow(said),
+        500..=599 if is_page(body) => ResponseAction::Again(described(status, body), retry_after(headers)),
         500..=599 => ResponseAction::Again(format!("HTTP {status}"), retry_after(headers)),
         404 => ResponseAction::Failed(Error::Unexpected(
             "there is no GraphQL API at this address (HTTP 404)".into(),
@@ -72,9 +89,13 @@ pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Respo
         }
         (403 | 404, Some(answer)) => {
             let said = message(&answer).unwrap_or_else(|| format!("HTTP {status}"));
+            if said.contains(TOO_MANY) {
+                return ResponseAction::Blocked(described(status, said.as_bytes()));
+            }
             ResponseAction::Failed(Error::Absent(said))
         }
-        (403 | 404, None) => ResponseAction::Failed(Error::Absent(format!("HTTP {status}"))),
+        // GitLab's own refusals are JSON.
+        (403 | 404, None) => ResponseAction::Blocked(described(status, body)),
         _ => judge(status, headers, body),
     }
 }
@@ -193,7 +214,6 @@ mod tests {
         ));
         for (status, body) in [
             (502, "<html>"),
-            (200, "<html>"),
             (200, r#"{"data":{"gr"#),
             (200, "[]"),
             (200, "\"ok\""),
@@ -203,6 +223,34 @@ mod tests {
                 matches!(verdict(status, body), ResponseAction::Again(..)),
                 "{status} {body}"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_where_json_is_due_is_not_gitlabs() {
+        let page = b"<html><title>Sign in - Google Accounts</title>".as_slice();
+        let many = br#"{"message":"Too many logins from different IPs"}"#.as_slice();
+        type Judge = fn(StatusCode, &HeaderMap, &[u8]) -> ResponseAction;
+        for judge in [judge as Judge, judge_rest as Judge] {
+            for (status, body, told) in [
+                (200, page, "Sign in - Google"),
+                (401, page, "Sign in - Google"),
+                (403, page, "Sign in - Google"),
+                (403, b"Too many logins from different IPs".as_slice(), "Too many logins"),
+                (403, many, "Too many logins"),
+            ] {
+                let status = StatusCode::from_u16(status).expect("a status");
+                let verdict = judge(status, &HeaderMap::new(), body);
+                assert!(
+                    matches!(&verdict, ResponseAction::Blocked(said) if said.contains(told)),
+                    "{status} {told}"
+                );
+            }
+            let mut headers = HeaderMap::new();
+            headers.insert("location", "https://gitlab.example/api/v4".parse().expect("a header"));
+            let verdict = judge(StatusCode::MOVED_PERMANENTLY, &headers, page);
+            let to = "https://gitlab.example/api/v4";
+            assert!(matches!(verdict, ResponseAction::Failed(Error::Redirected(target)) if target == to));
         }
     }
 }

@@ -19,14 +19,15 @@ pub struct TokenFacts {
 }
 
 impl TokenFacts {
-    /// Asks GitLab. `None` if this kind of token can't be asked about, as with OAuth.
+    /// Asks GitLab. `None` if this kind of token can't be asked about: for one of OAuth it is an error, of any kind, and a
+    /// fine-grained one may lack the right. See docs/gitlab.md#token-facts.
     ///
     /// # Errors
-    /// If the token is refused, or GitLab can't be asked.
+    /// If GitLab can't be asked.
     pub async fn ask(client: &Client) -> Result<Option<Self>, Error> {
         match client.page("token", "personal_access_tokens/self").await {
             Ok(page) => Ok(Some(Self::of(&page.data))),
-            Err(Error::Absent(_)) => Ok(None),
+            Err(Error::Absent(_) | Error::Unexpected(_) | Error::Unauthorized(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -42,9 +43,14 @@ impl TokenFacts {
         }
     }
 
-    /// Whether it may read all that is synced.
-    pub fn may_read(&self) -> bool {
-        self.scopes.iter().any(|scope| scope == "read_api" || scope == "api")
+    /// Whether it may read all that is synced; `None` where its scopes do not tell, as those of a fine-grained token.
+    pub fn may_read(&self) -> Option<bool> {
+        let has = |names: &[&str]| self.scopes.iter().any(|scope| names.contains(&scope.as_str()));
+        match has(&["read_api", "api"]) {
+            true => Some(true),
+            false if self.scopes.is_empty() || has(&["granular"]) => None,
+            false => Some(false),
+        }
     }
 
     /// A warning if it ends soon.
@@ -65,7 +71,12 @@ mod tests {
     #[test]
     fn a_token_near_its_end_is_told_in_time() {
         let facts = TokenFacts::of(&json!({"scopes": ["read_api"], "expires_at": "2026-03-10"}));
-        assert!(facts.may_read());
+        assert_eq!(facts.may_read(), Some(true));
+        let of = |scopes: Value| TokenFacts::of(&json!({"scopes": scopes})).may_read();
+        assert_eq!(
+            (of(json!(["read_user"])), of(json!(["granular"])), of(json!(null))),
+            (Some(false), None, None)
+        );
         assert_eq!(facts.ends_soon(datetime!(2026-02-01 0:00 UTC)), None);
         let told = facts.ends_soon(datetime!(2026-03-01 12:00 UTC)).expect("a warning");
         assert!(told.contains("2026-03-10, in 9 days"), "{told}");

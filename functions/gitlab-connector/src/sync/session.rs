@@ -184,8 +184,8 @@ impl<'a> Session<'a> {
     /// The same of GitLab's own errors.
     pub async fn concerns_all_of_gitlab(&self, error: &gitlab::Error) -> bool {
         match error {
-            gitlab::Error::Unauthorized(_) => true,
-            gitlab::Error::Unavailable(_) => !self.client.answers().await,
+            gitlab::Error::Unauthorized(_) | gitlab::Error::Redirected(_) | gitlab::Error::Untrusted(_) => true,
+            gitlab::Error::Unavailable(_) | gitlab::Error::Blocked(_) => !self.client.answers().await,
             _ => false,
         }
     }

@@ -85,6 +85,37 @@ async fn what_keeps_failing_ends_as_not_available_after_some_tries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_of_something_before_gitlab_is_tried_again_and_then_named() {
+    let page = (403, "<title>Attention Required! | Cloudflare</title>", &[] as &[_]);
+    let (found, sent) = outcome(&client(&[page])).await;
+    assert!(found.is_ok() && sent == 2, "{found:?} after {sent}");
+    let refusing = client(&[page; 50]);
+    let (found, sent) = outcome(&refusing).await;
+    assert!(
+        matches!(&found, Err(Error::Blocked(said)) if said.contains("Cloudflare")),
+        "{found:?}"
+    );
+    assert_eq!(sent, u64::from(SLOW_ATTEMPTS));
+    let listed = refusing.page("branches", "projects/7/repository/branches").await;
+    assert!(matches!(listed, Err(Error::Blocked(_))), "{listed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_told_of_a_token_is_not_wrong() {
+    use crate::gitlab::TokenFacts;
+    for refusal in [
+        (400, r#"{"error":"400 Bad request"}"#),
+        (401, r#"{"message":"401 Unauthorized"}"#),
+        (403, r#"{"error":"insufficient_scope"}"#),
+        (403, r#"{"error":"insufficient_granular_scope"}"#),
+        (404, r#"{"message":"404 Not Found"}"#),
+    ] {
+        let facts = TokenFacts::ask(&client(&[(refusal.0, refusal.1, &[] as &[_]); 20])).await;
+        assert!(matches!(facts, Ok(None)), "{refusal:?}: {facts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_is_obeyed() {
     let client = client(&[(429, "Retry later", &[("retry-after", "17")])]);
     let begun = tokio::time::Instant::now();
