@@ -7,6 +7,9 @@ locals {
       gitlab-token  = { readers = local.connectors, text = "GitLab access token with the scope read_api." }
       trigger-token = { readers = concat(local.connectors, ["trigger"]), text = "What callers of dbt-trigger show." }
     },
+    var.gitlab_ca ? {
+      gitlab-ca = { readers = local.connectors, text = "Certificates (PEM) of the authorities that GitLab's is signed by." }
+    } : {},
     var.webhooks ? {
       connector-token = { readers = ["webhooks"], text = "What callers of the public connector show, such as Fivetran." }
       webhook-token   = { readers = ["webhooks"], text = "What GitLab shows with its webhooks." }

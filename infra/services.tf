@@ -14,8 +14,12 @@ locals {
     SYNC_DEADLINE_SECONDS       = tostring(var.sync_deadline_seconds)
     DBT_TRIGGER_TIMEOUT_SECONDS = tostring(local.trigger_wait_seconds)
     GITLAB_TOKEN                = local.tokens["gitlab-token"]
+    GITLAB_CA_FILE              = one([for file in local.connector_files : file.path])
     DBT_TRIGGER_AUTH_TOKEN      = local.tokens["trigger-token"]
   })
+
+  # Not a token: a library reads it as a file, which Cloud Run makes of the secret's newest version at each start.
+  connector_files = var.gitlab_ca ? { gitlab-ca = { secret = google_secret_manager_secret.this["gitlab-ca"].secret_id, path = "/secrets/gitlab-ca/certificates.pem" } } : {}
 
   trigger_environment = merge(local.warehouse, {
     BQ_DATASET_MODELED  = google_bigquery_dataset.this["modeled"].dataset_id
@@ -61,6 +65,7 @@ module "connector" {
   region              = each.value
   image               = local.running[each.value].connector
   service_account     = google_service_account.this["connector"].email
+  files               = local.connector_files
   memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds
@@ -97,6 +102,7 @@ module "webhooks" {
   region              = each.value
   image               = local.running[each.value].connector
   service_account     = google_service_account.this["webhooks"].email
+  files               = local.connector_files
   memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds

@@ -11,6 +11,17 @@ variable "gitlab_base_url" {
   }
 }
 
+variable "gitlab_ca" {
+  description = "Whether GitLab's certificate is signed by an authority of your own: its certificates (PEM) then go into the secret `<name>-gitlab-ca`."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.gitlab_ca || startswith(var.gitlab_base_url, "https://")
+    error_message = "Without https:// there is no certificate to check."
+  }
+}
+
 variable "gitlab_groups" {
   description = "Full paths of groups to sync, with all that is below them."
   type        = list(string)

@@ -69,6 +69,25 @@ run "public_trigger" {
   }
 }
 
+run "authority_of_ones_own" {
+  command = plan
+
+  variables {
+    gitlab_base_url = "https://gitlab.acme.example"
+    gitlab_ca       = true
+    webhooks        = true
+  }
+
+  assert {
+    condition     = local.connector_environment.GITLAB_CA_FILE == "/secrets/gitlab-ca/certificates.pem"
+    error_message = "The connector is told where the certificates are."
+  }
+  assert {
+    condition     = toset(keys(local.secrets)) == toset(["connector-token", "gitlab-ca", "gitlab-token", "trigger-token", "webhook-token"]) && contains(keys(local.secret_readers), "gitlab-ca/webhooks")
+    error_message = "There is a secret for them, which both may read."
+  }
+}
+
 run "second_region" {
   command = plan
 

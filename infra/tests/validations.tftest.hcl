@@ -86,6 +86,8 @@ run "values_that_do_not_fit_together" {
 
   variables {
     second_region         = "europe-west1"
+    gitlab_base_url       = "http://gitlab.acme.example"
+    gitlab_ca             = true
     sync_deadline_seconds = 1500
     connector_environment = { GITLAB_SERVICE_TOKEN = "glpat-in-plain-text" }
     trigger_environment   = { AUTH_TOKEN_PREVIOUS = "in-plain-text" }
@@ -93,7 +95,7 @@ run "values_that_do_not_fit_together" {
   }
 
   expect_failures = [
-    var.second_region, var.sync_deadline_seconds, var.connector_environment, var.trigger_environment, var.budget,
+    var.second_region, var.gitlab_ca, var.sync_deadline_seconds, var.connector_environment, var.trigger_environment, var.budget,
   ]
 }
 

@@ -44,7 +44,8 @@ def gcloud(world, arguments):
             if (VAULT / name).exists():
                 print(1)
         case ["secrets", "versions", "add", name, *_]:
-            (VAULT / name).write_text(sys.stdin.read())
+            source = option(arguments, "data-file")
+            (VAULT / name).write_text(sys.stdin.read() if source == "-" else Path(source).read_text())
             world.setdefault("values", []).append(name)
         case ["storage", "buckets", "describe", address, *_]:
             return not place(address).exists()

@@ -25,6 +25,7 @@ exit "${SMOKE_STATUS:-0}"
 TFVARS = """
 project_id    = "acme-data-123"
 gitlab_groups = ["acme"]
+gitlab_ca     = true
 webhooks      = true
 operators     = ["user:me@acme.example"]
 """
@@ -58,6 +59,8 @@ class Deploy(unittest.TestCase):
             "VAULT": str(folder / "vault"), "GITLAB_TOKEN": "glpat-canary-5d1f", "HOME": str(folder), "TF_CLI_ARGS": "-no-color",
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t",
         }
+        cls.certificates = folder / "certificates.pem"
+        cls.certificates.write_text("-----BEGIN CERTIFICATE-----\nof a test\n-----END CERTIFICATE-----\n")
         dataset = existing("google_bigquery_dataset", project="acme-data-123", dataset_id="mergemind_raw", location="EU")
         cls.workspace.cloud(delays=DELAYS, objects=dataset, images=[], digests={}, values=[])
         remote = "https://oauth2:glpat-canary-5d1f@git.acme.example/data/mergemind.git"
@@ -73,7 +76,7 @@ class Deploy(unittest.TestCase):
         notes = Path(self.environment["NOTES"])
         notes.write_text("")
         done = subprocess.run(
-            ["scripts/deploy"], cwd=self.repository, env=self.environment | more, input=answers, text=True,
+            ["scripts/deploy"], cwd=self.repository, env=self.environment | {"GITLAB_CA_FILE": str(self.certificates)} | more, input=answers, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900,
         )
         return done.returncode, done.stdout, notes.read_text().splitlines()
@@ -141,8 +144,9 @@ class Deploy(unittest.TestCase):
             self.assertIn(" https://git.acme.example/data/mergemind/-/blob/HEAD/docs/runbooks/", alert["documentation"][0]["content"])
 
     def test_3_every_secret_has_a_value_that_shows_nowhere(self):
-        names = ["connector-token", "gitlab-token", "trigger-token", "webhook-token"]
+        names = ["connector-token", "gitlab-ca", "gitlab-token", "trigger-token", "webhook-token"]
         self.assertEqual(sorted(self.secrets()), [f"mergemind-{name}" for name in names])
+        self.assertEqual(self.secrets()["mergemind-gitlab-ca"], self.certificates.read_text())
         self.assertEqual(self.secrets()["mergemind-gitlab-token"], "glpat-canary-5d1f")
         state = (self.repository / "infra/terraform.tfstate").read_text()
         notes = Path(self.environment["NOTES"]).read_text()
@@ -178,6 +182,16 @@ class Deploy(unittest.TestCase):
         self.assertFalse(set(self.running().values()) & set(images.values()))
         status, said, notes = self.deploy(YES="1", TAG=tag)
         self.assertEqual((status, self.running()), (0, images), said[-2000:])
+
+    def test_6_certificates_that_are_none_are_not_taken(self):
+        (Path(self.environment["VAULT"]) / "mergemind-gitlab-ca").unlink()
+        tag = json.loads((self.repository / "infra/images.auto.tfvars.json").read_text())["image_tag"]
+        for file in ("", str(ROOT / "README.md")):
+            status, said, _ = self.deploy(YES="1", TAG=tag, GITLAB_CA_FILE=file)
+            self.assertEqual(status, 1)
+            self.assertIn("PEM", said)
+        self.assertEqual(self.deploy(YES="1", TAG=tag)[0], 0)
+        self.assertEqual(self.secrets()["mergemind-gitlab-ca"], self.certificates.read_text())
 
     def test_6_a_smoke_test_that_could_not_be_tried_is_no_failure(self):
         status, said, notes = self.deploy(YES="1", TAG=json.loads((self.repository / "infra/images.auto.tfvars.json").read_text())["image_tag"], SMOKE_STATUS="2")

@@ -64,6 +64,27 @@ class Transitions(unittest.TestCase):
             self.workspace.undo("dashboard.tf")
         self.assertIn("google_monitoring_dashboard.this will be updated", said)
 
+    def test_9_an_authority_of_ones_own_becomes_a_file_of_each_connector(self):
+        self.become(gitlab_ca=True, webhooks=True)
+        services = [found["values"] for key, found in self.workspace.cloud()["objects"].items() if key.startswith("google_cloud_run_v2_service|")]
+        self.assertEqual(len(services), 6)
+        for service in services:
+            template = service["template"][0]
+            container = template["containers"][0]
+            told = {variable["name"]: variable["value"] for variable in container["env"]}
+            files = [volume for volume in template["volumes"] if volume["secret"]]
+            with self.subTest(service["name"]):
+                if service["name"] == "mergemind-dbt-trigger":
+                    self.assertEqual((files, told.get("GITLAB_CA_FILE")), ([], None))
+                    continue
+                [volume] = files
+                [mount] = [mount for mount in container["volume_mounts"] if mount["name"] == volume["name"]]
+                [item] = volume["secret"][0]["items"]
+                self.assertEqual(volume["secret"][0]["secret"], "mergemind-gitlab-ca")
+                self.assertEqual(f"{mount['mount_path']}/{item['path']}", told["GITLAB_CA_FILE"])
+        roles = [key for key in self.workspace.cloud()["objects"] if key.startswith("google_secret_manager_secret_iam_member|") and "gitlab-ca" in key]
+        self.assertEqual(len(roles), 2)
+
 
 class FirstApply(unittest.TestCase):
     """What goes wrong where everything is applied at once, or something is there already."""

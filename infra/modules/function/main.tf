@@ -44,6 +44,14 @@ resource "google_cloud_run_v2_service" "this" {
         mount_path = "/tmp"
       }
 
+      dynamic "volume_mounts" {
+        for_each = var.files
+        content {
+          name       = volume_mounts.key
+          mount_path = dirname(volume_mounts.value.path)
+        }
+      }
+
       # Until then no request comes, and the processor is boosted.
       startup_probe {
         period_seconds    = 1
@@ -68,6 +76,22 @@ resource "google_cloud_run_v2_service" "this" {
       empty_dir {
         medium     = "MEMORY"
         size_limit = var.temporary
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = var.files
+      content {
+        name = volumes.key
+        secret {
+          secret = volumes.value.secret
+          # Readable by the image's user, as all files are.
+          default_mode = 292
+          items {
+            path    = basename(volumes.value.path)
+            version = "latest"
+          }
+        }
       }
     }
 

@@ -40,6 +40,12 @@ variable "environment" {
   type        = map(string)
 }
 
+variable "files" {
+  description = "Secrets that are files, by a name of your choice: the secret's id, and where the file is; each in a folder of its own."
+  type        = map(object({ secret = string, path = string }))
+  default     = {}
+}
+
 variable "memory" {
   description = "Memory limit, such as 512Mi; what is written to /tmp counts."
   type        = string
