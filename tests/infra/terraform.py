@@ -61,6 +61,8 @@ class Workspace:
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
+            # Terraform lives for a second: collecting its garbage is a quarter of its time.
+            "GOGC": "800",
         }
         if resident:
             self.environment["TF_REATTACH_PROVIDERS"] = self.start_stand_in()

@@ -6,6 +6,7 @@ counted in calls: each change of a resource is one. What the file may hold besid
 - "images": [reference, …]: what the registries hold; without it every image is there;
 - "values": [secret, …]: which secrets have a value; without it all have.
 """
+import copy
 import fcntl
 import json
 import os
@@ -37,6 +38,7 @@ class Refused(Exception):
 class Cloud:
     def __init__(self, path=None):
         self.path = Path(path or os.environ.get("STAND_IN_CLOUD") or tempfile.mkstemp(suffix=".json")[1])
+        self.version, self.content = None, {}
 
     @contextmanager
     def world(self):
@@ -48,10 +50,21 @@ class Cloud:
             try:
                 yield world
             finally:
-                # What is refused may have left something.
+                # What is refused may have left something. `json.dump` would encode in Python, ten times more slowly.
                 file.seek(0)
                 file.truncate()
-                json.dump(world, file)
+                file.write(json.dumps(world))
+
+    def seen(self):
+        """The file's content, to look at: parsed again only when somebody has changed it, which a plan does not."""
+        with open(self.path, "a+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            status = os.fstat(file.fileno())
+            version = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if version != self.version:
+                file.seek(0)
+                self.version, self.content = version, {"objects": {}} | json.loads(file.read() or "{}")
+            return self.content
 
     def next_number(self):
         with self.world() as world:
@@ -59,15 +72,13 @@ class Cloud:
             return world["number"]
 
     def read(self, kind, identity):
-        with self.world() as world:
-            return (world["objects"].get(f"{kind}|{identity}") or {}).get("values")
+        return copy.deepcopy((self.seen()["objects"].get(f"{kind}|{identity}") or {}).get("values"))
 
     def find(self, kind, identity):
         """What an import by this id finds: the last part of an id is enough."""
-        with self.world() as world:
-            for key, found in world["objects"].items():
-                if key.startswith(kind + "|") and key.rpartition("/")[2] == identity.rpartition("/")[2]:
-                    return found["values"]
+        for key, found in self.seen()["objects"].items():
+            if key.startswith(kind + "|") and key.rpartition("/")[2] == identity.rpartition("/")[2]:
+                return copy.deepcopy(found["values"])
         return None
 
     def create(self, kind, values):
