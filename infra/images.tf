@@ -33,12 +33,23 @@ resource "google_artifact_registry_repository" "images" {
   kms_key_name  = try(var.kms_keys.regional[each.value], null)
 
   # Services name images by digest, so tags may move. (Where tags are immutable, no tagged image can be deleted, and
-  # these policies would never delete anything.) Ten versions are enough to go back; the rest costs money.
+  # these policies would never delete anything.) Ten versions are enough to go back; the rest costs money. Of what builds
+  # take again (scripts/images/build) the newest is enough, and large.
   cleanup_policies {
     id     = "keep-the-last"
     action = "KEEP"
     most_recent_versions {
-      keep_count = 10
+      package_name_prefixes = ["gitlab-connector", "dbt-trigger"]
+      keep_count            = 10
+    }
+  }
+  cleanup_policies {
+    id     = "delete-old-stages"
+    action = "DELETE"
+    condition {
+      package_name_prefixes = ["crates", "packages"]
+      tag_state             = "UNTAGGED"
+      older_than            = "86400s"
     }
   }
   cleanup_policies {
