@@ -20,6 +20,17 @@ pub async fn run(trigger: &DbtTrigger, sync_info: &Value, trace: &TraceContext, 
     call(trigger, &order, trace, shutdown).await
 }
 
+/// Has dbt build only what leads from what an event changed to live models. Whatever becomes of it, [`run`] follows.
+pub async fn run_live(
+    trigger: &DbtTrigger,
+    sync_info: &Value,
+    trace: &TraceContext,
+    shutdown: &Shutdown,
+) -> (bool, Value) {
+    let order = json!({"source": "gitlab-connector", "action": "run_dbt", "live": true, "sync_info": sync_info});
+    call(trigger, &order, trace, shutdown).await
+}
+
 async fn call(trigger: &DbtTrigger, order: &Value, trace: &TraceContext, shutdown: &Shutdown) -> (bool, Value) {
     let failed = |message: String| {
         (

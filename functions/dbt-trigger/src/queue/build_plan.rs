@@ -36,6 +36,9 @@ impl BuildPlan {
         if !run.selection.is_everything() || run.action != Action::Build {
             return BuildSet::AsAsked;
         }
+        if let Some(changed) = run.changed().filter(|_| run.live) {
+            return BuildSet::Live(changed.union(&self.owed).cloned().collect());
+        }
         let full_is_due = self.full_at.is_none_or(|at| at.elapsed() >= FULL_EVERY);
         match run.changed().filter(|_| self.follow_changes && !full_is_due) {
             Some(changed) => BuildSet::Changed(changed.union(&self.owed).cloned().collect()),
@@ -53,6 +56,8 @@ impl BuildPlan {
             }
             (BuildSet::All, false) => self.full_at = None,
             (BuildSet::Changed(_), true) => self.owed.clear(),
+            // The rest of what is downstream of them, and all tests, are left to the next run.
+            (BuildSet::Live(tables), _) => self.owed.extend(tables.iter().cloned()),
             (BuildSet::Changed(tables), false) => self.owed = tables.clone(),
         }
     }
@@ -90,6 +95,21 @@ mod tests {
         tokio::time::sleep(FULL_EVERY).await;
         assert_eq!(plan.choose(&notes), BuildSet::All, "the next day");
         assert_eq!(BuildPlan::new(false).choose(&notes), BuildSet::All);
+    }
+
+    #[tokio::test]
+    async fn a_live_run_leaves_the_rest_to_the_next_one() {
+        let live = run(r#"{"live":true,"sync_info":{"changed_tables":["notes"]}}"#);
+        let users = run(r#"{"sync_info":{"changed_tables":["users"]}}"#);
+        let only_notes = BuildSet::Live(["notes".to_owned()].into());
+        assert_eq!(BuildPlan::new(false).choose(&live), only_notes);
+        let mut plan = BuildPlan::new(true);
+        plan.ended(&BuildSet::All, true);
+        assert_eq!(plan.choose(&live), only_notes);
+        plan.ended(&only_notes, true);
+        assert_eq!(plan.choose(&users), changed(&["notes", "users"]));
+        plan.ended(&changed(&["notes", "users"]), true);
+        assert_eq!(plan.choose(&users), changed(&["users"]));
     }
 
     #[tokio::test]

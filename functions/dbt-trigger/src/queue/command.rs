@@ -64,6 +64,13 @@ pub fn args(run: &Run, built: &BuildSet, project: &Project, target: &Path) -> Ve
         args.push("--select".into());
         args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
     }
+    if let BuildSet::Live(tables) = built {
+        args.push("--select".into());
+        args.extend(tables.iter().map(|table| format!("source:*.{table}+,+tag:live")));
+        for kind in ["test", "unit_test"] {
+            args.extend(["--exclude-resource-type".into(), kind.into()]);
+        }
+    }
     args.extend(run.selection.args());
     args
 }

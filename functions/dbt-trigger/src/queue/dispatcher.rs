@@ -251,7 +251,7 @@ impl Dispatcher {
         built: &BuildSet,
         limits: &Limits,
     ) -> (CommandResult, Result<Option<Results>, CommandError>) {
-        if let BuildSet::Changed(tables) = built
+        if let BuildSet::Changed(tables) | BuildSet::Live(tables) = built
             && tables.is_empty()
         {
             return (CommandResult::nothing_to_do(), Ok(Some(Results::default())));

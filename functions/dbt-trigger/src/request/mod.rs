@@ -27,6 +27,8 @@ pub struct RunRequest {
     pub action: Action,
     /// On what.
     pub selection: Selection,
+    /// Whether to build only what leads from the changed tables to live models, without tests.
+    pub live: bool,
     /// What the caller did before, for the log: any JSON object.
     pub sync_info: Map<String, Value>,
 }
@@ -72,15 +74,27 @@ impl RunRequest {
             Some(Value::Object(info)) => info,
             Some(other) => return Err(wrong_type("'sync_info'", "an object", &other)),
         };
+        let live = match fields.remove("live") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(live)) => live,
+            Some(other) => return Err(wrong_type("'live'", "true or false", &other)),
+        };
         let selection = Selection::take(&mut fields, targets)
             .and_then(|selection| fits(action, &selection).map(|()| selection))
             .map_err(|problem| ApiError::bad_request("invalid_selection", problem.to_string()))?;
-        Ok(Self {
+        let request = Self {
             source,
             action,
             selection,
+            live,
             sync_info,
-        })
+        };
+        if live && (action != Action::Build || !request.selection.is_everything() || request.changed_tables().is_none())
+        {
+            let problem = "'live' goes with a build, needs sync_info.changed_tables, and makes the selection itself";
+            return Err(ApiError::bad_request("invalid_selection", problem.to_owned()));
+        }
+        Ok(request)
     }
 
     /// The raw tables that changed, if the caller says so in a form that can be used.

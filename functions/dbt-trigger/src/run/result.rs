@@ -39,6 +39,8 @@ pub enum BuildSet {
     All,
     /// What is downstream of these raw tables; nothing, if there are none.
     Changed(BTreeSet<String>),
+    /// Of that only what leads to models tagged `live`, without tests: for an event that somebody waits for.
+    Live(BTreeSet<String>),
     /// What the caller selected, or what the action itself says.
     AsAsked,
 }
@@ -72,6 +74,10 @@ impl fmt::Display for BuildSet {
             Self::Changed(tables) => {
                 let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
                 write!(f, "what is downstream of {}", tables.join(", "))
+            }
+            Self::Live(tables) => {
+                let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+                write!(f, "what leads from {} to live models", tables.join(", "))
             }
             Self::AsAsked => f.write_str("as asked"),
         }

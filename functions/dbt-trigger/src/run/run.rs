@@ -27,6 +27,8 @@ pub struct Run {
     pub run_id: String,
     pub action: Action,
     pub selection: Selection,
+    /// Whether it is about live models alone.
+    pub live: bool,
     /// The first caller's, so that the run's log lines are found under that request.
     pub span: Span,
     /// Ends it before or while it runs.
@@ -61,6 +63,7 @@ impl Run {
             run_id: uuid::Uuid::now_v7().to_string(),
             action: request.action,
             selection: request.selection.clone(),
+            live: request.live,
             span: Span::current(),
             cancel: CancellationToken::new(),
             queued_at: OffsetDateTime::now_utc(),
@@ -76,7 +79,10 @@ impl Run {
 
     /// Whether it does what `order` asks for.
     pub fn serves(&self, request: &RunRequest) -> bool {
-        !self.cancel.is_cancelled() && self.action == request.action && self.selection == request.selection
+        !self.cancel.is_cancelled()
+            && self.action == request.action
+            && self.selection == request.selection
+            && self.live == request.live
     }
 
     /// Adds a caller to it, while it waits.

@@ -120,6 +120,25 @@ fn only_what_changed_is_built_if_asked() {
 }
 
 #[test]
+fn a_live_run_builds_only_what_leads_to_live_models() {
+    let trigger = Trigger::start(&one_model(), &[("BUILD_SCOPE", "changed")]);
+    let live = json!({"live": true, "sync_info": {"changed_tables": ["mr_notes"]}});
+    assert_eq!(order(&trigger, &live)["changed_tables"], json!(["mr_notes"]));
+    let said = args(&trigger, "build").join(" ");
+    let wanted = "--select source:*.mr_notes+,+tag:live --exclude-resource-type test --exclude-resource-type unit_test";
+    assert!(said.ends_with(wanted), "{said}");
+    for wrong in [
+        json!({"live": true}),
+        json!({"live": "yes", "sync_info": {"changed_tables": ["mr_notes"]}}),
+        json!({"live": true, "select": "a", "sync_info": {"changed_tables": ["mr_notes"]}}),
+        json!({"live": true, "action": "test", "sync_info": {"changed_tables": ["mr_notes"]}}),
+    ] {
+        let answer = trigger.ask("POST", "/", &wrong.to_string());
+        assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
+    }
+}
+
+#[test]
 fn a_failing_node_shows_its_compiled_sql_and_a_test_its_rows() {
     let plan = json!({"nodes": [
         {"id": "model.p.a", "status": "success"},

@@ -87,6 +87,22 @@ pub async fn run_dbt(
     Ok(answer)
 }
 
+/// Has the live models built of what an event changed, before everything else that follows from it.
+pub async fn run_live(inner: &Resources, summary: &Summary, trace: &TraceContext, shutdown: &Shutdown) {
+    let Some(trigger) = inner.config.dbt.as_ref().filter(|_| summary.dbt_due.is_some()) else {
+        return;
+    };
+    let info = json!({"sync_id": summary.sync_id, "changed_tables": summary.written_tables(&inner.streams)});
+    tokio::select! {
+        (ok, said) = dbt::run_live(trigger, &info, trace, shutdown) => {
+            if !ok {
+                tracing::warn!("live models could not be built at once, so they follow with all others: {}", said["message"]);
+            }
+        }
+        () = shutdown.wait() => {}
+    }
+}
+
 /// What dbt-trigger answered: whether a run was triggered, and how it ended.
 fn log(answer: &Value) {
     let (run_id, status) = (answer["run_id"].as_str(), answer["status"].as_str());

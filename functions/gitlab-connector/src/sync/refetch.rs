@@ -74,6 +74,7 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
     let short = json!({"status": "success", "sync_id": summary.sync_id, "rows_written": summary.written()});
     tokio::spawn(async move {
         let trace = TraceContext::new_trace();
+        dbt_due::run_live(&inner, &summary, &trace, &shutdown).await;
         if let Err(error) = dbt_due::run_dbt(&inner, &summary, answer, &trace, &shutdown).await {
             tracing::error!("{error}");
         }

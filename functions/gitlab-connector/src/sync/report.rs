@@ -128,9 +128,13 @@ impl Summary {
     /// Tables with rows that were inserted, changed, or marked as deleted since dbt last ran; `None` if an
     /// earlier sync has to be made up for.
     pub fn changed_tables(&self, streams: &Streams) -> Option<Vec<&'static str>> {
+        (!self.dbt_due_before).then(|| self.written_tables(streams))
+    }
+
+    /// Tables to which this sync wrote.
+    pub fn written_tables(&self, streams: &Streams) -> Vec<&'static str> {
         let names = streams.all().map(Stream::name);
-        let changed = names.filter(|name| self.counters.written_to(name) > 0).collect();
-        (!self.dbt_due_before).then_some(changed)
+        names.filter(|name| self.counters.written_to(name) > 0).collect()
     }
 
     /// Rows of all tables that were inserted, changed, or marked as deleted.

@@ -44,6 +44,7 @@ class dbtRunner:
         options.add_argument("--threads", type=int)
         options.add_argument("--select", nargs="+")
         options.add_argument("--exclude", nargs="+")
+        options.add_argument("--exclude-resource-type", action="append")
         options.add_argument("--full-refresh", action="store_true")
         options.add_argument("--vars")
         options.add_argument("--state")
