@@ -105,6 +105,10 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
         if event["event"] == "docs":
             problems += check_docs(**nodes[0])
             continue
+        if event["event"] == "metrics":
+            problems += check_queries(checker, [(f"metric {node['name']}", node["sql"]) for node in nodes])
+            print(f"metrics: {len(nodes)} as MetricFlow asks for them")
+            continue
         if event["event"] == "models":
             relations = {node["name"]: checker.catalog.find(f"{node['dataset']}.{node['name']}") for node in nodes}
             built = {name: {c: type_name(kind) for c, kind in found.columns.items()} for name, found in relations.items() if found}
@@ -145,6 +149,10 @@ def check_questions(checker: Checker) -> list[str]:
     readme = ROOT / "models/README.md"
     queries = [(f"{readme.name}, query {number}", sql) for number, sql in enumerate(re.findall(r"(?s)```sql\n(.*?)```", readme.read_text()), 1)]
     queries += [(f"scripts/reporting/questions.py, {name}", sql.format(dataset="mergemind", days=1)) for name, sql in QUESTIONS.items()]
+    return check_queries(checker, queries)
+
+
+def check_queries(checker: Checker, queries: list[tuple[str, str]]) -> list[str]:
     problems = []
     for name, sql in queries:
         try:

@@ -57,6 +57,9 @@ def main() -> int:
             nodes.append({"id": "dbt", "kind": "project", "status": "error", "message": str(built.exception), "path": ""})
         report("models", described([r.node for r in results]))
         report(name, nodes)
+    import metrics
+
+    report("metrics", [{"name": name, "sql": sql} for name, sql in metrics.statements(Path(output) / "optional/semantic_manifest.json").items()])
     # What scripts/docs does, without reading the project once more.
     sys.path.insert(0, str(ROOT / "scripts/lib"))
     import docs
