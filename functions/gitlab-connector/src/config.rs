@@ -271,6 +271,21 @@ mod tests {
     }
 
     #[test]
+    fn the_recommended_streams_are_one_word() {
+        let (config, env) = read(&[("GITLAB_GROUPS", "acme"), ("STREAMS", "recommended,tags")]);
+        assert_eq!(env.finish(), Ok(()));
+        let chosen = [
+            "deployments",
+            "environments",
+            "mr_commits",
+            "mr_state_events",
+            "tags",
+            "mr_notes",
+        ];
+        assert!(chosen.iter().all(|name| config.options.on(name)) && !config.options.on("jobs"));
+    }
+
+    #[test]
     fn settings_in_bodies_need_a_token_of_the_callers() {
         let groups = ("GITLAB_GROUPS", "acme");
         let (config, env) = read(&[groups]);

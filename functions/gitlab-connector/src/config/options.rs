@@ -127,6 +127,9 @@ pub fn read(env: &mut Env) -> Options {
     }
 }
 
+/// Stands in `STREAMS` for the streams that most users of the marts want.
+const RECOMMENDED: &str = "recommended";
+
 /// The usual streams, with those that are switched on beside them, without those that are switched off.
 fn read_streams(env: &mut Env) -> BTreeSet<String> {
     let streams = Streams::new();
@@ -138,12 +141,27 @@ fn read_streams(env: &mut Env) -> BTreeSet<String> {
             .collect();
         names.join(", ")
     };
-    let on = env
-        .list(
-            "STREAMS",
-            &format!("streams to sync beside the usual ones: {}", names(false)),
-        )
-        .default(Vec::new());
+    let recommended: Vec<_> = streams
+        .all()
+        .filter(|stream| stream.recommended)
+        .map(Stream::name)
+        .collect();
+    let about = format!(
+        "streams to sync beside the usual ones: {}; {RECOMMENDED} stands for {}",
+        names(false),
+        recommended.join(", ")
+    );
+    let named = env.list("STREAMS", &about).default(Vec::new());
+    let on: Vec<String> = named
+        .into_iter()
+        .flat_map(|name| {
+            if name == RECOMMENDED {
+                recommended.iter().map(|&name| name.to_owned()).collect()
+            } else {
+                vec![name]
+            }
+        })
+        .collect();
     let off = env
         .list("STREAMS_OFF", "usual streams to leave out")
         .default(Vec::new());

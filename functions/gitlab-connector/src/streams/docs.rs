@@ -34,7 +34,11 @@ fn markdown(streams: &Streams) -> String {
     );
     for stream in streams.all() {
         let table = &stream.table;
-        let synced = if stream.usual { "always" } else { "by `STREAMS`" };
+        let synced = match (stream.usual, stream.recommended) {
+            (true, _) => "always",
+            (false, true) => "by `STREAMS`, recommended",
+            (false, false) => "by `STREAMS`",
+        };
         let key = table.primary_key.join(", ");
         let columns = table.columns.len();
         let name = table.name;
