@@ -4,6 +4,7 @@ mod callers;
 mod options;
 mod targets;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
@@ -31,6 +32,8 @@ pub struct Config {
     pub settings_in_body: bool,
     /// GitLab's address, without `/api`.
     pub gitlab_url: Url,
+    /// Certificates that GitLab may show, or that signed its own.
+    pub gitlab_ca_file: Option<PathBuf>,
     /// A token with the scope `read_api`.
     pub gitlab_token: Secret,
     /// The groups and projects to sync.
@@ -110,6 +113,13 @@ impl Config {
         }
         let default = Url::parse("https://gitlab.com").expect("a constant");
         let gitlab_url = env.url("GITLAB_BASE_URL", "GitLab's address").default(default);
+        let gitlab_ca_file = env
+            .string(
+                "GITLAB_CA_FILE",
+                "PEM file with the authority that signed GitLab's certificate, or with the certificate itself",
+            )
+            .optional()
+            .map(PathBuf::from);
         let gitlab_token = env
             .secret("GITLAB_TOKEN", "GitLab access token with the scope read_api")
             .required("a personal, group or project access token with the scope read_api");
@@ -138,6 +148,7 @@ impl Config {
             callers,
             settings_in_body,
             gitlab_url,
+            gitlab_ca_file,
             gitlab_token,
             targets: targets::of(env, groups, projects),
             discovery,

@@ -1,6 +1,7 @@
 //! Sends queries, and tries again where that can help.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -85,13 +86,13 @@ pub struct RestPage {
 }
 
 impl Client {
-    /// A client for the GitLab at `base`.
+    /// A client for the GitLab at `base`, whose certificate may be in, or signed by one in, a PEM file.
     ///
     /// # Errors
-    /// If the TLS library can't be started.
-    pub fn new(base: &Url, token: Secret) -> Result<Self, reqwest::Error> {
+    /// If the TLS library can't be started, or the file can't be used.
+    pub fn new(base: &Url, token: Secret, trusted: Option<&Path>) -> Result<Self, String> {
         Ok(Self {
-            transport: Transport::new(base)?,
+            transport: Transport::new(base, trusted)?,
             deadline: Mutex::default(),
             token,
             concurrency: Concurrency::new(),

@@ -115,7 +115,7 @@ impl Error {
                 "set GITLAB_BASE_URL to where it leads, or, if that is a page to sign in at, have /api let through"
             }
             Self::Untrusted(_) => {
-                "set SSL_CERT_FILE to a PEM file with the certificates of the authorities to trust, your company's among them"
+                "set GITLAB_CA_FILE to a PEM file with your company's authority, or with the certificate of a GitLab that has signed its own"
             }
             Self::LeftOut(_) => "look for its error in GitLab's log; all else is read",
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",

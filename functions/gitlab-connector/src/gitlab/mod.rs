@@ -27,6 +27,7 @@ mod stranger;
 mod testing;
 mod token;
 mod transport;
+mod trust;
 mod values;
 
 pub use batch::{Purpose, fetch, fetch_one};

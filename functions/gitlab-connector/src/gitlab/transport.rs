@@ -1,10 +1,13 @@
 //! How requests get to GitLab, and how much of an answer is taken.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+
+use crate::gitlab::trust::trusting;
 
 /// GitLab gives up on a query after 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(45);
@@ -45,23 +48,28 @@ pub struct Answer {
 }
 
 impl Transport {
-    /// To the GitLab at `base`.
+    /// To the GitLab at `base`, whose certificate may be in, or signed by one in, a PEM file.
     ///
     /// # Errors
-    /// If the TLS library can't be started.
-    pub fn new(base: &url::Url) -> Result<Self, reqwest::Error> {
+    /// If the TLS library can't be started, or the file can't be used.
+    pub fn new(base: &url::Url, trusted: Option<&Path>) -> Result<Self, String> {
         let address = |path: &str| {
             let mut address = base.clone();
             address.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
             address.to_string()
         };
-        let client = reqwest::Client::builder()
+        let builder = match trusted {
+            Some(file) => reqwest::Client::builder().tls_backend_preconfigured(trusting(file)?),
+            None => reqwest::Client::builder(),
+        };
+        let client = builder
             .user_agent(concat!("mergemind-gitlab-connector/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
             .timeout(TIMEOUT)
             // A redirect would carry the token elsewhere, and turn POST into GET.
             .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Self::Http {
             client,
             graphql: address("/api/graphql"),

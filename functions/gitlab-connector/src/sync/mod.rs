@@ -72,8 +72,12 @@ impl Syncer {
     }
 
     async fn with(config: Config, running: Arc<Running>) -> Result<Self, String> {
-        let client = gitlab::Client::new(&config.gitlab_url, config.gitlab_token.clone())
-            .map_err(|e| format!("can't prepare requests to GitLab: {e}"))?;
+        let client = gitlab::Client::new(
+            &config.gitlab_url,
+            config.gitlab_token.clone(),
+            config.gitlab_ca_file.as_deref(),
+        )
+        .map_err(|e| format!("can't prepare requests to GitLab: {e}"))?;
         let warehouse = Warehouse::connect(config.warehouse.clone())
             .await
             .map_err(|e| e.to_string())?;

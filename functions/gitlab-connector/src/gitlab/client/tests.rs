@@ -176,7 +176,7 @@ async fn an_answer_that_grows_beyond_32_mib_is_not_taken_and_less_is_asked_for()
     };
     assert!(answer(300 << 20).len() < 2 << 20);
     for (spaces, fits) in [(30 << 20, true), (33 << 20, false), (300 << 20, false)] {
-        let client = Client::new(&compressed(answer(spaces)), Secret::new("glpat-some")).expect("a client");
+        let client = Client::new(&compressed(answer(spaces)), Secret::new("glpat-some"), None).expect("a client");
         let (found, sent) = outcome(&client).await;
         assert_eq!((found.is_ok(), sent), (fits, 1), "{spaces}");
         assert!(fits || matches!(found, Err(Error::TooMuch(_))), "{found:?}");
@@ -204,7 +204,7 @@ async fn a_connection_that_breaks_is_tried_again() {
             );
         }
     });
-    let client = Client::new(&url, Secret::new("glpat-some")).expect("a client");
+    let client = Client::new(&url, Secret::new("glpat-some"), None).expect("a client");
     let (found, sent) = outcome(&client).await;
     assert!(found.is_ok() && sent == 3, "{found:?} after {sent}");
 }
@@ -243,7 +243,7 @@ async fn a_token_that_changed_in_secret_manager_is_picked_up_without_a_restart()
     let manager = SecretManager::connect(Some(&address)).await.expect("a client");
     manager.resolve("GITLAB_TOKEN", &token).await.expect("resolved");
     let url = Url::parse(&format!("http://{address}")).expect("an address");
-    let client = Client::new(&url, token).expect("a client");
+    let client = Client::new(&url, token, None).expect("a client");
     let (found, sent) = outcome(&client).await;
     assert!(found.is_ok() && sent == 2, "{found:?} after {sent}");
     assert_eq!(reads.load(Ordering::SeqCst), 2, "it was read again when it was refused");
