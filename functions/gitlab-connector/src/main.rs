@@ -9,6 +9,7 @@ mod config;
 mod dbt;
 mod fivetran;
 mod gitlab;
+mod ledger;
 mod streams;
 mod sync;
 mod webhook;

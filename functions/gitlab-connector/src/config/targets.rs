@@ -20,6 +20,12 @@ impl Target {
             Self::Group(path) | Self::Project(path) => path,
         }
     }
+
+    /// Whether a full path is below it.
+    pub fn holds(&self, path: &str) -> bool {
+        let below = format!("{}/", self.path().to_lowercase());
+        path.to_lowercase().starts_with(&below)
+    }
 }
 
 impl fmt::Display for Target {

@@ -42,6 +42,8 @@ mod vulnerabilities;
 
 use mergemind_shared::warehouse::Table;
 
+use crate::ledger::{Entry, Gap};
+
 pub use node::{Malformed, Node};
 pub use pipelines::merge_request_iid;
 pub use stream::{ChangedList, Of, Part, Read, Rest, Stream};
@@ -53,6 +55,10 @@ pub struct Streams {
     all: Vec<Stream>,
     /// Where rows go that can't be mapped.
     pub rejected: Table,
+    /// What is there of each project, and what is not.
+    pub ledger: Table,
+    /// What could not be read.
+    pub gaps: Table,
 }
 
 impl Streams {
@@ -98,6 +104,8 @@ impl Streams {
         Self {
             all,
             rejected: rejected::table(),
+            ledger: Entry::table(),
+            gaps: Gap::table(),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use mergemind_shared::warehouse::{Commit, CursorMove, Mark};
+use mergemind_shared::warehouse::{Commit, CursorMove, Mark, Written};
 
+use crate::sync::bookkeeping;
 use crate::sync::dbt_due;
 use crate::sync::dbt_due::DBT;
 use crate::sync::error::Error;
@@ -35,15 +36,20 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
     };
     let written = session.tables.commit(commit).await?;
     lock(&session.known_users).extend(users_asked);
+    count(session, read, deleted_from, &written);
+    bookkeeping::write_some(session).await
+}
+
+/// Counts what was written, and notes that dbt has to run if anything was.
+fn count(session: &Session<'_>, read: Vec<(&'static str, usize)>, deleted_from: Vec<&'static str>, written: &Written) {
     let mut counters = lock(&session.counters);
-    for ((table, read), written) in read.into_iter().zip(written.batches) {
-        counters.add(table, read as u64, written);
+    for ((table, read), written) in read.into_iter().zip(&written.batches) {
+        counters.add(table, read as u64, *written);
     }
-    for (table, written) in deleted_from.into_iter().zip(written.soft_deletes) {
-        counters.add(table, 0, written);
+    for (table, written) in deleted_from.into_iter().zip(&written.soft_deletes) {
+        counters.add(table, 0, *written);
     }
     if counters.written() > 0 {
         session.dbt_due.store(true, Ordering::Relaxed);
     }
-    Ok(())
 }

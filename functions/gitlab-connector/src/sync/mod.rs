@@ -3,6 +3,7 @@
 //!
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
+mod bookkeeping;
 mod commit;
 mod dbt_due;
 mod discovery;
@@ -29,7 +30,9 @@ mod session;
 #[cfg(test)]
 mod simulation;
 mod state;
+mod stop;
 mod tables;
+mod verified;
 
 use std::sync::Arc;
 

@@ -70,7 +70,7 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
     let projects = scope_ids::projects_of(session, scope).await?;
     let mut rows = Rows::default();
     let away = reconcile::reconcile_projects(session, scope, &projects, &mut rows).await?;
-    rows.mark_gone(session.streams.named("projects"), away);
+    rows.mark_gone(session.streams.named("projects"), away.into_keys().collect());
     commit(session, rows, None).await?;
     let key = (Pass::Projects.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {
@@ -85,6 +85,47 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
         }
         let moved = driver::put(session, Pass::Projects, scope, Some(cursor), &state).await?;
         cursors.insert(key, moved);
+    }
+    Ok(())
+}
+
+/// Takes over what the cursors of other scopes tell. A project that is synced alone goes on where its group is, and a
+/// comparison begins at its beginning.
+pub async fn share(
+    session: &Session<'_>,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    request: &Request,
+) -> Result<(), Error> {
+    let key = |pass: Pass, scope: String| (pass.stream().to_owned(), scope);
+    let state = |cursors: &Cursors, pass: Pass, scope: String| {
+        PassState::read(pass, cursors.get(&key(pass, scope)).map(String::as_str))
+    };
+    if let PassState::Projects(state) = state(cursors, Pass::Projects, scope.to_string()) {
+        let pages = state.pages.iter().map(|page| page.after.clone()).collect();
+        lock(&session.project_pages).insert(scope.to_string(), pages);
+    }
+    if request.verify
+        && let PassState::Reconcile(mut state) = state(cursors, Pass::Reconcile, scope.to_string())
+        && state.progress.take().is_some()
+    {
+        let cursor = cursors.remove(&key(Pass::Reconcile, scope.to_string()));
+        let moved = driver::put(session, Pass::Reconcile, scope, cursor, &PassState::Reconcile(state)).await?;
+        cursors.insert(key(Pass::Reconcile, scope.to_string()), moved);
+    }
+    let Some(group) = scope.group_of_one(cursors.keys().map(|(_, scope)| scope.as_str())) else {
+        return Ok(());
+    };
+    for pass in ALL.into_iter().filter(|_| !request.full_refresh) {
+        let (own, of_group) = (
+            state(cursors, pass, scope.to_string()),
+            state(cursors, pass, group.clone()).complete_until(),
+        );
+        if let Some(at) = of_group.filter(|at| !own.is_under_way() && own.complete_until() < Some(*at)) {
+            let cursor = cursors.remove(&key(pass, scope.to_string()));
+            let moved = driver::skip(session, pass, scope, cursor, at).await?;
+            cursors.insert(key(pass, scope.to_string()), moved);
+        }
     }
     Ok(())
 }
@@ -118,7 +159,7 @@ pub fn due(session: &Session<'_>, pass: Pass, cursor: Option<&str>, first: bool,
         return Due::Yes;
     };
     let state = PassState::read(pass, cursor);
-    let forced = request.reconcile;
+    let forced = request.reconcile || request.verify;
     if forced || state.is_under_way() {
         return Due::Yes;
     }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
-use mergemind_shared::warehouse::{Commit, Error, Kind, ResultRow, SoftDelete, Warehouse, Within, Written, one_of};
+use mergemind_shared::warehouse::{
+    Column, Commit, Error, Kind, ResultRow, Row, SoftDelete, Table, Value, Warehouse, Within, Written, one_of,
+};
 
 use crate::streams::Stream;
 
@@ -39,6 +41,16 @@ pub trait RawTables: Send + Sync {
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>>;
 
+    /// How many rows of each of these projects are marked as deleted.
+    fn deleted<'a>(
+        &'a self,
+        stream: &'a Stream,
+        projects: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>>;
+
+    /// All rows of a small table that are not marked as deleted.
+    fn rows_of<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Row>, Error>>;
+
     /// Whether a row refers to a label or milestone that is not there.
     fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>>;
 }
@@ -50,6 +62,8 @@ pub struct KnownRow {
     pub project: i64,
     /// See [`Stream::fingerprint_of`].
     pub fingerprint: String,
+    /// In microseconds since 1970.
+    pub updated_at: i64,
 }
 
 /// A row that was written.
@@ -97,13 +111,17 @@ impl RawTables for Warehouse {
                 within: within.to_vec(),
                 present: Vec::new(),
             };
-            let columns = format!("id, project_id, {} AS fingerprint", fingerprint_sql(stream));
+            let columns = format!(
+                "id, project_id, {} AS fingerprint, COALESCE(UNIX_MICROS(updated_at), 0) AS updated_at",
+                fingerprint_sql(stream)
+            );
             let rows = self.rows_within(&columns, &bounds).await?;
             let known = |row: ResultRow| {
                 Ok(KnownRow {
                     id: row.get("id")?,
                     project: row.get("project_id")?,
                     fingerprint: row.get("fingerprint")?,
+                    updated_at: row.get("updated_at")?,
                 })
             };
             rows.into_iter().map(known).collect()
@@ -153,6 +171,53 @@ impl RawTables for Warehouse {
                 })
             };
             rows.into_iter().map(touched).collect()
+        })
+    }
+
+    fn deleted<'a>(
+        &'a self,
+        stream: &'a Stream,
+        projects: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>> {
+        let sql = format!(
+            "SELECT project_id, COUNT(*) AS deleted FROM {} WHERE _deleted AND {} GROUP BY project_id",
+            self.name_of(stream.name()),
+            one_of("project_id", projects)
+        );
+        Box::pin(async move {
+            let rows = self.query(sql).await?;
+            let counted = |row: ResultRow| {
+                let count: i64 = row.get("deleted")?;
+                Ok((row.get("project_id")?, count.unsigned_abs()))
+            };
+            rows.into_iter().map(counted).collect()
+        })
+    }
+
+    fn rows_of<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Row>, Error>> {
+        let columns = table.columns.iter().map(|column| match column.kind {
+            Kind::Timestamp => format!("UNIX_MICROS({0}) AS {0}", column.name),
+            _ => column.name.to_owned(),
+        });
+        let columns: Vec<String> = columns.collect();
+        let sql = format!(
+            "SELECT {} FROM {} WHERE NOT _deleted",
+            columns.join(", "),
+            self.name_of(table.name)
+        );
+        let value = |row: &ResultRow, column: &Column| {
+            Ok(match column.kind {
+                Kind::Int64 => row.get::<Option<i64>>(column.name)?.map_or(Value::Null, Value::Int),
+                Kind::Timestamp => row.get::<Option<i64>>(column.name)?.map_or(Value::Null, Value::Time),
+                Kind::Bool => row.get::<Option<bool>>(column.name)?.map_or(Value::Null, Value::Bool),
+                _ => row.get::<Option<String>>(column.name)?.map_or(Value::Null, Value::Text),
+            })
+        };
+        Box::pin(async move {
+            let rows = self.query(sql).await?;
+            rows.iter()
+                .map(|row| table.columns.iter().map(|column| value(row, column)).collect())
+                .collect()
         })
     }
 

@@ -121,5 +121,6 @@ fn summary(inner: &Resources, session: Session<'_>, begun: Instant, pending: Opt
         token_ends: None,
         absent: std::collections::BTreeMap::new(),
         left_out: 0,
+        verified: None,
     }
 }

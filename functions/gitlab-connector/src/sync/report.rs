@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::gitlab::Instance;
 use crate::streams::{Stream, Streams};
 use crate::sync::error::Error;
+use crate::sync::verified::Verified;
 
 /// Rows read and written, by table.
 #[derive(Debug, Default)]
@@ -122,6 +123,8 @@ pub struct Summary {
     pub absent: BTreeMap<&'static str, u64>,
     /// Discovered projects that `MAX_PROJECTS_TO_SYNC` leaves out.
     pub left_out: usize,
+    /// What a comparison has found, if this was one.
+    pub verified: Option<Verified>,
 }
 
 impl Summary {
@@ -168,7 +171,7 @@ impl Summary {
             })
             .collect();
         let whole = self.complete && self.warnings.is_empty();
-        json!({
+        let mut answer = json!({
             "status": if whole { "success" } else { "partial" },
             "complete": self.complete,
             "sync_id": self.sync_id,
@@ -187,6 +190,32 @@ impl Summary {
             "token_warning": self.token_ends,
             "absent_lists": self.absent,
             "projects_left_out": self.left_out,
-        })
+        });
+        if let Some(verified) = &self.verified {
+            answer["verify"] = told(verified);
+        }
+        answer
     }
+}
+
+/// How many addresses of each kind an answer holds.
+const SHOWN: usize = 200;
+
+/// What a comparison has found, for its caller.
+fn told(verified: &Verified) -> Value {
+    let Verified {
+        missing,
+        changed,
+        gone,
+        hidden,
+    } = verified;
+    let equal = [missing, changed, gone, hidden].iter().all(|list| list.is_empty());
+    let list = |all: &Vec<String>| json!({"count": all.len(), "first": &all[..all.len().min(SHOWN)]});
+    json!({
+        "equal": equal,
+        "missing": list(missing),
+        "changed": list(changed),
+        "gone": list(gone),
+        "hidden_projects": list(hidden),
+    })
 }

@@ -22,6 +22,8 @@ pub struct Request {
     pub reconcile: bool,
     /// Mark what GitLab no longer shows as deleted, however much it is.
     pub confirm_deletions: bool,
+    /// Only compare with GitLab now, and repair what differs.
+    pub verify: bool,
     /// Only these streams, and those that are read together with them.
     pub streams: Vec<String>,
     /// Only these scopes, by full path.
@@ -35,13 +37,14 @@ pub struct Request {
 }
 
 /// What every body may hold, beside a name of who asks.
-pub const REQUEST_FIELDS: [&str; 6] = [
+pub const REQUEST_FIELDS: [&str; 7] = [
     "source",
     "streams",
     "scopes",
     "full_refresh",
     "reconcile",
     "confirm_deletions",
+    "verify",
 ];
 /// Settings that a body may make narrower than they are.
 pub const LIMIT_FIELDS: [&str; 3] = ["start_date", "max_records_per_sync", "sync_deadline_seconds"];
@@ -56,6 +59,7 @@ impl Request {
             full_refresh: flag(body, "full_refresh")?,
             reconcile: flag(body, "reconcile")?,
             confirm_deletions: flag(body, "confirm_deletions")?,
+            verify: flag(body, "verify")?,
             streams: texts(body, "streams")?,
             scopes: texts(body, "scopes")?,
             ..Self::default()
@@ -104,16 +108,19 @@ impl Request {
         Ok(())
     }
 
-    /// The groups and projects to sync.
-    pub fn targets(&self, inner: &Resources) -> Vec<Target> {
-        let wanted = |target: &&Target| {
-            self.scopes.is_empty()
-                || self
-                    .scopes
-                    .iter()
-                    .any(|name| *name == target.to_string() || name == target.path())
-        };
-        inner.config.targets.iter().filter(wanted).cloned().collect()
+    /// The groups and projects to sync. A project below a configured group may be named alone.
+    pub fn targets(&self, configured: &[Target]) -> Vec<Target> {
+        if self.scopes.is_empty() {
+            return configured.to_vec();
+        }
+        let named = self.scopes.iter().filter_map(|name| target_of(name, configured));
+        let mut targets: Vec<Target> = Vec::new();
+        for target in named {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        targets
     }
 
     /// Whether everything that is asked for is configured.
@@ -129,12 +136,15 @@ impl Request {
         }
         let targets = &inner.config.targets;
         for name in &self.scopes {
-            let known = |target: &Target| *name == target.to_string() || name == target.path();
-            if !targets.iter().any(known) {
+            if target_of(name, targets).is_none() {
                 let all: Vec<&str> = targets.iter().map(Target::path).collect();
                 return Err(
-                    ApiError::bad_request("unknown_scope", format!("{name} is not configured to be synced"))
-                        .with_hint(format!("configured are: {}", all.join(", "))),
+                    ApiError::bad_request("unknown_scope", format!("{name} is not configured to be synced")).with_hint(
+                        format!(
+                            "configured are: {}; a project below one of these groups may be named, too",
+                            all.join(", ")
+                        ),
+                    ),
                 );
             }
         }
@@ -146,6 +156,9 @@ impl Request {
         options.deadline = self.at_most.map_or(options.deadline, |time| time.min(options.deadline));
         options.max_records = self.max_records.into_iter().chain(options.max_records).min();
         options.start_date = self.start_date.max(options.start_date);
+        if self.verify {
+            return (options, vec![Pass::Reconcile]);
+        }
         let wanted = self.streams.iter().filter_map(|name| streams.find(name));
         let mut only: Vec<Pass> = wanted
             .map(|stream| Pass::of(stream, streams).unwrap_or(Pass::Reconcile))
@@ -158,6 +171,17 @@ impl Request {
         }
         (options, only)
     }
+}
+
+/// What a scope of a body names.
+fn target_of(name: &str, configured: &[Target]) -> Option<Target> {
+    let is_named = |target: &&Target| *name == target.to_string() || name == target.path();
+    if let Some(target) = configured.iter().find(is_named) {
+        return Some(target.clone());
+    }
+    let path = name.strip_prefix("project:").unwrap_or(name).trim_matches('/');
+    let holds = |target: &Target| matches!(target, Target::Group(_)) && target.holds(path);
+    configured.iter().any(holds).then(|| Target::Project(path.to_owned()))
 }
 
 /// A limit of a body, as text or number.
@@ -287,6 +311,25 @@ mod tests {
         assert_eq!(
             (narrowed.start_date, narrowed.max_records, narrowed.deadline),
             (options.start_date, options.max_records, options.deadline)
+        );
+    }
+
+    #[test]
+    fn a_project_below_a_configured_group_may_be_named_and_no_other() {
+        let configured = [Target::Group("acme".into()), Target::Project("other/x".into())];
+        let targets = |scopes: &[&str]| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let request = Request {
+                scopes,
+                ..Request::default()
+            };
+            request.targets(&configured)
+        };
+        let project = |path: &str| Target::Project(path.to_owned());
+        assert_eq!(targets(&[]), configured);
+        assert_eq!(
+            targets(&["Acme/web/ui", "project:acme/api", "other/x", "acmes/web", "other/y"]),
+            [project("Acme/web/ui"), project("acme/api"), project("other/x")]
         );
     }
 

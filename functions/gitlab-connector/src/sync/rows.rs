@@ -1,6 +1,6 @@
 //! The rows of one step, by table, until they are committed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value, Within};
 use serde_json::Value as Json;
@@ -125,6 +125,33 @@ impl<'a> Rows<'a> {
         self.soft_deletes.extend(later.soft_deletes);
         self.unfinished.extend(later.unfinished);
         self.users_asked.extend(later.users_asked);
+    }
+
+    /// The times of update of the rows of `stream`, by id, in microseconds since 1970.
+    pub fn updates(&self, stream: &Stream) -> HashMap<i64, i64> {
+        let place = |name| stream.table.position(name).expect("a column of the stream");
+        let (id, updated) = (place("id"), place("updated_at"));
+        let pair = |row: &Row| match (&row[id], &row[updated]) {
+            (Value::Int(id), Value::Time(at)) => Some((*id, *at)),
+            _ => None,
+        };
+        self.tables
+            .get(stream.name())
+            .into_iter()
+            .flatten()
+            .filter_map(pair)
+            .collect()
+    }
+
+    /// The addresses of the rows of `stream`.
+    pub fn addresses(&self, stream: &Stream) -> Vec<&str> {
+        let place = stream.table.position("web_url").expect("a column of the stream");
+        let rows = self.tables.get(stream.name()).into_iter().flatten();
+        rows.filter_map(|row| match &row[place] {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
     }
 
     /// How many rows these are.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mergemind_shared::ApiError;
 use mergemind_shared::functions_framework::{Shutdown, TraceContext};
@@ -11,30 +11,26 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::config::Options;
+use crate::sync::commit::commit;
 use crate::sync::dbt_due::run_dbt;
 use crate::sync::error::Error;
 use crate::sync::lease::under_lease;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
 use crate::sync::lock::lock;
 use crate::sync::pass::{ALL, Pass};
-use crate::sync::plan::{Due, begin_anew, due, lists_to_probe, note_streams};
+use crate::sync::plan::{Due, begin_anew, due, lists_to_probe, note_streams, share};
 use crate::sync::report::{CursorStep, Summary};
 use crate::sync::request::Request;
 use crate::sync::resources::Resources;
+use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 use crate::sync::state::{Cursors, PassState};
+use crate::sync::stop::{BEGINNING_GRACE, too_late};
 use crate::sync::tables::committed;
-use crate::sync::{dbt_due, driver, resolve};
+use crate::sync::verified::Verified;
+use crate::sync::{bookkeeping, dbt_due, driver, resolve};
 use crate::{gitlab, streams};
-
-/// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
-/// Cloud Run kills after 10: the rest is for giving the lease back, see `lease`.
-const GRACE: Duration = Duration::from_secs(5);
-/// The same after the deadline, which leaves more room.
-const DEADLINE_GRACE: Duration = Duration::from_secs(60);
-/// The same for a sync that has not come to its first step.
-const BEGINNING_GRACE: Duration = Duration::from_secs(DEADLINE_GRACE.as_secs() + 1);
 
 /// A whole sync, and dbt after it.
 ///
@@ -122,7 +118,7 @@ async fn run_until(
     inner.client.take_sent();
     let mut cursors = committed(inner).await?;
     let pending = dbt_due::pending(&mut cursors);
-    let targets = request.targets(inner);
+    let targets = request.targets(&inner.config.targets);
     let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
     let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
     let missing_fields = missing_fields(inner, &instance);
@@ -176,6 +172,7 @@ async fn run_until(
         token_ends,
         absent: std::mem::take(&mut *lock(&session.absent)),
         left_out,
+        verified: lock(&session.verified).take(),
     })
 }
 
@@ -216,18 +213,6 @@ fn refused_fields(inner: &Resources) -> Vec<String> {
     inner.streams.all().flat_map(of_stream).collect()
 }
 
-/// Ends when a sync must not go on even to its next checkpoint.
-async fn too_late(session: &Session<'_>) {
-    let deadline = tokio::time::Instant::from_std(session.deadline);
-    tokio::select! {
-        () = async {
-            session.shutdown.wait().await;
-            tokio::time::sleep(GRACE).await;
-        } => {}
-        () = tokio::time::sleep_until(deadline + DEADLINE_GRACE) => {}
-    }
-}
-
 /// What came of the scopes.
 #[derive(Default)]
 pub struct Outcome {
@@ -250,6 +235,7 @@ pub async fn run_scopes(
     session
         .confirm_deletions
         .store(request.confirm_deletions, Ordering::Relaxed);
+    *lock(&session.verified) = request.verify.then(Verified::default);
     // Whoever wants everything read again wants it of lists without a change, too.
     if !request.full_refresh {
         let lists = [&MERGE_REQUESTS, &ISSUES];
@@ -265,7 +251,8 @@ pub async fn run_scopes(
     };
     let (mut failed, mut last_error) = (0, None);
     for scope in scopes {
-        match run_scope(session, scope, cursors, request, &mut outcome).await {
+        lock(&session.news).scope = scope.to_string();
+        match run_and_note(session, scope, cursors, request, &mut outcome).await {
             Ok(()) if outcome.complete => {}
             Ok(()) => break,
             Err(error) if session.concerns_all(&error).await => return Err(error),
@@ -282,6 +269,26 @@ pub async fn run_scopes(
     }
 }
 
+/// Runs the passes that are due over a scope, tries again what earlier syncs had to leave out, and keeps the ledger.
+async fn run_and_note(
+    session: &Session<'_>,
+    scope: &Scope,
+    cursors: &mut Cursors,
+    request: &Request,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let ran = run_scope(session, scope, cursors, request, outcome).await;
+    if ran.is_ok() && outcome.complete {
+        let mut rows = Rows::default();
+        bookkeeping::retry(session, &mut rows).await?;
+        if rows.len() > 0 {
+            commit(session, rows, None).await?;
+        }
+    }
+    bookkeeping::write(session).await?;
+    ran
+}
+
 async fn run_scope(
     session: &Session<'_>,
     scope: &Scope,
@@ -296,6 +303,7 @@ async fn run_scope(
         }
     }
     note_streams(session, scope, cursors).await?;
+    share(session, scope, cursors, request).await?;
     let first = cursors.get(&key(Pass::MergeRequests)).is_none_or(|cursor| {
         PassState::read(Pass::MergeRequests, Some(cursor))
             .complete_until()

@@ -21,6 +21,21 @@ impl fmt::Display for Scope {
     }
 }
 
+impl Scope {
+    /// The group's scope, among those that are known, if this is one project below it.
+    pub fn group_of_one<'s>(&self, mut known: impl Iterator<Item = &'s str>) -> Option<String> {
+        let Self::Projects(projects) = self else { return None };
+        let [path] = *projects.paths.values().collect::<Vec<_>>() else {
+            return None;
+        };
+        let holds = |scope: &&str| {
+            let group = scope.strip_prefix("group:");
+            group.is_some_and(|group| path.to_lowercase().starts_with(&format!("{}/", group.to_lowercase())))
+        };
+        known.find(holds).map(ToOwned::to_owned)
+    }
+}
+
 /// Projects that are synced together: a few requests ask about all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projects {

@@ -13,18 +13,43 @@ use time::OffsetDateTime;
 
 use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
+use crate::ledger::{Entry, Gap, Reason};
 use crate::streams::{Node, Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
 use crate::sync::raw_tables::RawTables;
 use crate::sync::report::{Counters, Problem};
+use crate::sync::state::After;
+use crate::sync::verified::Verified;
 
 /// The list of which only ids are asked, among page sizes.
 pub const IDS: &str = "ids";
 
 /// A list of a scope, and when the pass over it began.
 pub type Asked = (&'static str, String, OffsetDateTime);
+
+/// What a sync has found for the ledger.
+#[derive(Default)]
+pub struct News {
+    /// The scope that is being synced.
+    pub scope: String,
+    pub entries: Vec<Entry>,
+    pub gaps: Vec<Gap>,
+    /// Ids of gaps that are no more.
+    pub closed: Vec<i64>,
+    /// Projects that are no more.
+    pub ended: Vec<i64>,
+}
+
+/// What the ledger says.
+#[derive(Default)]
+pub struct Ledger {
+    /// By project and stream.
+    pub entries: HashMap<(i64, String), Entry>,
+    /// By id.
+    pub gaps: HashMap<i64, Gap>,
+}
 
 /// One sync.
 pub struct Session<'a> {
@@ -50,6 +75,8 @@ pub struct Session<'a> {
     pub absent: Mutex<BTreeMap<&'static str, u64>>,
     /// The projects of each group, by id, once they have been asked for.
     pub projects: Mutex<HashMap<String, BTreeMap<i64, String>>>,
+    /// Of each scope: where the pages of its list of projects began when it was last read.
+    pub project_pages: Mutex<HashMap<String, Vec<Option<After>>>>,
     /// Of scopes of single projects: those in which a list has changed, once that was asked.
     pub changed: Mutex<HashMap<Asked, Vec<i64>>>,
     /// Lists without any change, as a first question showed: by stream and scope.
@@ -61,6 +88,12 @@ pub struct Session<'a> {
     pub dbt_due: AtomicBool,
     /// Whether deletions are done however many they are.
     pub confirm_deletions: AtomicBool,
+    /// What the ledger is to be told of.
+    pub news: Mutex<News>,
+    /// What differs, if that is asked for.
+    pub verified: Mutex<Option<Verified>>,
+    /// What the ledger says, once it was read.
+    pub ledger: Mutex<Option<Ledger>>,
     /// What went wrong without stopping a scope.
     pub warnings: Mutex<Vec<Problem>>,
     /// How many rows of a list are asked for at once, at most.
@@ -104,12 +137,16 @@ impl<'a> Session<'a> {
             active: Mutex::default(),
             absent: Mutex::default(),
             projects: Mutex::default(),
+            project_pages: Mutex::default(),
             changed: Mutex::default(),
             unchanged: Mutex::default(),
             rest_pages: Mutex::default(),
             counters: Mutex::default(),
             dbt_due: AtomicBool::new(false),
             confirm_deletions: AtomicBool::new(false),
+            news: Mutex::default(),
+            verified: Mutex::default(),
+            ledger: Mutex::default(),
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
             rows_of_each: ROWS_OF_EACH,
@@ -132,6 +169,11 @@ impl<'a> Session<'a> {
         self.confirm_deletions.load(Ordering::Relaxed)
     }
 
+    /// Whether this only compares with GitLab.
+    pub fn is_comparing(&self) -> bool {
+        lock(&self.verified).is_some()
+    }
+
     /// Whether a stream is synced.
     pub fn on(&self, stream: &str) -> bool {
         self.options.on(stream)
@@ -152,7 +194,28 @@ impl<'a> Session<'a> {
         for left_out in left_out {
             let error = gitlab::Error::LeftOut(left_out.error.clone()).into();
             self.warn(scope, &left_out.name(), &error);
+            self.gap(Reason::LeftOut, left_out.name(), left_out.error.clone(), 1);
         }
+    }
+
+    /// Keeps what could not be read, or is not believed yet, for the ledger.
+    pub fn gap(&self, reason: Reason, address: String, message: String, rows: u64) {
+        let mut news = lock(&self.news);
+        let gap = Gap {
+            scope: news.scope.clone(),
+            reason,
+            address,
+            message,
+            rows,
+            since: self.now(),
+            seen_at: self.now(),
+        };
+        news.gaps.push(gap);
+    }
+
+    /// When this sync began, by GitLab's clock, in microseconds since 1970.
+    pub fn now(&self) -> i64 {
+        i64::try_from(self.instance.at.unix_timestamp_nanos() / 1000).unwrap_or_default()
     }
 
     /// How many rows of a list to ask for at once.

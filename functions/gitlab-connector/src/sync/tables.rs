@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mergemind_shared::warehouse::{Commit, CursorMove};
 
+use crate::streams::Streams;
 use crate::sync::error::Error;
 use crate::sync::resources::{Ready, Resources};
 use crate::sync::state::{Cursors, STREAMS};
@@ -43,7 +44,10 @@ async fn ensure_tables(inner: &Resources) -> Result<(), Error> {
         .filter(|stream| stream.usual || inner.config.options.on(stream.name()))
         .map(|stream| &stream.table)
         .collect();
-    tables.push(&inner.streams.rejected);
+    let Streams {
+        rejected, ledger, gaps, ..
+    } = &inner.streams;
+    tables.extend([rejected, ledger, gaps]);
     let diff = inner.warehouse.schema_diff(&tables).await?;
     let dropped: Vec<&str> = diff.dropped().collect();
     if !dropped.is_empty() {

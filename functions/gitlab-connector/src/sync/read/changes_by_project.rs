@@ -131,7 +131,7 @@ pub async fn first_pages(
     window: &Window,
 ) -> Result<Vec<Result<Page, gitlab::Error>>, gitlab::Error> {
     let first = match which {
-        Which::Ids => list_request::first(session, list, which),
+        Which::Ids | Which::Times => list_request::first(session, list, which),
         Which::Updated | Which::Open => session.rows_of_each,
     };
     let of_project = |id: &i64| request(session, list, which, Owner::Project(*id), window).first(first);

@@ -15,8 +15,10 @@ pub enum Which {
     Updated,
     /// Those that are open, oldest first.
     Open,
-    /// The ids of all that were created since a time, oldest first.
+    /// The ids of all that were created since a time, oldest first, with what they are compared by.
     Ids,
+    /// The same, with their times of update alone, which costs least.
+    Times,
 }
 
 /// Bounds of a list, both inclusive; GitLab takes fractions of seconds although it prints none.
@@ -24,7 +26,7 @@ pub enum Which {
 pub struct Window {
     /// GitLab's cursor.
     pub after: Option<String>,
-    /// The lower bound: time of update, or of creation for [`Which::Ids`].
+    /// The lower bound: time of update, or of creation for [`Which::Ids`] and [`Which::Times`].
     pub from: Option<OffsetDateTime>,
     /// The upper bound.
     pub until: Option<OffsetDateTime>,
@@ -86,7 +88,7 @@ pub fn request(session: &Session<'_>, list: &'static List, which: Which, owner: 
         .nodes(nodes(session, list, which));
     match which {
         Which::Updated => connection.within(By::Updated, window.from, window.until),
-        Which::Ids => connection.within(By::Created, window.from, window.until),
+        Which::Ids | Which::Times => connection.within(By::Created, window.from, window.until),
         Which::Open => connection
             .with("state", Argument::word("opened"))
             .with("sort", Argument::word("CREATED_ASC")),
@@ -98,19 +100,23 @@ pub fn purpose(list: &'static List, which: Which) -> Purpose {
     let kind = match which {
         Which::Updated => "",
         Which::Open => "Open",
-        Which::Ids => "IdsOf",
+        Which::Ids | Which::Times => "IdsOf",
     };
     Purpose::new(list.stream, format!("{kind}{}", list.operation))
 }
 
 /// How many rows to ask for at once: ids alone cost GitLab little.
 pub fn first(session: &Session<'_>, list: &'static List, which: Which) -> u32 {
-    session.page(if which == Which::Ids { IDS } else { list.stream })
+    session.page(match which {
+        Which::Ids | Which::Times => IDS,
+        Which::Updated | Which::Open => list.stream,
+    })
 }
 
 fn nodes(session: &Session<'_>, list: &'static List, which: Which) -> Selection {
     match which {
         Which::Updated | Which::Open => selection(session, list),
+        Which::Times => Selection::parse("id iid projectId createdAt updatedAt"),
         Which::Ids => {
             let fields = Selection::parse("id iid projectId createdAt updatedAt");
             let fingerprint = session.streams.named(list.stream).fingerprint;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use crate::gitlab::{self, Argument, Connection, Owner, Page, Purpose};
+use crate::gitlab::{self, Argument, Connection, LeftOut, Owner, Page, Purpose};
 use crate::streams::merge_request_iid;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
@@ -69,7 +69,10 @@ pub async fn add<'a>(
         let pages = rows_of(session, list, &purpose, lists.to_vec()).await?;
         for (asked, page) in lists.iter().zip(pages) {
             match page {
-                Ok(page) => {
+                Ok(mut page) => {
+                    if let Owner::ProjectAt(path) = &asked.owner {
+                        page.left_out.iter_mut().for_each(|row| address(list, path, row));
+                    }
                     session.warn_left_out(&asked.owner.name(), &page.left_out);
                     map_nodes(session, list, page.nodes, rows);
                 }
@@ -79,6 +82,13 @@ pub async fn add<'a>(
         }
     }
     Ok(())
+}
+
+/// Gives a row that was asked for by its number, and that GitLab fails at, its address.
+fn address(list: &'static List, path: &str, left_out: &mut LeftOut) {
+    if let (Json::Null, Some(iid)) = (&left_out.row["webUrl"], left_out.row["iid"].as_str()) {
+        left_out.row = json!({"webUrl": format!("{path}/-/{}/{iid}", list.stream)});
+    }
 }
 
 /// Adds the merge requests of these pipelines, given as GitLab sent them with `_path`, their project's

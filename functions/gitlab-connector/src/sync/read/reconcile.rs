@@ -18,6 +18,7 @@ use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::Node;
+use crate::sync::bookkeeping;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
 use crate::sync::read::reconcile::sweep::Comparison;
@@ -50,9 +51,11 @@ pub async fn step<'a>(
     };
     let next = match std::mem::replace(&mut progress.part, ReconcilePart::Projects) {
         ReconcilePart::Projects => {
-            refresh_users(session, &mut rows).await?;
+            if !session.is_comparing() {
+                refresh_users(session, &mut rows).await?;
+            }
             let gone = reconcile_projects(session, scope, &projects, &mut rows).await?;
-            pass.settle_projects(gone, &mut rows);
+            pass.settle_projects(&gone, &mut rows);
             Some(ReconcilePart::MergeRequests(IdsProgress::default()))
         }
         ReconcilePart::MergeRequests(mut ids) => {
@@ -75,6 +78,8 @@ pub async fn step<'a>(
         }
         ReconcilePart::Pipelines(_) => {
             children::mark(session, &mut rows);
+            let began = progress.started_at.unix_timestamp_nanos() / 1000;
+            bookkeeping::close_unmet(session, i64::try_from(began).unwrap_or_default()).await?;
             None
         }
     };
@@ -93,7 +98,7 @@ async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result
     Ok(users::add_these(session, ids, rows).await?)
 }
 
-/// The projects of the group that GitLab no longer shows anywhere. One that has only moved gets its row, which tells
+/// The projects of the group that GitLab no longer shows anywhere, with their full paths. One that has only moved gets its row, which tells
 /// where.
 ///
 /// # Errors
@@ -103,9 +108,9 @@ pub async fn reconcile_projects<'a>(
     scope: &Scope,
     projects: &BTreeMap<i64, String>,
     rows: &mut Rows<'a>,
-) -> Result<Vec<i64>, Error> {
+) -> Result<BTreeMap<i64, String>, Error> {
     let Scope::Group(path) = scope else {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     };
     let stream = session.streams.named("projects");
     let soft_delete = SoftDelete {
@@ -131,5 +136,6 @@ pub async fn reconcile_projects<'a>(
         .filter_map(|node| Node::new(node).number("id"))
         .collect();
     gone.retain(|id| !moved.contains(id));
-    Ok(gone)
+    // What projects are compared by is their path.
+    Ok(session.tables.fingerprints(stream, &gone).await?.into_iter().collect())
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::gitlab::{self, Connection, Owner, Purpose, Selection};
+use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
+use crate::sync::state::After;
 
 /// The projects of a scope, by id, with their full paths; of a group they are asked once in a sync.
 ///
@@ -18,7 +19,10 @@ use crate::sync::session::Session;
 pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMap<i64, String>, Error> {
     let path = match scope {
         Scope::Group(path) => path,
-        Scope::Projects(projects) => return Ok(projects.paths.clone()),
+        Scope::Projects(projects) => {
+            lock(&session.paths).extend(projects.paths.clone());
+            return Ok(projects.paths.clone());
+        }
     };
     if let Some(known) = lock(&session.projects).get(path) {
         return Ok(known.clone());
@@ -26,10 +30,39 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
     let list = Connection::new(Owner::Group(path.clone()), "projects")
         .with_all_below()
         .nodes(Selection::parse("id fullPath"));
-    let page = gitlab::all(session.client, &Purpose::new("reconcile", "IdsOfProjects"), list).await?;
+    let page = all_pages(session, scope, list).await?;
     let place = |node: &Json| Some((Node::new(node).number("id")?, node["fullPath"].as_str()?.to_owned()));
     let found: BTreeMap<i64, String> = page.nodes.iter().filter_map(place).collect();
+    lock(&session.paths).extend(found.clone());
     lock(&session.projects).insert(path.clone(), found.clone());
+    Ok(found)
+}
+
+/// All pages of the list of projects: those that are where they were when it was last read come together.
+async fn all_pages(session: &Session<'_>, scope: &Scope, list: Connection) -> Result<Page, gitlab::Error> {
+    let purpose = Purpose::new("reconcile", "IdsOfProjects");
+    let starts = lock(&session.project_pages).get(&scope.to_string()).cloned();
+    let starts: Vec<Option<String>> = starts
+        .into_iter()
+        .flatten()
+        .map(|after| after.as_ref().and_then(After::cursor).map(ToOwned::to_owned))
+        .collect();
+    let lists = starts.iter().map(|after| list.clone().after(after.clone())).collect();
+    let mut found = Page::default();
+    let (mut begun, mut next) = (false, None);
+    for (start, page) in starts.iter().zip(gitlab::fetch(session.client, &purpose, lists).await?) {
+        let Ok(page) = page else { break };
+        if *start != next || (begun && next.is_none()) {
+            break;
+        }
+        found.append(page);
+        (begun, next) = (true, found.next());
+    }
+    if begun && next.is_none() {
+        return Ok(found);
+    }
+    let rest = gitlab::all(session.client, &purpose, list.after(next)).await?;
+    found.append(rest);
     Ok(found)
 }
 

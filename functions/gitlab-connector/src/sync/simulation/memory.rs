@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use gitlab_sim::instant;
 use gitlab_sim::random::Random;
-use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Value, Within, Written};
+use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Table, Value, Within, Written};
 use serde_json::{Map, Value as Json, json};
 
+use crate::ledger::{Entry, Gap};
 use crate::streams::{Stream, Streams};
 use crate::sync::raw_tables::{KnownRow, RawTables, WrittenRow};
 use crate::sync::simulation::state::State;
@@ -51,6 +52,28 @@ impl Memory {
 
     pub fn calm(&self) {
         self.state().failures = 0;
+    }
+
+    /// Changes the rows of a table, as somebody might who has access to it: `None` takes a row out.
+    pub fn meddle(&self, table: &'static str, mut change: impl FnMut(usize, Row) -> Option<Row>) {
+        let mut state = self.state();
+        let rows = std::mem::take(state.tables.entry(table).or_default());
+        let kept = rows
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, (key, (row, deleted)))| {
+                let row = change(place, row)?;
+                Some((key, (row, deleted)))
+            });
+        let kept = kept.collect();
+        state.tables.insert(table, kept);
+    }
+
+    /// What the ledger says.
+    pub fn ledger(&self) -> (Vec<Entry>, Vec<Gap>) {
+        let state = self.state();
+        let entries = state.alive("_ledger").map(Entry::of).collect();
+        (entries, state.alive("_ledger_gaps").map(Gap::of).collect())
     }
 
     /// A table's rows that are not deleted, as the simulated GitLab prints them.
@@ -126,6 +149,10 @@ impl RawTables for Memory {
                 id: number("id"),
                 project: number("project_id"),
                 fingerprint: state.fingerprint(stream, row),
+                updated_at: match state.column(stream.name(), row, "updated_at") {
+                    Value::Time(at) => *at,
+                    _ => 0,
+                },
             })
         });
         let found = found.collect();
@@ -183,6 +210,29 @@ impl RawTables for Memory {
         touched.sort_unstable_by_key(|row| row.id);
         touched.truncate(most);
         Box::pin(async move { Ok(touched) })
+    }
+
+    fn deleted<'a>(
+        &'a self,
+        stream: &'a Stream,
+        projects: &'a [i64],
+    ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>> {
+        let state = self.state();
+        let mut counts = HashMap::new();
+        for (row, deleted) in state.tables.get(stream.name()).into_iter().flat_map(BTreeMap::values) {
+            match state.column(stream.name(), row, "project_id") {
+                Value::Int(project) if *deleted && projects.contains(project) => {
+                    *counts.entry(*project).or_default() += 1;
+                }
+                _ => {}
+            }
+        }
+        Box::pin(async move { Ok(counts) })
+    }
+
+    fn rows_of<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Row>, Error>> {
+        let rows = self.state().alive(table.name).cloned().collect();
+        Box::pin(async move { Ok(rows) })
     }
 
     fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>> {

@@ -13,6 +13,7 @@ mod fuzz;
 mod held;
 mod joining;
 mod lagging;
+mod ledger;
 mod long_lists;
 mod memory;
 mod requests;
@@ -21,6 +22,7 @@ mod scenes;
 mod single;
 mod state;
 mod untold;
+mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,8 @@ use super::*;
 use crate::gitlab::Call;
 use crate::sync::lock::lock;
 use crate::sync::report::Problem;
+use crate::sync::scope::Scope;
+use crate::sync::verified::Verified;
 
 /// A GitLab, and raw tables of it.
 pub struct Scene {
@@ -89,8 +91,15 @@ impl Scene {
 
     /// The same, and what could not be read.
     pub async fn sync_with_warnings(&self) -> (bool, Vec<Problem>) {
+        let scope = self.stand.with_world(|world| scope_of(world, self.single));
+        let (complete, warnings, _) = self.sync_of(scope).await;
+        (complete, warnings)
+    }
+
+    /// The same of a scope, and what a comparison has found.
+    pub async fn sync_of(&self, scope: Scope) -> (bool, Vec<Problem>, Option<Verified>) {
         let (client, mut cursors) = (self.client(), self.memory.cursors());
-        let scope = [self.stand.with_world(|world| scope_of(world, self.single))];
+        let scope = [scope];
         let lists = plan::lists_to_probe(&scope, &cursors, &self.request);
         let instance = gitlab::probe(&client, &self.streams.types(), &lists)
             .await
@@ -104,9 +113,13 @@ impl Scene {
             self.shutdown.clone(),
         );
         session.only.clone_from(&self.only);
+        if self.request.verify {
+            session.only = vec![Pass::Reconcile];
+        }
         let outcome = run::run_scopes(&session, &scope, &mut cursors, &self.request).await;
         let warnings = std::mem::take(&mut *lock(&session.warnings));
-        (outcome.expect("it goes well").complete, warnings)
+        let verified = lock(&session.verified).take();
+        (outcome.expect("it goes well").complete, warnings, verified)
     }
 
     /// Syncs until one comes to its end; how many were cut short before.

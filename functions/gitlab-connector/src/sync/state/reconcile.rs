@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::ledger::Counted;
+
 use super::overlap::complete_until;
 
 /// What a finished pass has left, and the one under way.
@@ -70,6 +72,8 @@ pub struct Sweep {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gone {
     pub ids: Vec<i64>,
+    #[serde(default)]
+    pub counted: Counted,
     /// Of the whole project, once it is compared.
     #[serde(default)]
     pub tally: Tally,
@@ -79,16 +83,16 @@ pub struct Gone {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Rows that GitLab shows.
-    pub shown: u64,
-    /// Rows that the raw table had before.
-    pub live: u64,
+    pub shown: Counted,
+    /// Rows that the raw table has, once what differs is read, and before anything is marked as deleted.
+    pub live: Counted,
 }
 
 impl Tally {
     /// Adds what another part of the list holds.
     pub fn add(&mut self, other: Self) {
-        self.shown += other.shown;
-        self.live += other.live;
+        self.shown.add_all(other.shown);
+        self.live.add_all(other.live);
     }
 }
 
@@ -116,7 +120,10 @@ pub struct IdsProgress {
     /// Of single projects: the id of the last one that is done.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_project: Option<i64>,
-    /// All that was created before has been compared, of the group or of the project after `last_project`.
+    /// Projects whose lists are longer than a page: they come after all others.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub long: Vec<i64>,
+    /// All that was created before has been compared, of the first of these.
     #[serde(
         with = "time::serde::rfc3339::option",
         skip_serializing_if = "Option::is_none",

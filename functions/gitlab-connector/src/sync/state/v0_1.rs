@@ -174,6 +174,7 @@ fn reconcile(old: OldState) -> ReconcileState {
         let ids = IdsProgress {
             last_project: number(progress.after),
             compared_until: progress.read_until,
+            long: Vec::new(),
         };
         let pending = progress.pending.into_iter().map(|list| PendingIds {
             path: list.path,

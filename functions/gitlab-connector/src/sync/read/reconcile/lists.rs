@@ -1,10 +1,13 @@
 //! Compares lists of merge requests and issues: of many projects at once, and of a long one a stretch at a time.
 
+use std::collections::HashMap;
+
 use mergemind_shared::warehouse::Within;
 use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use crate::gitlab::{self, Owner, Page, time_of};
+use crate::ledger::{Counted, Reason};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
@@ -18,8 +21,6 @@ use crate::sync::state::{IdsProgress, Tally};
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
-/// Projects that are compared at once, if the list of each fits a page.
-const PROJECTS: usize = 100;
 /// After any time that GitLab can hold: the end of the year 9999, in microseconds.
 const FOREVER: i64 = 253_402_300_799_000_000;
 
@@ -39,32 +40,47 @@ impl<'a> Comparison<'_, 'a> {
             return Ok(true);
         }
         let begin = progress.last_project.map_or(i64::MIN, |id| id.saturating_add(1));
-        let ids: Vec<i64> = self.projects.range(begin..).map(|(id, _)| *id).take(PROJECTS).collect();
-        let done = match ids.first() {
-            None => 0,
-            Some(first) if progress.compared_until.is_some() => {
-                self.compare_stretch(list, *first, progress, rows).await?
-            }
-            Some(first) => match self.compare_whole(list, &ids, rows).await? {
-                0 => self.compare_stretch(list, *first, progress, rows).await?,
-                done => done,
-            },
-        };
-        if done > 0 {
-            progress.last_project = ids.get(done - 1).copied();
+        let at_once = self.at_once();
+        let ids: Vec<i64> = self.projects.range(begin..).map(|(id, _)| *id).take(at_once).collect();
+        if progress.compared_until.is_some() && progress.long.is_empty() {
+            // As an earlier version left it.
+            progress.long.extend(ids.first());
+            progress.last_project = ids.first().copied();
+        } else if let Some(last) = ids.last() {
+            self.compare_whole(list, &ids, progress, rows).await?;
+            progress.last_project = Some(*last);
+        } else if let Some(project) = progress.long.first().copied()
+            && self.compare_stretch(list, project, progress, rows).await?
+        {
+            progress.long.remove(0);
         }
-        let is_last = progress.compared_until.is_none() && self.projects.range(begin..).nth(done).is_none();
+        let next = progress.last_project.map_or(i64::MIN, |id| id.saturating_add(1));
+        let is_last = progress.long.is_empty() && self.projects.range(next..).next().is_none();
         if is_last {
             self.settle(list.stream, rows);
         }
         Ok(is_last)
     }
 
-    /// Compares the first of these projects, as long as the list of each fits a page; tells how many.
-    async fn compare_whole(&mut self, list: &'static List, ids: &[i64], rows: &mut Rows<'a>) -> Result<usize, Error> {
+    /// What of each row is compared.
+    fn which(&self) -> Which {
+        match self.session.is_comparing() {
+            true => Which::Times,
+            false => Which::Ids,
+        }
+    }
+
+    /// Compares those of these projects whose list fits a page.
+    async fn compare_whole(
+        &mut self,
+        list: &'static List,
+        ids: &[i64],
+        progress: &mut IdsProgress,
+        rows: &mut Rows<'a>,
+    ) -> Result<(), Error> {
         let session = self.session;
-        let pages = changes_by_project::first_pages(session, list, Which::Ids, ids, &Window::default()).await?;
-        let (mut done, mut all, mut owners) = (0, Page::default(), Vec::new());
+        let pages = changes_by_project::first_pages(session, list, self.which(), ids, &Window::default()).await?;
+        let (mut all, mut owners) = (Page::default(), Vec::new());
         for (id, page) in ids.iter().zip(pages) {
             match page {
                 Ok(page) if page.is_null => self.not_offered(list.stream, *id).await?,
@@ -74,31 +90,30 @@ impl<'a> Comparison<'_, 'a> {
                 }
                 // It was deleted, or is hidden by now.
                 Err(gitlab::Error::ScopeNotFound(_)) => {}
-                Ok(_) | Err(_) => break,
+                Ok(_) | Err(_) => progress.long.push(*id),
             }
-            done += 1;
         }
         if !owners.is_empty() {
             let bounds = vec![Within::OneOf("project_id", owners.clone())];
             let nodes: Vec<&Json> = all.nodes.iter().collect();
-            let tally = self.compare_nodes(list, bounds, &nodes, &all, rows).await?;
+            let tallies = self.compare_nodes(list, bounds, &nodes, &all, rows).await?;
             for id in owners {
-                self.compared(id, tally(id));
+                self.compared(list.stream, id, tallies.get(&id).copied().unwrap_or_default());
             }
         }
-        Ok(done)
+        Ok(())
     }
 
-    /// Compares a stretch of a long list; tells how many projects are done with it.
+    /// Compares a stretch of a long list; tells whether it was the last one.
     async fn compare_stretch(
         &mut self,
         list: &'static List,
         project: i64,
         progress: &mut IdsProgress,
         rows: &mut Rows<'a>,
-    ) -> Result<usize, Error> {
+    ) -> Result<bool, Error> {
         let (session, from) = (self.session, progress.compared_until);
-        let (page, until) = match stretch(session, list, Owner::Project(project), from).await {
+        let (page, until) = match stretch(session, list, self.which(), Owner::Project(project), from).await {
             Ok((page, _)) if page.is_null => {
                 self.not_offered(list.stream, project).await?;
                 (None, None)
@@ -114,6 +129,7 @@ impl<'a> Comparison<'_, 'a> {
             }
         };
         progress.compared_until = until;
+        let is_compared = page.is_some();
         if let Some(page) = page {
             let micros = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(FOREVER);
             let bounds = vec![
@@ -124,15 +140,19 @@ impl<'a> Comparison<'_, 'a> {
             let within =
                 |node: &&Json| until.is_none_or(|until| time_of(node, "createdAt").is_some_and(|at| at < until));
             let nodes: Vec<&Json> = page.nodes.iter().filter(within).collect();
-            let tally = self.compare_nodes(list, bounds, &nodes, &page, rows).await?;
-            self.sweep.current.add(tally(project));
+            let tallies = self.compare_nodes(list, bounds, &nodes, &page, rows).await?;
+            self.sweep
+                .current
+                .add(tallies.get(&project).copied().unwrap_or_default());
         }
         if until.is_some() {
-            return Ok(0);
+            return Ok(false);
         }
         let tally = std::mem::take(&mut self.sweep.current);
-        self.compared(project, tally);
-        Ok(1)
+        if is_compared {
+            self.compared(list.stream, project, tally);
+        }
+        Ok(true)
     }
 
     /// Compares what is within these bounds, and reads what differs.
@@ -143,27 +163,27 @@ impl<'a> Comparison<'_, 'a> {
         nodes: &[&Json],
         page: &Page,
         rows: &mut Rows<'a>,
-    ) -> Result<impl Fn(i64) -> Tally + use<'a>, Error> {
+    ) -> Result<HashMap<i64, Tally>, Error> {
         let session = self.session;
         session.warn_left_out(self.scope, &page.left_out);
         let project_of = |node: &Json| Node::new(node).number("projectId").unwrap_or_default();
         let nodes: Vec<(i64, &Json)> = nodes.iter().map(|node| (project_of(node), *node)).collect();
         let left_out: Vec<i64> = ids_left_out(page).collect();
         let stream = session.streams.named(list.stream);
-        let found = difference(session, stream, &bounds, &nodes, &left_out).await?;
+        let mut found = difference(session, stream, &bounds, &nodes, &left_out).await?;
         let mut wanted = lookup::Wanted::new();
-        for (_, node) in found.to_read {
+        for differing in &found.to_read {
+            let node = differing.node;
             let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
             if let (Some(iid), Some(path)) = (iid, session.path_of(node)) {
                 wanted.entry(path).or_default().insert(iid);
             }
         }
         lookup::add(session, list, &wanted, rows).await?;
-        for (project, ids) in found.gone {
-            self.gone(list.stream, project, ids, rows);
-        }
-        let tally = found.tally;
-        Ok(move |project| tally.get(&project).copied().unwrap_or_default())
+        let gone = self.differs(list.stream, &mut found);
+        let mut tallies = found.tallies(stream, rows);
+        self.gone(list.stream, gone, &mut tallies, rows);
+        Ok(tallies)
     }
 
     /// A list that GitLab does not offer in a project, or not to this token, says nothing about what there is.
@@ -179,8 +199,13 @@ impl<'a> Comparison<'_, 'a> {
         }
         let path = self.projects.get(&project).map_or("", String::as_str);
         let what = format!("{stream} of {path}");
+        let count = known.len() as u64;
         let said = format!("{} rows of it were read before, and stay", known.len());
+        session.gap(Reason::Absent, what.clone(), said.clone(), count);
         session.warn(self.scope, &what, &gitlab::Error::Absent(said).into());
+        let mut live = Counted::default();
+        known.iter().for_each(|row| live.add(row.id, row.updated_at));
+        self.enter(stream, project, None, live);
         Ok(())
     }
 }
@@ -190,6 +215,7 @@ impl<'a> Comparison<'_, 'a> {
 async fn stretch(
     session: &Session<'_>,
     list: &'static List,
+    which: Which,
     owner: Owner,
     from: Option<OffsetDateTime>,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
@@ -199,7 +225,7 @@ async fn stretch(
     };
     let mut found = Page::default();
     for pages in 1.. {
-        let (page, read_until) = fetch(session, list, Which::Ids, owner.clone(), &window).await?;
+        let (page, read_until) = fetch(session, list, which, owner.clone(), &window).await?;
         window.from = read_until.or(window.from);
         found.append(page);
         window.after.clone_from(&found.end);

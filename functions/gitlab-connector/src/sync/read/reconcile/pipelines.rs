@@ -15,9 +15,6 @@ use crate::sync::rows::Rows;
 use crate::sync::session::IDS;
 use crate::sync::state::{PendingIds, Tally};
 
-/// Projects that are compared at once.
-const PROJECTS: usize = 100;
-
 /// Pages of pipelines that were read.
 #[derive(Default)]
 struct Found {
@@ -44,26 +41,26 @@ impl<'a> Comparison<'_, 'a> {
     ) -> Result<Vec<PendingIds>, Error> {
         let session = self.session;
         let stream = session.streams.named("pipelines");
-        let now: Vec<PendingIds> = pending.drain(..pending.len().min(PROJECTS)).collect();
+        let now: Vec<PendingIds> = pending.drain(..pending.len().min(self.at_once())).collect();
         let mut found = self.pages_of_pipelines(now).await?;
         let nodes: Vec<(i64, &Json)> = found.nodes.iter().map(|(id, _, node)| (*id, node)).collect();
         let bounds = [Within::IdsOf("project_id", found.ranges)];
-        let difference = difference(session, stream, &bounds, &nodes, &found.left_out).await?;
+        let mut difference = difference(session, stream, &bounds, &nodes, &found.left_out).await?;
         let paths: BTreeMap<i64, &String> = found.nodes.iter().map(|(id, path, _)| (*id, path)).collect();
-        let differing: BTreeSet<i64> = difference.to_read.iter().map(|(id, _)| *id).collect();
+        let differing: BTreeSet<i64> = difference.to_read.iter().map(|row| row.project).collect();
         for id in differing {
             add_all_of(session, self.scope, paths[&id], rows).await?;
         }
-        for (project, ids) in difference.gone {
-            self.gone(stream.name(), project, ids, rows);
-        }
-        let of_pages = |id: i64| difference.tally.get(&id).copied().unwrap_or_default();
+        let gone = self.differs(stream.name(), &mut difference);
+        let mut tallies = difference.tallies(stream, rows);
+        self.gone(stream.name(), gone, &mut tallies, rows);
+        let of_pages = |id: i64| tallies.get(&id).copied().unwrap_or_default();
         for list in &mut found.further {
             list.tally.add(list.project.map(of_pages).unwrap_or_default());
         }
         for (project, mut tally) in found.ended {
             tally.add(of_pages(project));
-            self.compared(project, tally);
+            self.compared(stream.name(), project, tally);
         }
         pending.extend(found.further);
         if pending.is_empty() {
@@ -77,7 +74,10 @@ impl<'a> Comparison<'_, 'a> {
         let (session, scope) = (self.session, self.scope);
         let stream = session.streams.named("pipelines");
         let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
-        let compared = Selection::parse(&format!("id updatedAt {ask}"));
+        let compared = match session.is_comparing() {
+            true => Selection::parse("id updatedAt"),
+            false => Selection::parse(&format!("id updatedAt {ask}")),
+        };
         let of_project = |list: &PendingIds| {
             let by_path = || Owner::ProjectAt(list.path.clone());
             Connection::new(list.project.map_or_else(by_path, Owner::Project), "pipelines")

@@ -4,11 +4,14 @@
 //! all rows of a project, or more than a share of a scope, is held back. The next pass looks again, and does what both
 //! have found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::ledger::{Counted, Entry, Reason};
+use crate::streams::Node;
 use crate::sync::lock::lock;
+use crate::sync::read::reconcile::compare::{Difference, Differing};
 use crate::sync::report::Problem;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -31,52 +34,121 @@ pub struct Comparison<'p, 'a> {
     pub held: BTreeMap<String, Held>,
 }
 
+/// Projects that are compared at once, if the list of each fits a page.
+const PROJECTS: usize = 100;
+/// The same where somebody waits for it.
+const PROJECTS_IN_HASTE: usize = 1000;
+
 impl<'a> Comparison<'_, 'a> {
-    /// Takes in rows of a project that GitLab no longer shows: they are marked at the end of the list, if at all.
-    pub fn gone(&mut self, stream: &str, project: i64, ids: Vec<i64>, rows: &mut Rows<'a>) {
+    /// How many projects are compared at once.
+    pub fn at_once(&self) -> usize {
+        match self.session.is_comparing() {
+            true => PROJECTS_IN_HASTE,
+            false => PROJECTS,
+        }
+    }
+
+    /// Notes what differs, if it was asked for, and takes out what is gone.
+    pub fn differs(&mut self, stream: &'static str, found: &mut Difference<'_>) -> BTreeMap<i64, (Vec<i64>, Counted)> {
+        if let Some(verified) = &mut *lock(&self.session.verified) {
+            let of = |project: i64| self.projects.get(&project).map_or("", String::as_str);
+            let name = |project: i64, id: i64| format!("{stream} {id} of {}", of(project));
+            for Differing { project, node, known } in &found.to_read {
+                let named = || name(*project, Node::new(node).number("id").unwrap_or_default());
+                let by_number = |iid: &str| format!("{}/-/{stream}/{iid}", of(*project));
+                let address = node["iid"].as_str().map_or_else(named, by_number);
+                match known {
+                    Some(_) => verified.changed.push(address),
+                    None => verified.missing.push(address),
+                }
+            }
+            let gone = found.gone.iter();
+            let gone = gone.flat_map(|(project, (ids, _))| ids.iter().map(|id| name(*project, *id)));
+            verified.gone.extend(gone);
+        }
+        std::mem::take(&mut found.gone)
+    }
+
+    /// Takes in rows that GitLab no longer shows: they are marked at the end of the list, if at all.
+    pub fn gone(
+        &mut self,
+        stream: &str,
+        gone: BTreeMap<i64, (Vec<i64>, Counted)>,
+        tallies: &mut HashMap<i64, Tally>,
+        rows: &mut Rows<'a>,
+    ) {
         let known_to_be_many = self.before.get(stream).is_some_and(|held| held.over);
-        if self.session.deletions_are_confirmed() || known_to_be_many {
-            rows.mark_gone(self.session.streams.named(stream), ids);
-            return;
-        }
-        if ids.is_empty() {
-            return;
-        }
-        let kept: usize = self.sweep.gone.values().map(|gone| gone.ids.len()).sum();
-        self.sweep.over |= (kept + ids.len()) as u64 > MOST_KEPT;
-        let gone = self.sweep.gone.entry(project).or_default();
-        if !self.sweep.over {
-            gone.ids.extend(ids);
+        for (project, (ids, counted)) in gone {
+            if known_to_be_many {
+                rows.mark_gone(self.session.streams.named(stream), ids);
+                let tally = tallies.entry(project).or_default();
+                tally.live = tally.live.less(counted);
+                continue;
+            }
+            let kept: usize = self.sweep.gone.values().map(|gone| gone.ids.len()).sum();
+            self.sweep.over |= (kept + ids.len()) as u64 > MOST_KEPT;
+            let gone = self.sweep.gone.entry(project).or_default();
+            gone.counted.add_all(counted);
+            if !self.sweep.over {
+                gone.ids.extend(ids);
+            }
         }
     }
 
     /// All of a project's list is compared.
-    pub fn compared(&mut self, project: i64, tally: Tally) {
-        self.sweep.live += tally.live;
-        if let Some(gone) = self.sweep.gone.get_mut(&project) {
-            gone.tally = tally;
+    pub fn compared(&mut self, stream: &'static str, project: i64, tally: Tally) {
+        self.sweep.live += tally.live.rows;
+        match self.sweep.gone.get_mut(&project) {
+            Some(gone) => gone.tally = tally,
+            None => self.enter(stream, project, Some(tally.shown), tally.live),
         }
+    }
+
+    /// Tells the ledger of a stream in a project.
+    pub fn enter(&self, stream: &'static str, project: i64, gitlab: Option<Counted>, live: Counted) {
+        let now = self.session.now();
+        lock(&self.session.news).entries.push(Entry {
+            project,
+            stream: stream.to_owned(),
+            path: self.projects.get(&project).cloned().unwrap_or_default(),
+            gitlab,
+            live,
+            deleted: 0,
+            since: now,
+            looked_at: now,
+        });
     }
 
     /// All of a list is compared: marks what is gone, or holds it back.
     pub fn settle(&mut self, stream: &'static str, rows: &mut Rows<'a>) {
         let sweep = std::mem::take(&mut self.sweep);
         let share = self.session.options.hold_deletions_above;
-        let (ids, held) = decide(&sweep, self.before.get(stream), share);
+        let confirmed = self.session.deletions_are_confirmed();
+        let (ids, held) = decide(&sweep, self.before.get(stream), share, confirmed);
+        for (project, Gone { counted, tally, .. }) in sweep.gone {
+            let stay = held.over || held.projects.contains_key(&project);
+            let live = if stay { tally.live } else { tally.live.less(counted) };
+            self.enter(stream, project, Some(tally.shown), live);
+        }
         rows.mark_gone(self.session.streams.named(stream), ids);
         self.hold(stream, held);
     }
 
-    /// The same of projects, with which all that is in them goes.
-    pub fn settle_projects(&mut self, gone: Vec<i64>, rows: &mut Rows<'a>) {
-        if self.session.deletions_are_confirmed() {
-            rows.mark_gone(self.session.streams.named("projects"), gone);
-            return;
-        }
+    /// The same of projects, with their full paths, with which all that is in them goes.
+    pub fn settle_projects(&mut self, gone: &BTreeMap<i64, String>, rows: &mut Rows<'a>) {
         let before = self.before.get("projects");
-        let again = |id: &i64| before.is_some_and(|held| held.projects.contains_key(id));
-        let (done, held): (Vec<i64>, Vec<i64>) = gone.into_iter().partition(again);
+        let confirmed = self.session.deletions_are_confirmed();
+        let again = |id: &i64| confirmed || before.is_some_and(|held| held.projects.contains_key(id));
+        let (done, held): (Vec<i64>, Vec<i64>) = gone.keys().copied().partition(again);
+        lock(&self.session.news).ended.extend(&done);
         rows.mark_gone(self.session.streams.named("projects"), done);
+        if let Some(verified) = &mut *lock(&self.session.verified) {
+            verified.hidden.extend(gone.values().cloned());
+        }
+        for id in &held {
+            let message = "GitLab does not show it any more: it was deleted, or access was lost";
+            self.session.gap(Reason::Hidden, gone[id].clone(), message.into(), 1);
+        }
         let projects = held.into_iter().map(|id| (id, (1, checksum(&[id])))).collect();
         self.hold("projects", Held { projects, over: false });
     }
@@ -95,6 +167,8 @@ impl<'a> Comparison<'_, 'a> {
             ),
         };
         tracing::warn!(event = "deletions_held", scope = %self.scope, stream, rows, "{message}; they are not marked as deleted yet");
+        let address = format!("{stream} of {}", self.scope);
+        self.session.gap(Reason::Held, address, message.clone(), rows);
         lock(&self.session.warnings).push(Problem::held(self.scope, stream, message));
         self.held.insert(stream.to_owned(), held);
     }
@@ -117,7 +191,7 @@ impl<'a> Comparison<'_, 'a> {
 }
 
 /// What to mark as deleted, and what to hold back.
-fn decide(sweep: &Sweep, before: Option<&Held>, share: f64) -> (Vec<i64>, Held) {
+fn decide(sweep: &Sweep, before: Option<&Held>, share: f64, confirmed: bool) -> (Vec<i64>, Held) {
     if sweep.over {
         let held = Held {
             over: true,
@@ -128,10 +202,11 @@ fn decide(sweep: &Sweep, before: Option<&Held>, share: f64) -> (Vec<i64>, Held) 
     let gone: u64 = sweep.gone.values().map(|gone| gone.ids.len() as u64).sum();
     let is_sweep = gone >= SWEEP && gone as f64 > share * sweep.live as f64;
     let (mut ids, mut held) = (Vec::new(), Held::default());
-    for (project, Gone { ids: of_project, tally }) in &sweep.gone {
+    for (project, gone) in &sweep.gone {
+        let of_project = &gone.ids;
         let found = (of_project.len() as u64, checksum(of_project));
-        let whole = found.0 >= tally.live;
-        let again = before.is_some_and(|held| held.projects.get(project) == Some(&found));
+        let whole = found.0 >= gone.tally.live.rows;
+        let again = confirmed || before.is_some_and(|held| held.projects.get(project) == Some(&found));
         if (whole || is_sweep) && !again {
             held.projects.insert(*project, found);
         } else {
@@ -154,9 +229,16 @@ mod tests {
 
     fn sweep(live: u64, gone: &[(i64, u64, std::ops::Range<i64>)]) -> Sweep {
         let gone = gone.iter().map(|(project, live, ids)| {
-            let tally = Tally { live: *live, shown: 0 };
-            let ids = ids.clone().collect();
-            (*project, Gone { ids, tally })
+            let live = Counted { rows: *live, sum: 0 };
+            let gone = Gone {
+                ids: ids.clone().collect(),
+                tally: Tally {
+                    live,
+                    ..Tally::default()
+                },
+                ..Gone::default()
+            };
+            (*project, gone)
         });
         Sweep {
             live,
@@ -168,17 +250,17 @@ mod tests {
     #[test]
     fn a_few_rows_are_marked_at_once_and_a_whole_project_only_when_it_is_found_again() {
         let found = sweep(1000, &[(1, 50, 0..3), (2, 4, 10..14)]);
-        let (ids, held) = decide(&found, None, 0.2);
+        let (ids, held) = decide(&found, None, 0.2, false);
         assert_eq!((ids, held.projects.keys().copied().collect()), (vec![0, 1, 2], vec![2]));
         // Other rows than before are looked at once more.
         let other = sweep(1000, &[(2, 4, 20..24)]);
-        assert_eq!(decide(&other, Some(&held), 0.2).0, Vec::<i64>::new());
-        assert_eq!(decide(&found, Some(&held), 0.2).0, [0, 1, 2, 10, 11, 12, 13]);
+        assert_eq!(decide(&other, Some(&held), 0.2, false).0, Vec::<i64>::new());
+        assert_eq!(decide(&found, Some(&held), 0.2, false).0, [0, 1, 2, 10, 11, 12, 13]);
     }
 
     #[test]
     fn more_than_a_share_of_a_scope_is_held_and_a_few_rows_are_no_share() {
-        let marked = |live, count| decide(&sweep(live, &[(1, live, 0..count)]), None, 0.2).0.len();
+        let marked = |live, count| decide(&sweep(live, &[(1, live, 0..count)]), None, 0.2, false).0.len();
         assert_eq!(
             (marked(40, 19), marked(40, 20), marked(100, 20), marked(100, 21)),
             (19, 0, 20, 0)

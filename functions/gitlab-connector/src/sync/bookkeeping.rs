@@ -1,0 +1,237 @@
+//! Keeps the ledger: what the parts of a sync have found is written after what it tells of is committed.
+
+use mergemind_shared::warehouse::{Batch, Commit, Row, SoftDelete, Table, Within};
+
+use crate::ledger::{Entry, Gap, Reason, place_of};
+use crate::sync::error::Error;
+use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::lock::lock;
+use crate::sync::read::lookup::{self, Wanted};
+use crate::sync::rows::Rows;
+use crate::sync::session::{Ledger, News, Session};
+
+/// Entries that are written together: each commit takes BigQuery seconds.
+const TOGETHER: usize = 1000;
+/// After so long a project that is not equal is one that somebody has to look at, in microseconds.
+const LONG: i64 = 2 * 86_400_000_000;
+
+/// Writes what is urgent: what could not be read, and many entries.
+///
+/// # Errors
+/// If the warehouse does not take it.
+pub async fn write_some(session: &Session<'_>) -> Result<(), Error> {
+    let is_urgent = {
+        let news = lock(&session.news);
+        !news.gaps.is_empty() || news.entries.len() >= TOGETHER
+    };
+    if is_urgent { write(session).await } else { Ok(()) }
+}
+
+/// Writes all that was found so far.
+///
+/// # Errors
+/// If the warehouse does not take it.
+pub async fn write(session: &Session<'_>) -> Result<(), Error> {
+    let mut news = {
+        let mut news = lock(&session.news);
+        let scope = news.scope.clone();
+        std::mem::replace(
+            &mut *news,
+            News {
+                scope,
+                ..News::default()
+            },
+        )
+    };
+    if news.entries.is_empty() && news.gaps.is_empty() && news.closed.is_empty() && news.ended.is_empty() {
+        return Ok(());
+    }
+    read(session).await?;
+    count_deleted(session, &mut news.entries).await?;
+    let commit = {
+        let mut known = lock(&session.ledger);
+        let known = known.get_or_insert_default();
+        date(&mut news, known);
+        let streams = session.streams;
+        let (entries, gaps) = (news.entries.iter().map(Entry::row), news.gaps.iter().map(Gap::row));
+        Commit {
+            batches: vec![
+                batch(&streams.ledger, entries.collect()),
+                batch(&streams.gaps, gaps.collect()),
+            ],
+            soft_deletes: vec![
+                ended(&streams.gaps, "id", &news.closed),
+                ended(&streams.ledger, "project_id", &news.ended),
+            ],
+            lease: session.lease.clone(),
+            ..Commit::default()
+        }
+    };
+    let commit = without_nothing(commit);
+    session.tables.commit(commit).await?;
+    for entry in news.entries.iter().filter(|entry| !entry.is_equal()) {
+        if session.now() - entry.since >= LONG {
+            tracing::error!(
+                event = "project_incomplete",
+                project = entry.path,
+                stream = entry.stream,
+                gitlab = entry.gitlab.map(|counted| counted.rows),
+                live = entry.live.rows,
+                "a project has not been equal to GitLab for two days; see _ledger and _ledger_gaps"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Sets since when each is so, and keeps what the ledger says from now on.
+fn date(news: &mut News, known: &mut Ledger) {
+    for entry in &mut news.entries {
+        let key = (entry.project, entry.stream.clone());
+        if let Some(before) = known
+            .entries
+            .get(&key)
+            .filter(|before| before.is_equal() == entry.is_equal())
+        {
+            entry.since = before.since;
+        }
+        known.entries.insert(key, entry.clone());
+    }
+    for gap in &mut news.gaps {
+        if let Some(before) = known.gaps.get(&gap.id()) {
+            gap.since = before.since;
+        }
+        known.gaps.insert(gap.id(), gap.clone());
+    }
+    known.gaps.retain(|id, _| !news.closed.contains(id));
+    known.entries.retain(|(project, _), _| !news.ended.contains(project));
+}
+
+/// Reads the ledger, once in a sync.
+///
+/// # Errors
+/// If the warehouse can't be asked.
+pub async fn read(session: &Session<'_>) -> Result<(), Error> {
+    if lock(&session.ledger).is_some() {
+        return Ok(());
+    }
+    let entries = session.tables.rows_of(&session.streams.ledger).await?;
+    let gaps = session.tables.rows_of(&session.streams.gaps).await?;
+    let entries = entries.iter().map(Entry::of);
+    let gaps = gaps.iter().map(Gap::of);
+    *lock(&session.ledger) = Some(Ledger {
+        entries: entries
+            .map(|entry| ((entry.project, entry.stream.clone()), entry))
+            .collect(),
+        gaps: gaps.map(|gap| (gap.id(), gap)).collect(),
+    });
+    Ok(())
+}
+
+/// A look at a whole scope that began at `started_at` has ended: what it has not met is no gap any more.
+pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), Error> {
+    read(session).await?;
+    let known = lock(&session.ledger);
+    let mut news = lock(&session.news);
+    // Labels and milestones are read at times of their own.
+    let slow = i64::try_from(session.options.dimensions_every.as_micros()).unwrap_or(i64::MAX);
+    let is_met = |gap: &Gap| {
+        let own = ["Label/", "Milestone/", "Group/"]
+            .iter()
+            .any(|kind| gap.address.contains(kind));
+        gap.seen_at >= started_at.saturating_sub(if own { slow } else { 0 })
+            || news.gaps.iter().any(|new| new.id() == gap.id())
+    };
+    let gaps = known.iter().flat_map(|known| known.gaps.values());
+    let unmet: Vec<i64> = gaps
+        .filter(|gap| gap.scope == news.scope && !is_met(gap))
+        .map(Gap::id)
+        .collect();
+    news.closed.extend(unmet);
+    Ok(())
+}
+
+/// Tries the rows again that earlier syncs had to leave out; returns those that have come.
+///
+/// # Errors
+/// If GitLab or the warehouse can't be asked.
+pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
+    read(session).await?;
+    let open: Vec<Gap> = {
+        let (known, news) = (lock(&session.ledger), lock(&session.news));
+        let gaps = known.iter().flat_map(|known| known.gaps.values());
+        gaps.filter(|gap| gap.reason == Reason::LeftOut && gap.scope == news.scope && gap.seen_at < session.now())
+            .cloned()
+            .collect()
+    };
+    for list in [&MERGE_REQUESTS, &ISSUES] {
+        let places = open.iter().filter_map(|gap| Some((gap, gap.row_of()?)));
+        let of_list: Vec<_> = places.filter(|(_, (_, _, kind))| *kind == list.stream).collect();
+        if of_list.is_empty() || !session.on(list.stream) {
+            continue;
+        }
+        let mut wanted = Wanted::new();
+        for (_, (path, iid, _)) in &of_list {
+            wanted.entry(path.clone()).or_default().insert(*iid);
+        }
+        lookup::add(session, list, &wanted, rows).await?;
+        let come: Vec<_> = rows
+            .addresses(session.streams.named(list.stream))
+            .into_iter()
+            .filter_map(place_of)
+            .collect();
+        let mut news = lock(&session.news);
+        let failed: Vec<i64> = news.gaps.iter().map(Gap::id).collect();
+        let closed = of_list
+            .iter()
+            .filter(|(gap, place)| come.contains(place) && !failed.contains(&gap.id()))
+            .map(|(gap, _)| gap.id());
+        news.closed.extend(closed);
+    }
+    Ok(())
+}
+
+async fn count_deleted(session: &Session<'_>, entries: &mut [Entry]) -> Result<(), Error> {
+    let mut streams: Vec<String> = entries.iter().map(|entry| entry.stream.clone()).collect();
+    streams.sort_unstable();
+    streams.dedup();
+    for name in streams {
+        let stream = session.streams.named(&name);
+        if stream.table.position("project_id").is_none() {
+            continue;
+        }
+        let mut of_stream: Vec<&mut Entry> = entries.iter_mut().filter(|entry| entry.stream == name).collect();
+        let projects: Vec<i64> = of_stream.iter().map(|entry| entry.project).collect();
+        let deleted = session.tables.deleted(stream, &projects).await?;
+        for entry in &mut of_stream {
+            entry.deleted = deleted.get(&entry.project).copied().unwrap_or_default();
+        }
+    }
+    Ok(())
+}
+
+fn batch(table: &Table, rows: Vec<Row>) -> Batch<'_> {
+    Batch {
+        table,
+        rows,
+        complete_set: None,
+    }
+}
+
+fn ended<'a>(table: &'a Table, column: &'static str, ids: &[i64]) -> SoftDelete<'a> {
+    SoftDelete {
+        table,
+        within: vec![Within::OneOf(column, ids.to_vec())],
+        present: Vec::new(),
+    }
+}
+
+/// Leaves out statements that would do nothing.
+fn without_nothing(mut commit: Commit<'_>) -> Commit<'_> {
+    commit.batches.retain(|batch| !batch.rows.is_empty());
+    let is_some = |within: &Within| !matches!(within, Within::OneOf(_, ids) if ids.is_empty());
+    commit
+        .soft_deletes
+        .retain(|soft_delete| soft_delete.within.iter().all(is_some));
+    commit
+}
