@@ -12,7 +12,8 @@ use crate::streams::{Stream, Streams};
 /// Streams that everything else refers to.
 const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
 
-/// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time.
+/// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time
+/// (docs/gitlab.md#throttled-touch, docs/gitlab.md#replicas).
 const LEAST_OVERLAP: Duration = Duration::from_secs(120);
 
 /// What a sync is to do, apart from its scopes.

@@ -2,7 +2,7 @@
 //!
 //! There is one policy for what fails. Lists that were asked for together are asked for in parts, then alone; a list
 //! alone is asked for in smaller pages, down to the row; a row that still fails is left out and reported. So one list,
-//! row or field at which GitLab fails stops nobody else. Only what everybody would meet ends it all: a token that is
+//! row or field at which GitLab fails (docs/gitlab.md#partial-data) stops nobody else. Only what everybody would meet ends it all: a token that is
 //! refused, or a GitLab that does not answer at all.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! AIMD concurrency limit, with the pauses that the server asks for.
+//! AIMD concurrency limit, with the pauses that the server asks for. See docs/gitlab.md#rate-limits.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,13 +1,12 @@
 //! GitLab's score of a query, exactly. It refuses a query above its limit, which is 250 for most users.
 //!
-//! The rules are those of `app/graphql/types/base_field.rb` and `app/graphql/resolvers/base_resolver.rb` in GitLab's
-//! source, with the costs that its type files give to single fields.
+//! The rules, and where GitLab's source has them: docs/gitlab.md#score.
 
 use crate::gitlab::graphql::{Field, Selection};
 
-/// The largest page, and the one that a list without `first` counts as.
+/// The largest page, and the one that a list without `first` counts as (docs/gitlab.md#cursors).
 pub const LARGEST_PAGE: u32 = 100;
-/// What GitLab allows a user who has signed in, unless it says otherwise.
+/// What GitLab allows a user who has signed in, unless it says otherwise (docs/gitlab.md#complexity).
 pub const USUAL_LIMIT: u32 = 250;
 
 /// The score of a query.

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::gitlab::text_of;
 
-/// The longest query that GitLab takes, in characters.
+/// The longest query that GitLab takes, in characters (docs/gitlab.md#complexity).
 pub const LONGEST_TEXT: usize = 10_000;
 
 /// The fields that are asked of an object.

@@ -1,7 +1,7 @@
 //! Reads lists page by page, and past rows that the token may not see.
 //!
-//! GitLab cuts a page first and takes out what the token may not see afterwards. From a page that is empty then it
-//! makes no cursor to go on from. So time leads on: a window that fits a page shows all that is visible in it, and from
+//! GitLab cuts a page first and takes out what the token may not see afterwards (docs/gitlab.md#redaction). From a page
+//! that is empty then it makes no cursor to go on from. So time leads on: a window that fits a page shows all that is visible in it, and from
 //! its end the ordinary list begins again. One request tries many windows at once.
 
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use crate::gitlab::pack;
 use crate::gitlab::page::Page;
 use crate::gitlab::{Client, Error};
 
-/// GitLab keeps microseconds.
+/// GitLab keeps microseconds (docs/gitlab.md#inclusive).
 const SMALLEST: Duration = Duration::microseconds(1);
 /// Earlier than any GitLab.
 const BEGINNING: OffsetDateTime = datetime!(2000-01-01 0:00 UTC);

@@ -1,4 +1,4 @@
-//! What an HTTP answer of GitLab's GraphQL endpoint means.
+//! What an HTTP answer of GitLab means. See docs/gitlab.md#statuses.
 
 use std::sync::Arc;
 use std::time::Duration;

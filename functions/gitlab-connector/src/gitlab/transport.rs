@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::gitlab::trust::trusting;
 
-/// GitLab gives up on a query after 30 seconds.
+/// GitLab gives up on a query after 30 seconds (docs/gitlab.md#partial-data).
 const TIMEOUT: Duration = Duration::from_secs(45);
 /// The largest answer, after decompression. A few hundred KB can become more than an instance's memory.
 const LARGEST: usize = 32 << 20;

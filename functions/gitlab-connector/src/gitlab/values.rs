@@ -1,4 +1,4 @@
-//! GitLab's forms of ids, times and lists.
+//! GitLab's forms of ids, times and lists. See docs/gitlab.md#types.
 
 use serde_json::Value as Json;
 use time::OffsetDateTime;

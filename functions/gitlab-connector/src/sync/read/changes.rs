@@ -1,5 +1,5 @@
 //! Lists of merge requests and of issues: by time of update, so that a row changed meanwhile comes again
-//! at the end.
+//! at the end (docs/gitlab.md#ascending).
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub async fn step<'a>(
     next(reading, state, session.options.overlap).await
 }
 
-/// Reads the next pages of open rows, changed or not: what GitLab changes without a new time of update
-/// (approval rules, merge status, deleted notes) is seen in this way.
+/// Reads the next pages of open rows, changed or not: what GitLab changes without a new time of update (approval rules,
+/// merge status, deleted notes: docs/gitlab.md#untouched) is seen in this way.
 ///
 /// # Errors
 /// If GitLab still fails after retries; nothing of the step is committed then.

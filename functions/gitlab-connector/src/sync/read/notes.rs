@@ -1,7 +1,7 @@
 //! The notes of merge requests and issues. The first ones come with each row; of rows with more, all are
 //! read in few requests before they are committed.
 //!
-//! Naming rows by their numbers makes the page free in GitLab's score of a query, so one request can ask
+//! Naming rows by their numbers makes the page free in GitLab's score (docs/gitlab.md#score), so one request can ask
 //! for the notes of 50 rows of one project, and of several projects at once. A project can have moved
 //! meanwhile, or a replica may not know yet that it has: rows that are not found in it, and those with still
 //! more notes, are asked for by their ids, which never change.
