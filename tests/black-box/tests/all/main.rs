@@ -1,5 +1,6 @@
 //! All black-box tests in one program, so that they share one warehouse.
 
+mod ahead;
 mod bodies;
 mod choosing;
 mod dbt;
