@@ -10,7 +10,7 @@ use crate::sync::{REQUEST_FIELDS, Syncer};
 
 /// What a body may set there. Who may call, where this function listens, what it shows of itself to others
 /// (`DBT_TRIGGER_AUDIENCE`) and what webhooks show to it are never among them.
-const ALLOWED: [&str; 27] = [
+const ALLOWED: [&str; 28] = [
     "project_id",
     "bq_dataset_raw",
     "bq_location",
@@ -22,6 +22,7 @@ const ALLOWED: [&str; 27] = [
     "gitlab_projects",
     "auto_discover_projects",
     "project_name_pattern",
+    "exclude_projects",
     "include_private_projects",
     "include_archived",
     "max_projects_to_sync",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mergemind_shared::config::Env;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use wildmatch::WildMatch;
 
 use crate::streams::{Stream, Streams};
 
@@ -21,6 +22,8 @@ const LEAST_OVERLAP: Duration = Duration::from_secs(120);
 pub struct Options {
     /// Names of the streams to sync.
     pub streams: BTreeSet<String>,
+    /// Full paths of projects that are left out, in lower case; `*` stands for any text, `?` for one character.
+    pub exclude: Vec<String>,
     /// What was last updated before is left out.
     pub start_date: Option<OffsetDateTime>,
     /// After this time a sync stops at the next checkpoint; the next one goes on there.
@@ -46,6 +49,7 @@ impl Options {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         Self {
             streams: names.into_iter().map(ToOwned::to_owned).collect(),
+            exclude: Vec::new(),
             start_date: None,
             deadline: hours(1),
             overlap: Duration::from_secs(300),
@@ -55,6 +59,14 @@ impl Options {
             refresh_every: hours(24),
             dimensions_every: hours(24),
         }
+    }
+
+    /// Whether the project with this full path is left out.
+    pub fn excludes(&self, path: &str) -> bool {
+        let path = path.to_lowercase();
+        self.exclude
+            .iter()
+            .any(|pattern| WildMatch::new(pattern).matches(&path))
     }
 
     /// Whether a stream is synced.
@@ -71,6 +83,15 @@ pub fn read(env: &mut Env) -> Options {
     };
     Options {
         streams: read_streams(env),
+        exclude: env
+            .list(
+                "EXCLUDE_PROJECTS",
+                "full paths of projects to leave out, wherever they are found; * and ? stand for anything",
+            )
+            .default(Vec::new())
+            .into_iter()
+            .map(|pattern: String| pattern.trim_matches('/').to_lowercase())
+            .collect(),
         start_date: read_start_date(env),
         deadline: env
             .duration(

@@ -30,7 +30,7 @@ fn markdown(streams: &Streams) -> String {
          when GitLab no longer shows the row to the token) and `_row_hash` (an unchanged row is not written again). A \
          merge never lets an older version replace a newer one. Times are UTC; GraphQL gives whole seconds.\n\n\
          Beside them: `_rejected` (rows that could not be mapped, whole, with the reason), `_cursors` (what is synced up to \
-         when), `_leases` (who may sync now), and `_ledger` with `_ledger_gaps`, which [completeness.md](completeness.md) describes.\n\n| table | columns | key | synced | from |\n| --- | --- | --- | --- | --- |\n",
+         when), `_leases` (who may sync now), `_meta` (whose GitLab it is), and `_ledger` with `_ledger_gaps`, which [completeness.md](completeness.md) describes.\n\n| table | columns | key | synced | from |\n| --- | --- | --- | --- | --- |\n",
     );
     for stream in streams.all() {
         let table = &stream.table;

@@ -14,7 +14,13 @@ pub enum Error {
     /// The warehouse did not take it.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
+    /// The raw tables are of another GitLab.
+    #[error("the raw tables are those of {theirs}, and GITLAB_BASE_URL is {ours}, which shows none of their projects")]
+    OtherGitLab { theirs: String, ours: String },
 }
+
+/// What to do about another GitLab.
+pub const OTHER_GITLAB: &str = "set BQ_DATASET_RAW to a dataset of its own for this GitLab. If it is the same one at another address, the token must see projects that are in the tables; if these are to go, drop the dataset";
 
 impl Error {
     /// Whether a table that should be there is not.
@@ -27,6 +33,9 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::GitLab(error) => error.into(),
+            Error::OtherGitLab { .. } => {
+                Self::new(StatusCode::CONFLICT, "other_gitlab", error.to_string()).with_hint(OTHER_GITLAB)
+            }
             Error::Warehouse(error @ (warehouse::Error::CursorMoved | warehouse::Error::LeaseLost)) => {
                 Self::new(StatusCode::CONFLICT, "sync_running", error.to_string())
                     .with_hint("nothing is lost: the other sync goes on; keep one instance of this function")

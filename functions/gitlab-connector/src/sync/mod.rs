@@ -33,6 +33,7 @@ mod state;
 mod stop;
 mod tables;
 mod verified;
+mod whose;
 
 use std::sync::Arc;
 
@@ -93,6 +94,7 @@ impl Syncer {
             instance: std::sync::Mutex::default(),
             paths: std::sync::Mutex::default(),
             tables_ready: Ready::default(),
+            is_ours: std::sync::atomic::AtomicBool::new(false),
         })))
     }
 
@@ -105,6 +107,9 @@ impl Syncer {
     pub fn covers(&self, path: &str) -> bool {
         let path = path.to_lowercase();
         let config = &self.0.config;
+        if config.options.excludes(&path) {
+            return false;
+        }
         let paths = lock(&self.0.paths);
         config.discovery.is_some()
             || config

@@ -18,7 +18,7 @@ use crate::sync::report::Summary;
 use crate::sync::resources::Resources;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
-use crate::sync::{dbt_due, lease, tables};
+use crate::sync::{dbt_due, lease, tables, whose};
 
 /// How long what is known of a GitLab's schema is used again.
 const INSTANCE_LASTS: Duration = Duration::from_secs(600);
@@ -34,6 +34,7 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
     let begun = Instant::now();
     let summary = loop {
         let followed = lease::under_lease(inner, &shutdown, async |lease| {
+            whose::check(inner).await?;
             let mut session = Session::new(
                 &inner.config.options,
                 &inner.client,

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::gitlab::Instance;
 use crate::streams::{Stream, Streams};
-use crate::sync::error::Error;
+use crate::sync::error::{Error, OTHER_GITLAB};
 use crate::sync::verified::Verified;
 
 /// Rows read and written, by table.
@@ -72,6 +72,7 @@ impl Problem {
     pub fn new(scope: &dyn fmt::Display, what: &str, error: &Error) -> Self {
         let (code, hint) = match error {
             Error::GitLab(error) => (error.code(), error.hint()),
+            Error::OtherGitLab { .. } => ("other_gitlab", OTHER_GITLAB),
             Error::Warehouse(_) => ("warehouse", "the next sync goes on where this one stopped"),
         };
         Self {

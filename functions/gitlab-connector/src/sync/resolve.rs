@@ -51,6 +51,7 @@ pub async fn scopes(
         projects.extend(found.projects);
         left_out = found.beyond;
     }
+    projects.retain(|_, path| !session.options.excludes(path));
     if !projects.is_empty() {
         scopes.push(Scope::Projects(Projects {
             name: ALL.to_owned(),

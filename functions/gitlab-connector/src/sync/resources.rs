@@ -26,6 +26,8 @@ pub struct Resources {
     /// Paths of projects that are configured by id, as they were last known.
     pub paths: std::sync::Mutex<BTreeMap<i64, String>>,
     pub tables_ready: Ready,
+    /// Whether the raw tables are known to be of this GitLab.
+    pub is_ours: AtomicBool,
 }
 
 /// The one sync of this process. Two processes are kept apart by a lease, and if that should be lost, by their cursors'

@@ -29,7 +29,7 @@ use crate::sync::state::{Cursors, PassState};
 use crate::sync::stop::{BEGINNING_GRACE, too_late};
 use crate::sync::tables::committed;
 use crate::sync::verified::Verified;
-use crate::sync::{bookkeeping, dbt_due, driver, resolve};
+use crate::sync::{bookkeeping, dbt_due, driver, resolve, whose};
 use crate::{gitlab, streams};
 
 /// A whole sync, and dbt after it.
@@ -115,6 +115,7 @@ async fn run_until(
     (options, only): (&Options, Vec<Pass>),
     (begun, deadline): (Instant, Instant),
 ) -> Result<Summary, Error> {
+    whose::check(inner).await?;
     inner.client.take_sent();
     let mut cursors = committed(inner).await?;
     let pending = dbt_due::pending(&mut cursors);

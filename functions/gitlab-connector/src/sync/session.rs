@@ -240,7 +240,7 @@ impl<'a> Session<'a> {
     pub async fn concerns_all(&self, error: &Error) -> bool {
         match error {
             Error::GitLab(error) => self.concerns_all_of_gitlab(error).await,
-            Error::Warehouse(_) => true,
+            Error::Warehouse(_) | Error::OtherGitLab { .. } => true,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::streams::Streams;
 use crate::sync::error::Error;
 use crate::sync::resources::{Ready, Resources};
 use crate::sync::state::{Cursors, STREAMS};
+use crate::sync::whose;
 
 /// The positions that earlier syncs have committed.
 ///
@@ -47,7 +48,8 @@ async fn ensure_tables(inner: &Resources) -> Result<(), Error> {
     let Streams {
         rejected, ledger, gaps, ..
     } = &inner.streams;
-    tables.extend([rejected, ledger, gaps]);
+    let meta = whose::table();
+    tables.extend([rejected, ledger, gaps, &meta]);
     let diff = inner.warehouse.schema_diff(&tables).await?;
     let dropped: Vec<&str> = diff.dropped().collect();
     if !dropped.is_empty() {

@@ -73,3 +73,23 @@ fn a_change_that_no_sync_has_seen_is_found_by_the_look_at_what_is_gone() {
     assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
     world.assert_equal();
 }
+
+#[test]
+fn a_connector_that_points_to_another_gitlab_writes_nothing_and_says_what_to_do() {
+    let world = World::new("whose", &["--seed", "53", "--merge-requests", "20"]);
+    world.sync(&world.connector(&[]));
+    let other = World::new("whose_other", &["--seed", "54", "--merge-requests", "20"]);
+    let elsewhere = world.connector(&[("GITLAB_BASE_URL", other.gitlab.url.as_str())]);
+    let (status, answer) = http::post(&elsewhere.url, None, &json!({})).expect("an answer");
+    assert_eq!((status, &answer["code"]), (409, &json!("other_gitlab")), "{answer:#}");
+    assert!(
+        answer["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("BQ_DATASET_RAW")),
+        "{answer:#}"
+    );
+    world.assert_equal();
+    // The same GitLab at another address.
+    let moved = world.gitlab.url.replace("127.0.0.1", "localhost");
+    world.sync(&world.connector(&[("GITLAB_BASE_URL", moved.as_str())]));
+}

@@ -17,7 +17,15 @@ pub fn map_nodes<'a>(session: &Session<'a>, list: &'static List, nodes: Vec<Json
         .within(list.stream)
         .filter(|(stream, _)| session.on(stream.name()))
         .collect();
+    let is_left_out = |node: &Json| {
+        session
+            .path_of(node)
+            .is_some_and(|path| session.options.excludes(&path))
+    };
     for node in nodes {
+        if !session.options.exclude.is_empty() && is_left_out(&node) {
+            continue;
+        }
         rows.map(stream, &node);
         let Some(id) = node["id"].as_str().and_then(number_of) else {
             continue;

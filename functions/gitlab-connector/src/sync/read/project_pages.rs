@@ -97,7 +97,11 @@ impl Page {
             session.warn(scope, &format!("project {path}"), &error);
             self.failing.insert(id, path);
         }
+        let is_left_out = |path: &str| session.options.excludes(path);
+        self.failing.retain(|_, path| !is_left_out(path));
         self.nodes = found.nodes;
+        self.nodes
+            .retain(|node| !is_left_out(node["fullPath"].as_str().unwrap_or_default()));
         if let Scope::Group(_) = scope {
             (self.end, self.has_next) = (found.end.map(After::Cursor), found.has_next);
         }

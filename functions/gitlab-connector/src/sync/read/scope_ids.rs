@@ -20,8 +20,10 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
     let path = match scope {
         Scope::Group(path) => path,
         Scope::Projects(projects) => {
-            lock(&session.paths).extend(projects.paths.clone());
-            return Ok(projects.paths.clone());
+            let mut paths = projects.paths.clone();
+            paths.retain(|_, path| !session.options.excludes(path));
+            lock(&session.paths).extend(paths.clone());
+            return Ok(paths);
         }
     };
     if let Some(known) = lock(&session.projects).get(path) {
@@ -32,7 +34,8 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
         .nodes(Selection::parse("id fullPath"));
     let page = all_pages(session, scope, list).await?;
     let place = |node: &Json| Some((Node::new(node).number("id")?, node["fullPath"].as_str()?.to_owned()));
-    let found: BTreeMap<i64, String> = page.nodes.iter().filter_map(place).collect();
+    let mut found: BTreeMap<i64, String> = page.nodes.iter().filter_map(place).collect();
+    found.retain(|_, path| !session.options.excludes(path));
     lock(&session.paths).extend(found.clone());
     lock(&session.projects).insert(path.clone(), found.clone());
     Ok(found)

@@ -251,6 +251,10 @@ impl<'a> Snapshot<'_, 'a> {
     ) -> Result<(), gitlab::Error> {
         let (mut owned, mut open) = (Vec::new(), Vec::new());
         for Found { node, lists } in found {
+            let path = node["fullPath"].as_str().unwrap_or_default();
+            if matches!(kind, Owner::Project) && self.session.options.excludes(path) {
+                continue;
+            }
             for (list, page) in lists {
                 if let Some(after) = page.as_ref().ok().and_then(Page::next) {
                     let owner = match kind {

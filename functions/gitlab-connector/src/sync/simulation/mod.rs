@@ -8,6 +8,7 @@
 mod added;
 mod compare;
 mod endless;
+mod excluded;
 mod fake_gitlab;
 mod fuzz;
 mod held;
