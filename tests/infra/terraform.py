@@ -21,6 +21,7 @@ EVERYTHING = VARIABLES | {
     "region": "europe-west1",
     "second_region": "europe-west4",
     "gitlab_projects": ["partners/shared", "4711"],
+    "gitlab_ca": True,
     "webhooks": True,
     "public_trigger": True,
     "events": True,
