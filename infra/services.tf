@@ -27,7 +27,9 @@ locals {
     # What is left of the memory: the worker is to be started anew before Cloud Run ends the whole instance.
     DBT_WORKER_MEMORY_MIB = tostring(var.trigger_memory_mib - local.trigger_files_mib - local.trigger_rest_mib)
     AUTH_TOKEN            = local.tokens["trigger-token"]
-    DBT_ARTIFACTS         = "gs://${google_storage_bucket.artifacts.name}/runs"
+    # What the connector syncs by choice is what dbt finds.
+    STREAMS       = lookup(var.connector_environment, "STREAMS", null)
+    DBT_ARTIFACTS = "gs://${google_storage_bucket.artifacts.name}/runs"
     # The scheduler shows its identity, as it can show nothing else. A private service gets it from Cloud Run checked and
     # without its signature; a public one has to check it itself.
     ID_TOKEN_AUDIENCE             = local.trigger_audience

@@ -6,7 +6,7 @@
 {%- if model_name == 'dim_merge_requests' -%}
 {%- for name in ['bot_usernames', 'bot_username_patterns', 'ghost_usernames', 'size_limits'] -%}{%- do variables.append(var(name)) -%}{%- endfor -%}
 {%- endif -%}
-{%- set synced = '+mr_state_events' if model_name == 'dim_merge_requests' and 'mr_state_events' in var('optional_tables') else '' -%}
+{%- set synced = '+mr_state_events' if model_name == 'dim_merge_requests' and 'mr_state_events' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) else '' -%}
 '{{ numbers[model_name] }}{{ '.' ~ local_md5(tojson(variables, sort_keys=true))[:8] if variables else '' }}{{ synced }}'
 {%- endmacro %}
 

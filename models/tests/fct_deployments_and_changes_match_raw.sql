@@ -1,6 +1,6 @@
 {{ config(
     severity='error' if target.name == 'local' else 'warn',
-    enabled='deployments' in var('optional_tables')
+    enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(','))
 ) }}
 
 -- The listed merge requests add up: each is brought by one release, and by none that ended before it was merged. Deployments and incidents

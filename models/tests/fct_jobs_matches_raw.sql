@@ -1,6 +1,6 @@
 {{ config(
     severity='error' if target.name == 'local' else 'warn',
-    enabled='jobs' in var('optional_tables')
+    enabled='jobs' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(','))
 ) }}
 
 -- As many jobs by name and end as the raw table holds.

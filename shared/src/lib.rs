@@ -11,6 +11,7 @@ mod fuzz;
 pub mod id_token;
 pub mod retry;
 pub mod secret;
+pub mod streams;
 pub mod telemetry;
 pub mod throttle;
 pub mod unproven;

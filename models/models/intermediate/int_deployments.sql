@@ -1,16 +1,16 @@
-{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+{{ config(materialized='table', enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) or var('merges_stand_in_for_deployments')) }}
 
 
 -- Deployments, each with the moment up to which it brings the default branch. One row per deployment.
 -- The commit of a deployment is mostly that of a merge request (its merge commit, or its head where it was merged without one): then it
 -- brings all that was merged until that merge. Of another commit only the time is known.
 with deployments as (
-    {% if 'deployments' in var('optional_tables') -%}
+    {% if 'deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
     select
         deployments.deployment_id,
         deployments.project_id,
         deployments.environment_name,
-        {% if 'environments' in var('optional_tables') -%}
+        {% if 'environments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
         environments.tier as environment_tier,
         coalesce(
             environments.tier = 'production',
@@ -32,7 +32,7 @@ with deployments as (
         deployments.is_deleted,
         false as is_stand_in
     from {{ ref('stg_gitlab__deployments') }} as deployments
-    {%- if 'environments' in var('optional_tables') %}
+    {%- if 'environments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
     left join {{ ref('stg_gitlab__environments') }} as environments
         on deployments.environment_id = environments.environment_id
     {%- endif %}

@@ -37,7 +37,7 @@ with changes as (
             merge_requests.source_project_id = pipelines.project_id
             and merge_requests.source_branch = pipelines.ref
             and merge_requests.created_at <= pipelines.created_at
-    {%- if 'mr_state_events' in var('optional_tables') %}
+    {%- if 'mr_state_events' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
     union all
     select merge_request_id, _synced_at as changed_at
     from {{ source('gitlab', 'mr_state_events') }}

@@ -64,7 +64,7 @@ select
     coalesce(objections.has_changes_requested, false) as has_changes_requested,
     merge_requests.resolvable_discussions_count - merge_requests.resolved_discussions_count as unresolved_discussions_count,
     merge_requests.detailed_merge_status,
-    {% if 'mr_state_events' in var('optional_tables') -%}
+    {% if 'mr_state_events' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
     coalesce(reopenings.reopened_count, 0) as reopened_count,
     {%- else -%}
     -- Without events only old notes tell of a reopening: none told is unknown.

@@ -1,4 +1,4 @@
-{{ config(materialized='table', enabled='jobs' in var('optional_tables'), partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'}) }}
+{{ config(materialized='table', enabled='jobs' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')), partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'}) }}
 
 
 -- Jobs of CI pipelines. One that failed is flaky if a job of that name passed later on the same commit.

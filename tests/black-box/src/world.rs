@@ -97,6 +97,7 @@ impl World {
             project: project.to_owned(),
             datasets: (&self.raw, &self.modelled),
             state: self.folder.path().join("dbt"),
+            streams: "",
             token: TRIGGER_TOKEN,
             unit_tests,
         };

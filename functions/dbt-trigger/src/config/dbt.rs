@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mergemind_shared::config::Env;
+use mergemind_shared::streams::expand;
 
 use super::places::directory;
 
@@ -247,8 +248,18 @@ fn environment(env: &mut Env, threads: u16, most_billed: Option<i64>) -> Vec<(&'
         all.push((name, value.default(default.into())));
     }
     all.push(("DBT_THREADS", threads.to_string()));
-    // Only if it is set: another variable would have dbt parse the image's parsed project again.
+    // Only if they are set: another variable would have dbt parse the image's parsed project again.
     all.extend(most_billed.map(|bytes| ("MAX_BYTES_BILLED", bytes.to_string())));
+    let streams = env
+        .list(
+            "STREAMS",
+            "what gitlab-connector syncs by choice, as its own STREAMS says it: what needs their tables is built",
+        )
+        .check(|names| names.iter().try_for_each(|name| is_name(name, "_")))
+        .default(Vec::new());
+    if !streams.is_empty() {
+        all.push(("OPTIONAL_TABLES", expand(streams).join(",")));
+    }
     all.push(("DBT_SEND_ANONYMOUS_USAGE_STATS", "false".into()));
     all
 }

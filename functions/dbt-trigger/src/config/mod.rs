@@ -139,6 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_connector_syncs_by_choice_is_what_dbt_finds() {
+        let tables = |streams| {
+            let (config, problems) = read(&[("STREAMS", streams)]);
+            assert!(!problems.contains("STREAMS"), "{problems}");
+            let found = config
+                .dbt
+                .environment
+                .into_iter()
+                .find(|(name, _)| *name == "OPTIONAL_TABLES");
+            found.map(|(_, value)| value)
+        };
+        assert_eq!(tables(""), None);
+        let expected = "mr_commits,mr_state_events,deployments,environments,jobs";
+        assert_eq!(tables("recommended, jobs").as_deref(), Some(expected));
+        assert!(read(&[("STREAMS", "a') or ('1")]).1.contains("STREAMS"));
+    }
+
+    #[test]
     fn an_emulator_brings_its_project() {
         let (config, _) = read(&[("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9050")]);
         assert!(

@@ -19,6 +19,7 @@ const NAMES: &[&str] = &[
     "DBT_TIMEOUT_SECONDS",
     "DBT_THREADS",
     "MAX_BYTES_BILLED",
+    "STREAMS",
     "DBT_WORKER_MEMORY_MIB",
     "DBT_RUNNER",
     "BUILD_SCOPE",

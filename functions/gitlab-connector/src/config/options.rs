@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use mergemind_shared::config::Env;
+use mergemind_shared::streams::{RECOMMENDED, RECOMMENDED_STREAMS, expand};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wildmatch::WildMatch;
@@ -149,9 +150,6 @@ pub fn read(env: &mut Env) -> Options {
     }
 }
 
-/// Stands in `STREAMS` for the streams that most users of the marts want.
-const RECOMMENDED: &str = "recommended";
-
 /// The usual streams, with those that are switched on beside them, without those that are switched off.
 fn read_streams(env: &mut Env) -> BTreeSet<String> {
     let streams = Streams::new();
@@ -163,27 +161,12 @@ fn read_streams(env: &mut Env) -> BTreeSet<String> {
             .collect();
         names.join(", ")
     };
-    let recommended: Vec<_> = streams
-        .all()
-        .filter(|stream| stream.recommended)
-        .map(Stream::name)
-        .collect();
     let about = format!(
         "streams to sync beside the usual ones: {}; {RECOMMENDED} stands for {}",
         names(false),
-        recommended.join(", ")
+        RECOMMENDED_STREAMS.join(", ")
     );
-    let named = env.list("STREAMS", &about).default(Vec::new());
-    let on: Vec<String> = named
-        .into_iter()
-        .flat_map(|name| {
-            if name == RECOMMENDED {
-                recommended.iter().map(|&name| name.to_owned()).collect()
-            } else {
-                vec![name]
-            }
-        })
-        .collect();
+    let on = expand(env.list("STREAMS", &about).default(Vec::new()));
     let off = env
         .list("STREAMS_OFF", "usual streams to leave out")
         .default(Vec::new());

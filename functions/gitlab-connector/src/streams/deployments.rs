@@ -15,7 +15,6 @@ pub fn stream() -> Stream {
             cluster_by: &["project_id", "id"],
             read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/deployments", query: "order_by=updated_at&sort=asc", part: Some(Part::Since("updated_after", 1)) }),
             usual: false,
-            recommended: true,
             users: &["user_id"],
             ..Shape::default()
         },

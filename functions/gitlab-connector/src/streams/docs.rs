@@ -1,5 +1,6 @@
 //! The documentation of the raw tables, made from the streams themselves.
 
+use mergemind_shared::streams::RECOMMENDED_STREAMS;
 use std::fmt::Write as _;
 
 use mergemind_shared::warehouse::Table;
@@ -34,7 +35,7 @@ fn markdown(streams: &Streams) -> String {
     );
     for stream in streams.all() {
         let table = &stream.table;
-        let synced = match (stream.usual, stream.recommended) {
+        let synced = match (stream.usual, RECOMMENDED_STREAMS.contains(&stream.name())) {
             (true, _) => "always",
             (false, true) => "by `STREAMS`, recommended",
             (false, false) => "by `STREAMS`",

@@ -14,7 +14,6 @@ pub fn stream() -> Stream {
             cluster_by: &["project_id"],
             read: Read::Rest(Rest { of: Of::Project, path: "projects/{owner}/environments", query: "", part: None }),
             usual: false,
-            recommended: true,
             parent: Some("project_id"),
             ..Shape::default()
         },

@@ -161,6 +161,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_recommended_streams_are_synced_by_choice() {
+        let streams = Streams::new();
+        let by_choice = |name: &&str| streams.find(name).is_some_and(|stream| !stream.usual);
+        assert!(mergemind_shared::streams::RECOMMENDED_STREAMS.iter().all(by_choice));
+    }
+
+    #[test]
     fn every_stream_is_sound() {
         let streams = Streams::new();
         for stream in streams.all() {

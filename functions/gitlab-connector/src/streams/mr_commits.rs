@@ -15,7 +15,6 @@ pub fn stream() -> Stream {
             cluster_by: &["merge_request_id"],
             read: Read::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/commits", query: "", part: None }),
             usual: false,
-            recommended: true,
             parent: Some("merge_request_id"),
             ..Shape::default()
         },

@@ -14,7 +14,6 @@ pub fn stream() -> Stream {
             cluster_by: &["merge_request_id"],
             read: Read::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/resource_state_events", query: "", part: None }),
             usual: false,
-            recommended: true,
             parent: Some("merge_request_id"),
             users: &["user_id"],
             ..Shape::default()

@@ -119,8 +119,6 @@ pub struct Stream {
     pub fingerprint: Option<Fingerprint>,
     /// Whether it is synced unless it is named in `STREAMS_OFF`.
     pub usual: bool,
-    /// Whether `STREAMS=recommended` switches it on: what the marts about deployments and the history of merge requests need.
-    pub recommended: bool,
     /// The column that refers to the row above, of which GitLab always tells all rows at once.
     pub parent: Option<&'static str>,
     /// GitLab's name of a node's type, whose fields are probed; none for a REST list.
@@ -145,7 +143,6 @@ pub struct Shape {
     pub read: Read,
     pub fingerprint: Option<Fingerprint>,
     pub usual: bool,
-    pub recommended: bool,
     pub parent: Option<&'static str>,
     pub node_type: Option<&'static str>,
     pub selection: &'static [&'static str],
@@ -165,7 +162,6 @@ impl Default for Shape {
             read: Read::Snapshot,
             fingerprint: None,
             usual: true,
-            recommended: false,
             parent: None,
             node_type: None,
             selection: &[],
@@ -191,7 +187,6 @@ impl Stream {
             read: shape.read,
             fingerprint: shape.fingerprint,
             usual: shape.usual,
-            recommended: shape.recommended,
             parent: shape.parent,
             node_type: shape.node_type,
             selection: shape.selection,

@@ -1,4 +1,4 @@
-{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+{{ config(materialized='table', enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) or var('merges_stand_in_for_deployments')) }}
 
 
 -- The four keys by project, group and the whole, week by week, from the first release or incident on. Medians are over the changes

@@ -1,4 +1,4 @@
-{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+{{ config(materialized='table', enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) or var('merges_stand_in_for_deployments')) }}
 
 
 -- Merge requests that were merged into their project's default branch, and the release that brought each: the first successful deployment
@@ -21,7 +21,7 @@ with changes as (
     where merge_requests.state = 'merged' and merge_requests.merged_at is not null
 ),
 
-{% if 'mr_commits' in var('optional_tables') -%}
+{% if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
 first_commits as (
     select merge_request_id, min(authored_at) as first_commit_at
     from {{ ref('stg_gitlab__mr_commits') }}
@@ -67,7 +67,7 @@ select
     changes.is_author_bot,
     changes.is_revert,
     changes.is_hotfix,
-    {% if 'mr_commits' in var('optional_tables') -%}
+    {% if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
     first_commits.first_commit_at,
     {%- else -%}
     cast(null as timestamp) as first_commit_at,
@@ -77,7 +77,7 @@ select
     changes.merged_at,
     deployments.deployment_id,
     deployments.finished_at as deployed_at,
-    {% if 'mr_commits' in var('optional_tables') -%}
+    {% if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
     {{ hours_between('first_commits.first_commit_at', 'deployments.finished_at') }} as hours_from_first_commit_to_deployment,
     {%- else -%}
     cast(null as float64) as hours_from_first_commit_to_deployment,
@@ -85,7 +85,7 @@ select
     {{ hours_between('changes.first_review_at', 'deployments.finished_at') }} as hours_from_first_review_to_deployment,
     {{ hours_between('changes.merged_at', 'deployments.finished_at') }} as hours_from_merge_to_deployment
 from changes
-{%- if 'mr_commits' in var('optional_tables') %}
+{%- if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
 left join first_commits
     on changes.merge_request_id = first_commits.merge_request_id
 {%- endif %}

@@ -1,4 +1,4 @@
-{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+{{ config(materialized='table', enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) or var('merges_stand_in_for_deployments')) }}
 
 
 -- A release is a successful deployment to production. It failed if an incident followed, or the next release took it back.

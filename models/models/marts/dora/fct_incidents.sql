@@ -1,4 +1,4 @@
-{{ config(materialized='table', enabled='deployments' in var('optional_tables') or var('merges_stand_in_for_deployments')) }}
+{{ config(materialized='table', enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) or var('merges_stand_in_for_deployments')) }}
 
 
 -- Incidents: issues of the types and labels that the variables incident_issue_types and incident_labels name. The cause is the last

@@ -1,4 +1,4 @@
-{% if 'mr_state_events' in var('optional_tables') -%}
+{% if 'mr_state_events' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
 select
     id as state_event_id,
     merge_request_id,

@@ -30,6 +30,7 @@ pub fn run(lab: &Lab) -> Result<Value, Failed> {
             project: root().join("models"),
             datasets: (RAW, MODELLED),
             state: lab.path("dbt"),
+            streams: "",
             token: TOKEN,
             unit_tests: false,
         },

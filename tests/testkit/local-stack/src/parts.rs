@@ -154,6 +154,8 @@ pub struct TriggerOptions<'a> {
     pub state: PathBuf,
     /// The token that callers show.
     pub token: &'a str,
+    /// Its `STREAMS`.
+    pub streams: &'a str,
     /// Whether dbt's unit tests run too: they test the models and not the data, and take their time.
     pub unit_tests: bool,
 }
@@ -177,6 +179,7 @@ impl Trigger {
         let mut command = function("dbt-trigger", port, (&warehouse.rest, &warehouse.storage));
         command
             .env("AUTH_TOKEN", options.token)
+            .env("STREAMS", options.streams)
             .env("DBT_PYTHON", paths::venv_python("dbt"))
             .env("DBT_PROJECT_DIR", &options.project)
             .env("DBT_STATE_DIR", &options.state)

@@ -16,6 +16,8 @@ Without further settings the GitLab is a simulated one. To sync your own, set
   GITLAB_BASE_URL    such as https://gitlab.com
   GITLAB_TOKEN       an access token with the scope read_api
   GITLAB_GROUPS      full paths of groups, or GITLAB_PROJECTS: full paths of projects; commas between
+  GITLAB_CA_FILE     if needed, the certificates of your company's authority
+With STREAMS=recommended there are deployments, too, and marts with DORA's four keys.
 Its data stays apart, in a folder named after its host. All local data is in .local: remove that folder to begin anew.";
 
 /// A GitLab of the user's.
@@ -32,6 +34,8 @@ pub struct Options {
     pub keep: bool,
     /// The user's GitLab, instead of a simulated one.
     pub own: Option<OwnGitlab>,
+    /// `STREAMS` for both functions.
+    pub streams: String,
 }
 
 impl Options {
@@ -54,6 +58,7 @@ impl Options {
         Ok(Self {
             keep,
             own: own_gitlab()?,
+            streams: std::env::var("STREAMS").unwrap_or_default(),
         })
     }
 
@@ -79,7 +84,13 @@ impl Options {
 }
 
 fn own_gitlab() -> Result<Option<OwnGitlab>, ExitCode> {
-    let names = ["GITLAB_BASE_URL", "GITLAB_TOKEN", "GITLAB_GROUPS", "GITLAB_PROJECTS"];
+    let names = [
+        "GITLAB_BASE_URL",
+        "GITLAB_TOKEN",
+        "GITLAB_GROUPS",
+        "GITLAB_PROJECTS",
+        "GITLAB_CA_FILE",
+    ];
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let variables: Vec<(&'static str, String)> =
         names.into_iter().filter_map(|name| Some((name, set(name)?))).collect();

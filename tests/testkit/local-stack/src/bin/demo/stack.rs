@@ -34,6 +34,7 @@ impl Stack {
             project: root().join("models"),
             datasets: ("mergemind_raw", "mergemind"),
             state: local.join("dbt"),
+            streams: &options.streams,
             token: &trigger_token,
             unit_tests: false,
         };
@@ -52,6 +53,7 @@ impl Stack {
             ("DBT_TRIGGER_URL", &trigger.url),
             ("DBT_TRIGGER_AUTH_TOKEN", &trigger_token),
             ("AUTH_TOKEN", &connector_token),
+            ("STREAMS", &options.streams),
         ];
         match (&options.own, &gitlab) {
             (Some(own), _) => variables.extend(own.variables.iter().map(|(name, value)| (*name, value.as_str()))),
