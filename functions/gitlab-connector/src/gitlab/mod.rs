@@ -20,6 +20,7 @@ mod list;
 mod pack;
 mod page;
 mod pager;
+mod repair;
 mod response;
 mod shape;
 mod stranger;

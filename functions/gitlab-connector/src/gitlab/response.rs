@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::gitlab::concurrency::until_reset;
 use crate::gitlab::error::{Fault, Partial};
 use crate::gitlab::lacking::unknown_fields;
+use crate::gitlab::repair::parse;
 use crate::gitlab::stranger::{described, target};
 use crate::gitlab::{Error, shape};
 
@@ -39,7 +40,7 @@ fn is_page(body: &[u8]) -> bool {
 
 /// Judges an answer. `body` may be cut or not JSON at all.
 pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let parsed = parse(body);
     let said = parsed
         .as_ref()
         .and_then(message)
@@ -78,7 +79,7 @@ pub fn judge(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAc
 
 /// Judges an answer of the REST API.
 pub fn judge_rest(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ResponseAction {
-    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let parsed = parse(body);
     match (status.as_u16(), parsed) {
         (200, Some(mut answer)) => {
             shape::wrap(&mut answer);

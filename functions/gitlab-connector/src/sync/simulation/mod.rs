@@ -17,6 +17,7 @@ mod lagging;
 mod ledger;
 mod long_lists;
 mod memory;
+mod odd;
 mod requests;
 mod scene;
 mod scenes;

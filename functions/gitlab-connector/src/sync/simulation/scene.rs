@@ -25,7 +25,12 @@ pub struct Scene {
     pub between: Option<Arc<Between>>,
     /// What a proxy does to the headers of answers.
     pub proxy: Option<Arc<Proxy>>,
+    /// What becomes of an answer's bytes on the way.
+    pub distort: Option<Arc<Distort>>,
 }
+
+/// Changes the bytes of an answer.
+pub type Distort = dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync;
 
 /// Changes the headers of an answer.
 pub type Proxy = dyn Fn(&Call<'_>, &mut HeaderMap) + Send + Sync;
@@ -64,18 +69,23 @@ impl Scene {
             single: false,
             between: None,
             proxy: None,
+            distort: None,
         }
     }
 
     pub fn client(&self) -> Client {
         let (answering, between, proxy) = (self.stand.clone(), self.between.clone(), self.proxy.clone());
+        let distort = self.distort.clone();
         let stand = move |call: &Call<'_>| {
-            let (status, mut headers, body) = match between.as_ref().and_then(|between| between(call)) {
+            let (status, mut headers, mut body) = match between.as_ref().and_then(|between| between(call)) {
                 Some((status, body)) => (status, HeaderMap::new(), body.as_bytes().to_vec()),
                 None => answering.answer(call),
             };
             if let Some(proxy) = &proxy {
                 proxy(call, &mut headers);
+            }
+            if let Some(distort) = &distort {
+                body = distort(body);
             }
             (status, headers, body)
         };
