@@ -30,8 +30,9 @@ fn markdown(streams: &Streams) -> String {
          Every table has three more columns: `_synced_at` (when this version of the row was written), `_deleted` (TRUE \
          when GitLab no longer shows the row to the token) and `_row_hash` (an unchanged row is not written again). A \
          merge never lets an older version replace a newer one. Times are UTC; GraphQL gives whole seconds.\n\n\
-         Beside them: `_rejected` (rows that could not be mapped, whole, with the reason), `_cursors` (what is synced up to \
-         when), `_leases` (who may sync now), `_meta` (whose GitLab it is), and `_ledger` with `_ledger_gaps`, which [completeness.md](completeness.md) describes.\n\n| table | columns | key | synced | from |\n| --- | --- | --- | --- | --- |\n",
+         Beside them: `_rejected` (rows that could not be mapped, whole, and single values that could not be stored, with the \
+         reason), `_cursors` (what is synced up to when), `_leases` (who may sync now), `_meta` (whose GitLab it is), and \
+         `_ledger` with `_ledger_gaps`, which [completeness.md](completeness.md) describes.\n\n| table | columns | key | synced | from |\n| --- | --- | --- | --- | --- |\n",
     );
     for stream in streams.all() {
         let table = &stream.table;

@@ -46,7 +46,7 @@ use crate::ledger::{Entry, Gap};
 
 pub use node::{Malformed, Node};
 pub use pipelines::merge_request_iid;
-pub use stream::{ChangedList, Of, Part, Read, Rest, Stream};
+pub use stream::{ChangedList, Mapped, Of, Part, Read, Rest, Stream};
 #[cfg(test)]
 pub use stream::{Shape, field};
 

@@ -10,13 +10,15 @@ use time::{Date, OffsetDateTime};
 
 use crate::gitlab::number_of;
 
-/// A value of another type than GitLab documents.
+/// A value of another type than GitLab documents, or one that no column can hold.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{path} of {id} is not {wanted}")]
 pub struct Malformed {
     path: String,
     id: String,
     wanted: &'static str,
+    /// What GitLab has, if its type is right.
+    pub misfit: Option<String>,
 }
 
 /// One object of an answer. Paths are field names with dots between them; a null on the way makes the
@@ -74,6 +76,7 @@ impl<'a> Node<'a> {
             path: path.to_owned(),
             id,
             wanted,
+            misfit: None,
         }
     }
 
@@ -86,6 +89,26 @@ impl<'a> Node<'a> {
         match self.at(path)? {
             Json::Null => Ok(Value::Null),
             json => convert(json).ok_or_else(|| self.malformed(path, wanted)),
+        }
+    }
+
+    /// What a text says, if it can be stored.
+    fn read_text(
+        &self,
+        path: &str,
+        wanted: &'static str,
+        convert: impl Fn(&str) -> Option<Value>,
+    ) -> Result<Value, Malformed> {
+        match self.text(path)? {
+            Value::Text(text) => convert(&text).ok_or_else(|| self.misfit(path, wanted, text)),
+            _ => Ok(Value::Null),
+        }
+    }
+
+    fn misfit(&self, path: &str, wanted: &'static str, value: String) -> Malformed {
+        Malformed {
+            misfit: Some(value),
+            ..self.malformed(path, wanted)
         }
     }
 
@@ -220,8 +243,12 @@ impl<'a> Node<'a> {
     /// A whole number; GraphQL prints some of them as text.
     ///
     /// # Errors
-    /// If it is neither a whole number nor the text of one.
+    /// If it is neither a whole number nor the text of one, or too large for BigQuery.
     pub fn int(&self, path: &str) -> Result<Value, Malformed> {
+        let json = self.at(path)?;
+        if let Some(number) = too_large(json) {
+            return Err(self.misfit(path, "a number that BigQuery can hold", number));
+        }
         self.read(path, "a whole number", |json| {
             json.as_i64().or_else(|| json.as_str()?.parse().ok()).map(Value::Int)
         })
@@ -246,10 +273,10 @@ impl<'a> Node<'a> {
     /// A time such as `2026-07-28T08:49:47Z`.
     ///
     /// # Errors
-    /// If it is no time.
+    /// If it is no time, or one that BigQuery has not.
     pub fn time(&self, path: &str) -> Result<Value, Malformed> {
-        self.read(path, "a time", |json| {
-            let at = OffsetDateTime::parse(json.as_str()?, &Rfc3339).ok()?;
+        self.read_text(path, "a time that BigQuery can hold", |text| {
+            let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
             let micros = i64::try_from(at.unix_timestamp_nanos().div_euclid(1000)).ok()?;
             TIMES.contains(&micros).then_some(Value::Time(micros))
         })
@@ -258,16 +285,30 @@ impl<'a> Node<'a> {
     /// A date such as `2026-07-28`.
     ///
     /// # Errors
-    /// If it is no date.
+    /// If it is no date, or one that BigQuery has not.
     pub fn date(&self, path: &str) -> Result<Value, Malformed> {
-        self.read(path, "a date", |json| {
+        self.read_text(path, "a date that BigQuery can hold", |text| {
             let form = format_description!("[year]-[month]-[day]");
-            let date = Date::parse(json.as_str()?.get(..10)?, form).ok()?;
+            let date = Date::parse(text.get(..10)?, form).ok()?;
             let day = date.to_julian_day() - UNIX_EPOCH_JULIAN_DAY;
             DAYS.contains(&day).then_some(Value::Day(day))
         })
     }
 }
+
+/// A whole number beyond INT64, as it is written.
+fn too_large(json: &Json) -> Option<String> {
+    let written = match json {
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => text.clone(),
+        _ => return None,
+    };
+    let number: f64 = written.parse().ok()?;
+    (number.is_finite() && number.abs() >= BEYOND_INT64 && written.parse::<i64>().is_err()).then_some(written)
+}
+
+/// 2 to the power of 63: the least number that INT64 does not hold.
+const BEYOND_INT64: f64 = 9_223_372_036_854_775_808.0;
 
 const UNIX_EPOCH_JULIAN_DAY: i32 = 2_440_588;
 
@@ -304,6 +345,29 @@ mod tests {
         assert_eq!(node.ids("left"), Ok(Value::Ints(vec![])));
         assert!(node.time("early").is_err() && node.time("late").is_err() && node.date("zeroth").is_err());
         assert_eq!(node.date("first"), Ok(Value::Day(-719_162)));
+    }
+
+    #[test]
+    fn what_is_no_time_date_or_number_of_bigquerys_is_told_as_it_was() {
+        let json = json!({"merged": "10000-01-01T00:00:00Z", "due": "20203-05-01", "zero": "0000-00-00", "soon": "soon",
+            "weight": 1e19, "size": "9223372036854775808", "most": i64::MAX, "time": 7, "half": 1.5});
+        let node = Node::new(&json);
+        let misfit = |read: Result<Value, Malformed>| read.expect_err("it does not fit").misfit;
+        for (read, value) in [
+            (node.time("merged"), "10000-01-01T00:00:00Z"),
+            (node.date("due"), "20203-05-01"),
+            (node.date("zero"), "0000-00-00"),
+            (node.time("soon"), "soon"),
+            (node.int("weight"), "1e+19"),
+            (node.int("size"), "9223372036854775808"),
+        ] {
+            assert_eq!(misfit(read).as_deref(), Some(value));
+        }
+        assert_eq!(node.int("most"), Ok(Value::Int(i64::MAX)));
+        assert_eq!(
+            [node.time("time"), node.int("half"), node.int("soon")].map(misfit),
+            [None, None, None]
+        );
     }
 
     #[test]

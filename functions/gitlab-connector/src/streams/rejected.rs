@@ -1,19 +1,24 @@
-//! `_rejected`: rows that could not be mapped, kept whole, so that none vanishes and none stops a sync.
+//! `_rejected`: rows that could not be mapped, kept whole, and single values that could not be stored, so that nothing
+//! vanishes and nothing stops a sync.
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 use mergemind_shared::warehouse::{Column, Row, Table, Value, row_hash};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// The table. Its key is a hash of the row, so that a row rejected again is not written again.
 pub fn table() -> Table {
     Table {
         name: "_rejected",
-        description: "Rows of GitLab that could not be mapped to their raw table.",
+        description: "Rows of GitLab that could not be mapped to their raw table, and single values that could not be stored as they are.",
         columns: vec![
             Column::new("id", Int64, "Hash of stream and row."),
             Column::new("stream", String, "The stream."),
-            Column::new("reason", String, "What was wrong with the row."),
-            Column::new("row", String, "The row as GitLab sent it, as JSON."),
+            Column::new("reason", String, "What was wrong."),
+            Column::new(
+                "row",
+                String,
+                "The row as GitLab sent it, or the value with the key of its row; as JSON.",
+            ),
         ],
         primary_key: &["id"],
         version: None,
@@ -28,4 +33,19 @@ pub fn row(stream: &str, reason: &str, node: &Json) -> Row {
     let stream = Value::Text(stream.to_owned());
     let id = row_hash(&vec![stream.clone(), json.clone()]);
     vec![Value::Int(id), stream, Value::Text(reason.to_owned()), json]
+}
+
+/// The row that keeps a value of `column` of a row that is in its table without it.
+pub fn value(table: &Table, row: &Row, (column, value): (&str, &str), reason: &str) -> Row {
+    let mut kept = Map::new();
+    for key in table.primary_key.iter().chain(["web_url"].iter()) {
+        let json = match table.position(key).map(|place| &row[place]) {
+            Some(Value::Int(number)) => Json::from(*number),
+            Some(Value::Text(text)) => Json::from(text.as_str()),
+            _ => continue,
+        };
+        kept.insert((*key).to_owned(), json);
+    }
+    kept.insert(column.to_owned(), value.into());
+    self::row(table.name, reason, &kept.into())
 }

@@ -132,6 +132,14 @@ pub struct Stream {
     users: &'static [&'static str],
 }
 
+/// A node as a row.
+#[derive(Debug, PartialEq)]
+pub struct Mapped {
+    pub row: Row,
+    /// Columns whose values could not be stored and are NULL.
+    pub misfits: Vec<(&'static str, Malformed)>,
+}
+
 /// What is particular about a stream.
 pub struct Shape {
     pub name: &'static str,
@@ -223,15 +231,24 @@ impl Stream {
     ///
     /// # Errors
     /// If the node lacks a part of its key, or has a value of another type than GitLab documents.
-    pub fn row(&self, node: &Json) -> Result<Row, Malformed> {
+    pub fn row(&self, node: &Json) -> Result<Mapped, Malformed> {
         let node = Node::new(node);
-        let row: Row = self.readers.iter().map(|read| read(&node)).collect::<Result<_, _>>()?;
+        let (mut row, mut misfits) = (Row::with_capacity(self.readers.len()), Vec::new());
+        for (column, read) in self.table.columns.iter().zip(&self.readers) {
+            row.push(match read(&node) {
+                Err(error) if error.misfit.is_some() => {
+                    misfits.push((column.name, error));
+                    Value::Null
+                }
+                value => value?,
+            });
+        }
         for key in self.table.primary_key {
             if self.table.position(key).is_none_or(|place| row[place] == Value::Null) {
                 return Err(node.lacks(key));
             }
         }
-        Ok(row)
+        Ok(Mapped { row, misfits })
     }
 
     /// What a node's row is compared by, in one text.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value, Within};
 use serde_json::Value as Json;
 
-use crate::streams::{Node, Stream, Streams, rejected};
+use crate::streams::{Mapped, Node, Stream, Streams, rejected};
 use crate::sync::list::List;
 
 /// A row of which not all notes are known.
@@ -29,6 +29,8 @@ pub struct Rows<'a> {
     /// By table: parents of which a row was rejected. What the table has of them is left alone.
     incomplete: BTreeMap<&'static str, BTreeSet<i64>>,
     rejected: Vec<Row>,
+    /// Values that are not in their rows, for `_rejected`.
+    values: Vec<Row>,
     /// What is gone.
     pub soft_deletes: Vec<SoftDelete<'a>>,
     /// Rows of which more notes are to be read before they are committed.
@@ -41,7 +43,16 @@ impl<'a> Rows<'a> {
     /// Maps `node` to a row of `stream`; a node that can't be mapped is kept among the rejected.
     pub fn map(&mut self, stream: &Stream, node: &Json) {
         match stream.row(node) {
-            Ok(row) => self.tables.entry(stream.name()).or_default().push(row),
+            Ok(Mapped { row, misfits }) => {
+                for (column, misfit) in misfits {
+                    let reason = format!("{misfit}; {column} is NULL");
+                    tracing::warn!(stream = stream.name(), "a value is kept in _rejected: {reason}");
+                    let value = misfit.misfit.unwrap_or_default();
+                    self.values
+                        .push(rejected::value(&stream.table, &row, (column, &value), &reason));
+                }
+                self.tables.entry(stream.name()).or_default().push(row);
+            }
             Err(reason) => {
                 let reason = reason.to_string();
                 tracing::warn!(
@@ -122,6 +133,7 @@ impl<'a> Rows<'a> {
             self.incomplete.entry(table).or_default().append(&mut parents);
         }
         self.rejected.extend(later.rejected);
+        self.values.extend(later.values);
         self.soft_deletes.extend(later.soft_deletes);
         self.unfinished.extend(later.unfinished);
         self.users_asked.extend(later.users_asked);
@@ -190,6 +202,7 @@ impl<'a> Rows<'a> {
                 });
             }
         }
+        self.rejected.append(&mut self.values);
         if !self.rejected.is_empty() {
             batches.push(Batch {
                 table: &streams.rejected,

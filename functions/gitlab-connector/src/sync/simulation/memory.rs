@@ -76,6 +76,20 @@ impl Memory {
         (entries, state.alive("_ledger_gaps").map(Gap::of).collect())
     }
 
+    /// What `_rejected` holds: the stream, the reason, and what was kept.
+    pub fn rejected(&self) -> Vec<(String, String, Json)> {
+        let state = self.state();
+        let text = |value: &Value| match value {
+            Value::Text(text) => text.clone(),
+            _ => String::new(),
+        };
+        let told = state.alive("_rejected").map(|row| {
+            let kept = serde_json::from_str(&text(&row[3])).unwrap_or_default();
+            (text(&row[1]), text(&row[2]), kept)
+        });
+        told.collect()
+    }
+
     /// A table's rows that are not deleted, as the simulated GitLab prints them.
     pub fn rows(&self, table: &str) -> Vec<Json> {
         let state = self.state();

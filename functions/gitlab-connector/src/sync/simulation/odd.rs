@@ -1,6 +1,7 @@
 //! Values that no table can hold as they are: one of them costs no more than itself.
 
 use gitlab_sim::data::{Text, World};
+use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::sync::simulation::scene::Scene;
@@ -48,11 +49,81 @@ async fn a_text_that_is_none_hides_no_row_of_graphql_or_rest() {
         scene.stand.edit(|world, _| replace(world, ODD, shown));
         scene.assert_equal();
         let events = scene.memory.rows("mr_label_events");
-        let titles = events.iter().filter_map(|event| event["label_title"].as_str());
+        let is_shown = |event: &Json| {
+            event["label_title"]
+                .as_str()
+                .is_some_and(|title| title.ends_with(shown))
+        };
+        assert!(events.len() > 20 && events.iter().all(is_shown));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_or_date_that_bigquery_has_not_is_null_in_a_row_that_is_there() {
+    let mut scene = with("mr_label_events");
+    // One of each, told by what no other one holds.
+    let (merge_request, issue) = scene.stand.with_world(|world| {
+        let merged = world
+            .merge_requests
+            .iter()
+            .find(|row| !row.hidden && row.merged_at.is_some());
+        let due = world.issues.iter().find(|row| row.due_date.is_some());
+        (merged.expect("a merged one").id, due.expect("one that is due").id)
+    });
+    let odd = [
+        (
+            format!("gid://gitlab/MergeRequest/{merge_request}"),
+            "mergedAt",
+            "10000-01-01T00:00:00Z",
+        ),
+        (format!("gid://gitlab/Issue/{issue}"), "dueDate", "20203-05-01"),
+    ];
+    scene.distort = Some(Arc::new(move |body| {
+        let Ok(mut answer) = serde_json::from_slice::<Json>(&body) else {
+            return body;
+        };
+        for (id, field, value) in &odd {
+            put(&mut answer, id, field, value);
+        }
+        answer.to_string().into_bytes()
+    }));
+    assert!(scene.sync().await);
+    for (table, id, column, value) in [
+        ("merge_requests", merge_request, "merged_at", "10000-01-01T00:00:00Z"),
+        ("issues", issue, "due_date", "20203-05-01"),
+    ] {
+        let mut rows = scene.memory.rows(table).into_iter();
+        let row = rows.find(|row| row["id"] == id).expect("the row is there");
+        assert_eq!(row[column], Json::Null);
+        let kept = scene.memory.rejected();
+        let of_row: Vec<_> = kept.iter().filter(|(stream, ..)| stream == table).collect();
+        let [(_, reason, kept)] = &of_row[..] else {
+            panic!("{kept:?}")
+        };
+        assert!(reason.ends_with(&format!("{column} is NULL")), "{reason}");
+        assert_eq!((&kept["id"], &kept[column]), (&json!(id), &json!(value)));
         assert!(
-            events.len() > 20 && titles.clone().all(|title| title.ends_with(shown)),
-            "{:?}",
-            titles.last()
+            kept["web_url"].as_str().is_some_and(|url| url.starts_with("http")),
+            "{kept}"
         );
+    }
+    let rows = scene.memory.rows("merge_requests").len();
+    let shown = scene
+        .stand
+        .with_world(|world| world.merge_requests.iter().filter(|row| !row.hidden).count());
+    assert_eq!(rows, shown);
+}
+
+/// Gives the object with this id another value.
+fn put(json: &mut Json, id: &str, field: &str, value: &str) {
+    match json {
+        Json::Object(fields) => {
+            if fields.get("id").is_some_and(|known| known == id) && fields.contains_key(field) {
+                fields.insert(field.to_owned(), value.into());
+            }
+            fields.values_mut().for_each(|inner| put(inner, id, field, value));
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| put(item, id, field, value)),
+        _ => {}
     }
 }
