@@ -27,6 +27,7 @@ locals {
     gitlab_refusals = { title = "GitLab refuses the token", more_than = 0, severity = "CRITICAL", runbook = "gitlab-refuses" }
     token_expiry    = { title = "GitLab's token expires soon", more_than = 0, severity = "WARNING", runbook = "token-rotation" }
     partial_syncs   = { title = "A group or project can't be read", more_than = 2, severity = "ERROR", runbook = "gitlab-refuses" }
+    incomplete      = { title = "A project is not complete", more_than = 0, severity = "WARNING", runbook = "incomplete" }
     rejected_rows   = { title = "Rows were rejected", more_than = 0, severity = "WARNING", runbook = "sync-lag" }
     dbt_failures    = { title = "dbt does not build everything", more_than = 0, severity = "ERROR", runbook = "dbt-timeout" }
     test_failures   = { title = "dbt tests fail", more_than = 0, severity = "WARNING", runbook = "failing-tests" }

@@ -12,6 +12,7 @@ locals {
     token_failed = "${local.services.connector} AND jsonPayload.event=\"request_ended\" AND jsonPayload.code=\"gitlab_unauthorized\""
     token_ends   = "${local.services.connector} AND jsonPayload.event=\"token_expires\""
     sync_partial = "${local.services.connector} AND jsonPayload.event=\"not_synced\""
+    incomplete   = "${local.services.connector} AND jsonPayload.event=\"project_incomplete\""
     row_rejected = "${local.services.connector} AND jsonPayload.event=\"row_rejected\""
     dbt_ended    = "${local.services.trigger} AND jsonPayload.event=\"run_ended\""
     dbt_failed   = "${local.services.trigger} AND jsonPayload.event=\"run_ended\" AND severity=\"ERROR\""
@@ -28,6 +29,7 @@ locals {
     sync_failures   = { line = "sync_failed", field = null, unit = "1", text = "Calls of the connector that ended in an error." }
     gitlab_refusals = { line = "token_failed", field = null, unit = "1", text = "Calls that failed because GitLab refuses the token." }
     partial_syncs   = { line = "sync_partial", field = null, unit = "1", text = "Groups, projects or lists that a sync could not read." }
+    incomplete      = { line = "incomplete", field = null, unit = "1", text = "Projects that have not been equal to GitLab for two days, each time they are looked at." }
     token_expiry    = { line = "token_ends", field = null, unit = "1", text = "Syncs that met a GitLab token near its end." }
     rejected_rows   = { line = "row_rejected", field = null, unit = "1", text = "Rows kept in _rejected because they could not be mapped." }
     dbt_duration    = { line = "dbt_ended", field = "elapsedMs", unit = "ms", text = "How long a dbt run took." }

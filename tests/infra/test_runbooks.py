@@ -9,7 +9,7 @@ RUNBOOKS = ROOT / "docs/runbooks"
 PARTS = ("## What you see", "## Why", "## What to type")
 PAGES = (
     "sync-lag", "gitlab-refuses", "dbt-timeout", "failing-tests", "stuck-lease", "full-refresh", "token-rotation", "restore",
-    "region-failover", "failed-start", "cost-surprise",
+    "region-failover", "failed-start", "cost-surprise", "incomplete",
 )
 TROUBLES = ("read timeout", "dbt is missing", "mismatching tokens", "${")
 
