@@ -61,7 +61,7 @@ impl Gap {
                 Column::new("reason", Text, "left_out, deletions_held, absent or hidden."),
                 Column::new("address", Text, "The row's, list's or project's address."),
                 Column::new("message", Text, "What GitLab said."),
-                Column::new("rows", Int64, "How many rows it is about."),
+                Column::new("rows_count", Int64, "How many rows it is about."),
                 Column::new("since", Timestamp, "Since when."),
                 Column::new("seen_at", Timestamp, "When it was last seen."),
             ],
@@ -106,7 +106,7 @@ impl Gap {
             reason: reason.unwrap_or(Reason::LeftOut),
             address: text(&table, row, "address"),
             message: text(&table, row, "message"),
-            rows: int(&table, row, "rows").unsigned_abs(),
+            rows: int(&table, row, "rows_count").unsigned_abs(),
             since: int(&table, row, "since"),
             seen_at: int(&table, row, "seen_at"),
         }
