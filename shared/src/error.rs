@@ -17,12 +17,12 @@ use serde_json::Value;
 /// An error as the caller gets it: `{"status":"error","code":"…","message":"…","hint":"…"}`.
 ///
 /// `?` in a handler turns an `ApiError` into a response; give inner error types a
-/// `From<Inner> for ApiError`.
+/// `From<ErrorParts> for ApiError`.
 #[derive(Clone, Debug)]
-pub struct ApiError(Box<Inner>);
+pub struct ApiError(Box<ErrorParts>);
 
 #[derive(Clone, Debug)]
-struct Inner {
+struct ErrorParts {
     status: StatusCode,
     code: String,
     message: String,
@@ -55,7 +55,7 @@ impl ApiError {
     /// An error with HTTP `status`, a stable `code` in `snake_case` for programs, and a `message`
     /// for people.
     pub fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorParts {
             status,
             code: code.into(),
             message: message.into(),

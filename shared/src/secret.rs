@@ -23,12 +23,12 @@ pub(crate) use reference::SCHEME;
 /// holds it. Equality takes the same time wherever two secrets of one length differ, so a caller can't
 /// find a token letter by letter. (The length itself is not hidden: it is not worth hiding.)
 #[derive(Clone)]
-pub struct Secret(Arc<Inner>);
+pub struct Secret(Arc<SharedSecret>);
 
 /// What is wrong with a value, as the end of a sentence that begins with its name, and never with the value.
 pub(crate) type Rule = fn(&str) -> Result<(), String>;
 
-struct Inner {
+struct SharedSecret {
     /// `None` while a reference is not resolved: then nothing matches it.
     value: RwLock<Option<Arc<str>>>,
     reference: Option<Reference>,
@@ -113,7 +113,7 @@ impl Secret {
     }
 
     fn with(value: Option<Arc<str>>, reference: Option<Reference>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(SharedSecret {
             value: RwLock::new(value),
             reference,
             manager: OnceLock::new(),

@@ -21,7 +21,7 @@ use mergemind_shared::functions_framework::{Shutdown, TraceContext, read_body_up
 use mergemind_shared::unproven::UnprovenBodies;
 use serde_json::{Value, json};
 
-use crate::fivetran::{self, Call};
+use crate::fivetran::{self, FivetranCall};
 use crate::sync::{LIMIT_FIELDS, REQUEST_FIELDS, Request, Syncer};
 use crate::webhook::Webhooks;
 use door::Door;
@@ -124,12 +124,12 @@ async fn fivetran(
 
 /// A call of somebody who may have rows. Function connectors can't send a header of their own: their token stands in the
 /// body, which is then read before it is known whose it is.
-async fn known_call(connector: &Connector, parts: &Parts, body: Body) -> Result<Call, ApiError> {
+async fn known_call(connector: &Connector, parts: &Parts, body: Body) -> Result<FivetranCall, ApiError> {
     if connector.door.is_reader(parts).await? {
-        return Call::read(&read_body_up_to(body, BODY_LIMIT).await?);
+        return FivetranCall::read(&read_body_up_to(body, BODY_LIMIT).await?);
     }
-    let call = Call::read(&connector.unproven.read(body).await?);
-    let shown = call.as_ref().ok().and_then(Call::token);
+    let call = FivetranCall::read(&connector.unproven.read(body).await?);
+    let shown = call.as_ref().ok().and_then(FivetranCall::token);
     connector.door.admit_reader(parts, shown).await?;
     call
 }

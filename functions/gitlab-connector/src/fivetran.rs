@@ -26,7 +26,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// What we hand to Fivetran and get back with its next call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-struct State {
+struct FivetranState {
     /// How far each table was handed over.
     tables: BTreeMap<String, Position>,
     /// Up to where rows are handed over after this sync (microseconds since 1970): later ones may still move.
@@ -40,7 +40,7 @@ struct State {
 /// One call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Call {
+pub struct FivetranCall {
     state: Value,
     secrets: Map<String, Value>,
     setup_test: bool,
@@ -49,7 +49,7 @@ pub struct Call {
     column_types: bool,
 }
 
-impl Call {
+impl FivetranCall {
     /// Reads a request's body.
     ///
     /// # Errors
@@ -69,9 +69,9 @@ impl Call {
 ///
 /// # Errors
 /// What stopped the sync.
-pub async fn answer(syncer: &Syncer, call: Call, shutdown: Shutdown) -> Result<Value, ApiError> {
+pub async fn answer(syncer: &Syncer, call: FivetranCall, shutdown: Shutdown) -> Result<Value, ApiError> {
     // A state that is not ours counts as none: everything is handed over again.
-    let mut state: State = serde_json::from_value(call.state).unwrap_or_default();
+    let mut state: FivetranState = serde_json::from_value(call.state).unwrap_or_default();
     let tables: Vec<Table> = syncer.tables();
     if call.setup_test {
         syncer.ping().await?;
@@ -124,7 +124,7 @@ struct Handed {
 }
 
 /// Takes rows until the answer is full. Tells whether any are left.
-async fn hand_over(syncer: &Syncer, tables: &[Table], state: &mut State) -> Result<(Handed, bool), ApiError> {
+async fn hand_over(syncer: &Syncer, tables: &[Table], state: &mut FivetranState) -> Result<(Handed, bool), ApiError> {
     let mut handed = Handed::default();
     let mut bytes = 0;
     for table in tables {
@@ -179,7 +179,7 @@ fn columns(table: &Table) -> Value {
     )
 }
 
-fn reply(tables: &[Table], state: &State, handed: Handed, more: bool) -> Value {
+fn reply(tables: &[Table], state: &FivetranState, handed: Handed, more: bool) -> Value {
     let schema: Map<String, Value> = tables
         .iter()
         .map(|table| (table.name.to_owned(), json!({"primary_key": table.primary_key})))
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_state_survives_fivetran_and_a_foreign_one_counts_as_none() {
-        let mut state = State::default();
+        let mut state = FivetranState::default();
         state.tables.insert(
             "issues".into(),
             Position {
@@ -210,10 +210,10 @@ mod tests {
             },
         );
         let json = serde_json::to_value(&state).expect("JSON");
-        assert_eq!(serde_json::from_value::<State>(json).expect("the state"), state);
+        assert_eq!(serde_json::from_value::<FivetranState>(json).expect("the state"), state);
         assert_eq!(
-            serde_json::from_value::<State>(json!({})).expect("a state"),
-            State::default()
+            serde_json::from_value::<FivetranState>(json!({})).expect("a state"),
+            FivetranState::default()
         );
     }
     #[test]

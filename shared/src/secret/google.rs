@@ -101,11 +101,11 @@ impl SecretManager {
             .when(|problem| {
                 attempts += 1;
                 match problem.kind {
-                    Kind::Passing => attempts < ATTEMPTS,
-                    Kind::Ungranted => self
+                    Retry::Passing => attempts < ATTEMPTS,
+                    Retry::Ungranted => self
                         .grants_arrive_until
                         .is_some_and(|end| Instant::now() + GRANT_PAUSE < end),
-                    Kind::Lasting => false,
+                    Retry::Lasting => false,
                 }
             })
             .notify(|problem, _| tracing::warn!(setting, "Secret Manager: {problem}; trying again"))
@@ -119,7 +119,7 @@ impl SecretManager {
         Ok(())
     }
 
-    async fn read(&self, reference: &Reference) -> Result<String, Problem> {
+    async fn read(&self, reference: &Reference) -> Result<String, Refusal> {
         let request = self
             .client
             .access_secret_version()
@@ -127,32 +127,32 @@ impl SecretManager {
             .send();
         let answer = match timeout(PATIENCE, request).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(Problem::of(&error)),
+            Ok(Err(error)) => return Err(Refusal::of(&error)),
             Err(_) => {
-                return Err(Problem::new(
-                    Kind::Passing,
+                return Err(Refusal::new(
+                    Retry::Passing,
                     format!("no answer within {} s", PATIENCE.as_secs()),
                 ));
             }
         };
         let data = answer.payload.unwrap_or_default().data;
-        let text = std::str::from_utf8(&data).map_err(|_| Problem::new(Kind::Lasting, "its value is not text"))?;
+        let text = std::str::from_utf8(&data).map_err(|_| Refusal::new(Retry::Lasting, "its value is not text"))?;
         // `echo … | gcloud secrets versions add` leaves a line break, which no header may hold.
         match text.trim() {
-            "" => Err(Problem::new(Kind::Lasting, "its value is empty")),
+            "" => Err(Refusal::new(Retry::Lasting, "its value is empty")),
             text => Ok(text.to_owned()),
         }
     }
 }
 
-struct Problem {
+struct Refusal {
     message: String,
-    kind: Kind,
+    kind: Retry,
 }
 
 /// Whether asking again helps.
 #[derive(Clone, Copy)]
-enum Kind {
+enum Retry {
     /// After a moment.
     Passing,
     /// Only where a role or a version is so new that Secret Manager does not know it yet.
@@ -161,8 +161,8 @@ enum Kind {
     Lasting,
 }
 
-impl Problem {
-    fn new(kind: Kind, message: impl Into<String>) -> Self {
+impl Refusal {
+    fn new(kind: Retry, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { message, kind }
     }
@@ -170,26 +170,26 @@ impl Problem {
     fn of(error: &google_cloud_secretmanager_v1::Error) -> Self {
         match error.http_status_code() {
             Some(403) => Self::new(
-                Kind::Ungranted,
+                Retry::Ungranted,
                 "permission denied; give this function's service account the role Secret Manager Secret Accessor",
             ),
-            Some(404) => Self::new(Kind::Ungranted, "there is no such secret or version; is it enabled?"),
+            Some(404) => Self::new(Retry::Ungranted, "there is no such secret or version; is it enabled?"),
             Some(status @ 400..=499) if status != 429 => Self::new(
-                Kind::Lasting,
+                Retry::Lasting,
                 format!("Secret Manager refuses the request with HTTP {status}"),
             ),
-            Some(status) => Self::new(Kind::Passing, format!("Secret Manager answers HTTP {status}")),
+            Some(status) => Self::new(Retry::Passing, format!("Secret Manager answers HTTP {status}")),
             None if error.is_authentication() => Self::new(
-                Kind::Lasting,
+                Retry::Lasting,
                 "Google's credentials are missing; on Cloud Run the service account has them, elsewhere \
                  `gcloud auth application-default login` makes them",
             ),
-            None => Self::new(Kind::Passing, format!("Secret Manager can't be reached: {error}")),
+            None => Self::new(Retry::Passing, format!("Secret Manager can't be reached: {error}")),
         }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }

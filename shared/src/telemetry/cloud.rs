@@ -37,19 +37,19 @@ struct Completing<W> {
     writer: W,
 }
 
-struct Line<'a, W> {
+struct CloudLine<'a, W> {
     completing: &'a Completing<W>,
 }
 
 impl<'a, W: for<'w> MakeWriter<'w> + 'static> MakeWriter<'a> for Completing<W> {
-    type Writer = Line<'a, W>;
+    type Writer = CloudLine<'a, W>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line { completing: self }
+        CloudLine { completing: self }
     }
 }
 
-impl<W: for<'w> MakeWriter<'w>> Write for Line<'_, W> {
+impl<W: for<'w> MakeWriter<'w>> Write for CloudLine<'_, W> {
     /// `line` is a whole one: `tracing_subscriber` writes each event at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut writer = self.completing.writer.make_writer();

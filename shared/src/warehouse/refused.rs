@@ -19,7 +19,7 @@ use super::{Emulator, Error, Reason, Settings, Table, Warehouse};
 
 /// What a BigQuery does in place of its work; the rest goes well.
 #[derive(Clone, Debug)]
-enum Fault {
+enum PlayedFault {
     /// The call, by its name, is refused with this code.
     Call(&'static str, u16),
     /// The streams are committed, but the answer is lost.
@@ -30,7 +30,7 @@ enum Fault {
 
 #[derive(Default)]
 struct Google {
-    faults: VecDeque<Fault>,
+    faults: VecDeque<PlayedFault>,
     calls: Vec<String>,
     /// Append requests of each stream, and whether it was committed.
     streams: BTreeMap<String, (usize, bool)>,
@@ -39,7 +39,7 @@ struct Google {
 type Shared = Arc<Mutex<Google>>;
 
 impl Google {
-    fn next(&mut self, applies: impl Fn(&Fault) -> bool) -> Option<Fault> {
+    fn next(&mut self, applies: impl Fn(&PlayedFault) -> bool) -> Option<PlayedFault> {
         let found = self.faults.iter().position(applies)?;
         self.faults.remove(found)
     }
@@ -65,7 +65,9 @@ async fn rpc(State(google): State<Shared>, Path(call): Path<String>, request: Re
     let named = |streams: &BTreeMap<String, (usize, bool)>| streams.keys().find(|name| sent.contains(*name)).cloned();
     let mut google = google.lock().expect("a lock");
     google.calls.push(call.clone());
-    if let Some(Fault::Call(_, code)) = google.next(|fault| matches!(fault, Fault::Call(name, _) if *name == call)) {
+    if let Some(PlayedFault::Call(_, code)) =
+        google.next(|fault| matches!(fault, PlayedFault::Call(name, _) if *name == call))
+    {
         return grpc(code, &[]);
     }
     match call.as_str() {
@@ -92,7 +94,7 @@ async fn rpc(State(google): State<Shared>, Path(call): Path<String>, request: Re
                 // BatchCommitWriteStreamsResponse { stream_errors: [{ code: STREAM_ALREADY_COMMITTED }] }
                 return grpc(0, &[0x12, 2, 0x08, 2]);
             }
-            if google.next(|fault| matches!(fault, Fault::LostCommit)).is_some() {
+            if google.next(|fault| matches!(fault, PlayedFault::LostCommit)).is_some() {
                 return grpc(14, &[]);
             }
             // BatchCommitWriteStreamsResponse { commit_time }
@@ -119,8 +121,8 @@ async fn rest(State(google): State<Shared>, request: Request) -> Response {
     google
         .calls
         .push(path.rsplit('/').next().unwrap_or_default().to_owned());
-    let fault = google.next(|fault| matches!(fault, Fault::Rest(end, ..) if path.ends_with(end)));
-    if let Some(Fault::Rest(_, code, status, reason, message)) = fault {
+    let fault = google.next(|fault| matches!(fault, PlayedFault::Rest(end, ..) if path.ends_with(end)));
+    if let Some(PlayedFault::Rest(_, code, status, reason, message)) = fault {
         let errors = json!([{"reason": reason, "message": message, "domain": "global"}]);
         let body = json!({"error": {"code": code, "status": status, "message": message, "errors": errors}});
         return (StatusCode::from_u16(code).expect("a status"), axum::Json(body)).into_response();
@@ -129,7 +131,7 @@ async fn rest(State(google): State<Shared>, request: Request) -> Response {
         .into_response()
 }
 
-async fn warehouse(faults: &[Fault]) -> (Warehouse, Shared) {
+async fn warehouse(faults: &[PlayedFault]) -> (Warehouse, Shared) {
     let google: Shared = Arc::default();
     google.lock().expect("a lock").faults.extend(faults.iter().cloned());
     let router = Router::new()
@@ -152,7 +154,7 @@ async fn warehouse(faults: &[Fault]) -> (Warehouse, Shared) {
 }
 
 /// Stages one row. Returns the outcome, how many times the row is in the stage, and the calls.
-async fn staged(faults: &[Fault]) -> (Result<String, Error>, usize, Vec<String>) {
+async fn staged(faults: &[PlayedFault]) -> (Result<String, Error>, usize, Vec<String>) {
     let table = Table {
         name: "t",
         description: "",
@@ -180,7 +182,7 @@ async fn each_passing_refusal_of_storage_write_is_tried_again_and_doubles_nothin
     // CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, ABORTED, INTERNAL, UNAVAILABLE
     for code in [1, 2, 4, 5, 7, 8, 10, 13, 14] {
         for call in CALLS {
-            let (outcome, rows, calls) = staged(&[Fault::Call(call, code), Fault::Call(call, code)]).await;
+            let (outcome, rows, calls) = staged(&[PlayedFault::Call(call, code), PlayedFault::Call(call, code)]).await;
             assert!(outcome.is_ok(), "{call} {code}: {outcome:?} {calls:?}");
             assert_eq!(rows, 1, "{call} {code}: {calls:?}");
         }
@@ -195,7 +197,7 @@ async fn a_lasting_refusal_of_storage_write_ends_at_once_with_advice_that_fits()
         (16, Reason::Credentials, "Google's credentials"),
     ] {
         for call in CALLS {
-            let (outcome, rows, calls) = staged(&[Fault::Call(call, code)]).await;
+            let (outcome, rows, calls) = staged(&[PlayedFault::Call(call, code)]).await;
             let error = outcome.expect_err("refused");
             assert_eq!((error.reason(), rows), (Some(reason), 0), "{call} {code}: {error}");
             assert!(error.advice().contains(advice), "{}", error.advice());
@@ -206,7 +208,7 @@ async fn a_lasting_refusal_of_storage_write_ends_at_once_with_advice_that_fits()
 
 #[tokio::test]
 async fn a_refusal_that_does_not_pass_is_given_up() {
-    let faults = vec![Fault::Call("CreateWriteStream", 7); 20];
+    let faults = vec![PlayedFault::Call("CreateWriteStream", 7); 20];
     let (outcome, _, calls) = staged(&faults).await;
     let error = outcome.expect_err("refused");
     assert!(error.advice().contains("BigQuery Data Editor"), "{}", error.advice());
@@ -215,7 +217,7 @@ async fn a_refusal_that_does_not_pass_is_given_up() {
 
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_not_repeated() {
-    let (outcome, rows, calls) = staged(&[Fault::LostCommit]).await;
+    let (outcome, rows, calls) = staged(&[PlayedFault::LostCommit]).await;
     assert!(outcome.is_ok(), "{outcome:?}");
     assert_eq!(
         (
@@ -242,7 +244,7 @@ async fn each_passing_refusal_over_rest_is_tried_again() {
         (400, "INVALID_ARGUMENT", "invalidQuery", lost),
         (400, "INVALID_ARGUMENT", "invalidQuery", aborted),
     ] {
-        let (warehouse, google) = warehouse(&[Fault::Rest("/queries", code, status, reason, message)]).await;
+        let (warehouse, google) = warehouse(&[PlayedFault::Rest("/queries", code, status, reason, message)]).await;
         let outcome = warehouse
             .run_transaction("BEGIN TRANSACTION; COMMIT TRANSACTION;")
             .await;
@@ -256,7 +258,7 @@ async fn each_passing_refusal_over_rest_is_tried_again() {
         (500, "INTERNAL", "internalError"),
         (503, "UNAVAILABLE", "backendError"),
     ] {
-        let (outcome, rows, calls) = staged(&[Fault::Rest("/tables", code, status, reason, "no")]).await;
+        let (outcome, rows, calls) = staged(&[PlayedFault::Rest("/tables", code, status, reason, "no")]).await;
         assert!(outcome.is_ok(), "{reason}: {outcome:?}");
         assert_eq!(
             (rows, calls.iter().filter(|call| *call == "tables").count()),
@@ -279,7 +281,7 @@ async fn what_is_wrong_or_missing_is_not_tried_again() {
             Reason::Billing,
         ),
     ] {
-        let (warehouse, google) = warehouse(&[Fault::Rest("/queries", code, status, reason, message)]).await;
+        let (warehouse, google) = warehouse(&[PlayedFault::Rest("/queries", code, status, reason, message)]).await;
         let error = warehouse.query("SELECT 1").await.expect_err("refused");
         assert_eq!(
             (error.reason(), error.is_not_found()),

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::answer::answer;
 use super::function::{Function, Sender};
 use crate::auth::Caller;
-use crate::auth::fivetran::{Signature, SyncEvent};
+use crate::auth::fivetran::{FivetranSignature, SyncEvent};
 use crate::request::RunRequest;
 use crate::request::event::PushedEvent;
 use crate::run::RunView;
@@ -24,8 +24,8 @@ pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Bo
     let (parts, body) = request.into_parts();
     let from = Sender::of(&parts, &function).address;
     let secret = function.auth.fivetran_secret(from).await?;
-    let Some(signature) = Signature::from_headers(&parts.headers) else {
-        let refusal = auth::refused("there is no X-Fivetran-Signature-256 of 64 hexadecimal digits");
+    let Some(signature) = FivetranSignature::from_headers(&parts.headers) else {
+        let refusal = auth::refused("there is no X-Fivetran-FivetranSignature-256 of 64 hexadecimal digits");
         return Err(function.auth.refuse(from, refusal).await);
     };
     // The body shows who it is, so it is read before that is known.

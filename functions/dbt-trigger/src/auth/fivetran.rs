@@ -17,7 +17,7 @@ const LENGTH: usize = 32;
 
 /// A signature that has the right form; only then is it worth reading a body.
 #[derive(Debug)]
-pub struct Signature([u8; LENGTH]);
+pub struct FivetranSignature([u8; LENGTH]);
 
 /// What to do about an event.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ struct Payload {
     data: Value,
 }
 
-impl Signature {
+impl FivetranSignature {
     /// From the request's header: 64 hexadecimal digits, in upper or lower case.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(SIGNATURE).iter();
@@ -120,9 +120,9 @@ pub mod tests {
         mac.finalize().into_bytes().iter().map(|b| format!("{b:02X}")).collect()
     }
 
-    fn signature(text: &str) -> Option<Signature> {
+    fn signature(text: &str) -> Option<FivetranSignature> {
         let value = axum::http::HeaderValue::from_str(text).ok()?;
-        Signature::from_headers(&HeaderMap::from_iter([(
+        FivetranSignature::from_headers(&HeaderMap::from_iter([(
             axum::http::HeaderName::from_static(SIGNATURE),
             value,
         )]))

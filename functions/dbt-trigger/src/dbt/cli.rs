@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::command::{CommandResult, Exit, Invocation, LADDER, Limits, Signal};
+use super::command::{CommandResult, Exit, Invocation, LADDER, RunLimits, Signal};
 use super::launch::Launch;
 use super::log::{Log, read_lines};
 
@@ -27,7 +27,7 @@ impl Cli {
         Self { launch }
     }
 
-    pub(super) async fn run(&self, invocation: &Invocation, limits: &Limits) -> CommandResult {
+    pub(super) async fn run(&self, invocation: &Invocation, limits: &RunLimits) -> CommandResult {
         let mut command = self.launch.dbt();
         command.args(&invocation.args).stdin(Stdio::null());
         let mut child = match command.spawn() {

@@ -30,7 +30,7 @@ pub struct Invocation {
 
 /// When a command is ended before it ends by itself.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct RunLimits {
     /// At this time at the latest.
     pub deadline: Instant,
     /// When the function stops.
@@ -77,7 +77,7 @@ pub(super) enum Signal {
     Kill,
 }
 
-impl Limits {
+impl RunLimits {
     /// Waits until a command must end; why.
     pub(super) async fn reached(&self) -> Exit {
         tokio::select! {

@@ -23,7 +23,7 @@ pub struct Log {
 
 /// One line of the log.
 #[derive(Debug, PartialEq)]
-pub(super) enum Line {
+pub(super) enum LogLine {
     /// An event of dbt.
     Dbt { level: String, message: String },
     /// The worker's mark after the last line of a run.
@@ -58,27 +58,27 @@ impl Log {
         self.stray.back().cloned()
     }
 
-    pub(super) fn add(&mut self, line: Line) {
+    pub(super) fn add(&mut self, line: LogLine) {
         match line {
-            Line::Dbt { level, message } => {
+            LogLine::Dbt { level, message } => {
                 tracing::debug!(level, "dbt: {message}");
                 if level == "error" && self.errors.len() < KEPT && !self.errors.contains(&message) {
                     self.errors.push(message);
                 }
             }
-            Line::Stray(text) => {
+            LogLine::Stray(text) => {
                 tracing::debug!("dbt prints: {text}");
                 if self.stray.len() == KEPT {
                     self.stray.pop_front();
                 }
                 self.stray.push_back(text);
             }
-            Line::End { .. } => {}
+            LogLine::End { .. } => {}
         }
     }
 }
 
-impl Line {
+impl LogLine {
     /// Reads one line; `None` for an empty one.
     pub(super) fn parse(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
@@ -100,7 +100,7 @@ impl Line {
 }
 
 /// Gives every line of `reader` to `each`, until its end.
-pub(super) async fn read_lines(reader: impl AsyncBufRead + Unpin, mut each: impl FnMut(Line)) {
+pub(super) async fn read_lines(reader: impl AsyncBufRead + Unpin, mut each: impl FnMut(LogLine)) {
     let mut reader = reader;
     let mut line = Vec::new();
     loop {
@@ -108,7 +108,7 @@ pub(super) async fn read_lines(reader: impl AsyncBufRead + Unpin, mut each: impl
         match (&mut reader).take(LINE_LIMIT).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {
-                if let Some(line) = Line::parse(&line) {
+                if let Some(line) = LogLine::parse(&line) {
                     each(line);
                 }
             }
@@ -132,12 +132,14 @@ mod tests {
         let mut log = Log::default();
         assert_eq!(log.complaint(), None);
         for line in ["Traceback (most recent call last):", "KeyError: 'x'", ""] {
-            Line::parse(line.as_bytes()).into_iter().for_each(|line| log.add(line));
+            LogLine::parse(line.as_bytes())
+                .into_iter()
+                .for_each(|line| log.add(line));
         }
         assert_eq!(log.complaint().as_deref(), Some("KeyError: 'x'"));
         for level in ["info", "error", "error"] {
             let line = format!(r#"{{"info":{{"level":"{level}","msg":" {level}! ","name":"X"}},"data":{{}}}}"#);
-            log.add(Line::parse(line.as_bytes()).expect("a line"));
+            log.add(LogLine::parse(line.as_bytes()).expect("a line"));
         }
         assert_eq!(log.complaint().as_deref(), Some("error!"));
     }
@@ -148,11 +150,11 @@ mod tests {
         text.extend(b"\n{\"end_of_log\": \"7\"}\n");
         let mut lines = Vec::new();
         read_lines(&text[..], |line| lines.push(line)).await;
-        assert_eq!(lines.last(), Some(&Line::End { id: "7".into() }));
+        assert_eq!(lines.last(), Some(&LogLine::End { id: "7".into() }));
         assert!(
             lines
                 .iter()
-                .all(|line| !matches!(line, Line::Stray(text) if text.len() > 3 * TEXT_LIMIT))
+                .all(|line| !matches!(line, LogLine::Stray(text) if text.len() > 3 * TEXT_LIMIT))
         );
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{DbtConfig, RunnerKind};
 use crate::work_dirs::WorkDirs;
-pub use command::{CommandResult, Exit, Invocation, Limits, project_args};
+pub use command::{CommandResult, Exit, Invocation, RunLimits, project_args};
 use launch::Launch;
 #[cfg(test)]
 pub use log::Log;
@@ -52,7 +52,7 @@ impl Runner {
     }
 
     /// Runs one command to its end.
-    pub async fn run(&mut self, invocation: &Invocation, limits: &Limits) -> CommandResult {
+    pub async fn run(&mut self, invocation: &Invocation, limits: &RunLimits) -> CommandResult {
         match self {
             Self::Worker(worker) => worker.run(invocation, limits).await,
             Self::Cli(cli) => cli.run(invocation, limits).await,

@@ -7,7 +7,7 @@ use mergemind_shared::Secret;
 use serde_json::{Value, json};
 
 use super::{FIVETRAN, gist};
-use crate::auth::fivetran::{SIGNATURE, Signature, SyncEvent, tests::sign};
+use crate::auth::fivetran::{FivetranSignature, SIGNATURE, SyncEvent, tests::sign};
 use crate::request::event;
 use crate::request::{Action, RunRequest, Selection};
 
@@ -147,7 +147,7 @@ fn trigger_fivetran() {
                 return "no request".into();
             };
             let shown: Vec<String> = shown(request.headers());
-            let Some(signature) = Signature::from_headers(request.headers()) else {
+            let Some(signature) = FivetranSignature::from_headers(request.headers()) else {
                 assert!(
                     shown.len() != 1 || !shown[0].eq_ignore_ascii_case(&right),
                     "a right signature is not seen"

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bucket::{Bucket, BucketError};
 use crate::config::{DbtConfig, ProjectConfig};
-use crate::dbt::{Exit, Invocation, Limits, Runner, project_args};
+use crate::dbt::{Exit, Invocation, RunLimits, Runner, project_args};
 use crate::work_dirs::WorkDirs;
 
 use error::ProjectError;
@@ -83,7 +83,7 @@ impl Project {
     /// If dbt can't.
     async fn check(&mut self, stop: &CancellationToken) -> Result<(), ProjectError> {
         self.runner.warm(stop).await;
-        let limits = Limits {
+        let limits = RunLimits {
             deadline: Instant::now() + self.config.timeout,
             stop: stop.clone(),
             cancel: CancellationToken::new(),

@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::build_plan::BuildPlan;
 use super::{Queue, command};
 use crate::config::DbtConfig;
-use crate::dbt::{CommandResult, Exit, Invocation, Limits, project_args};
+use crate::dbt::{CommandResult, Exit, Invocation, RunLimits, project_args};
 use crate::orphans::Orphans;
 use crate::project::{self, Project, Watched};
 use crate::records::{Artifacts, History, Leases, Recorder, RunLease};
@@ -170,7 +170,7 @@ impl Dispatcher {
             "dbt run begins: {built}"
         );
         self.recorder.record(run);
-        let limits = Limits {
+        let limits = RunLimits {
             deadline: begun + self.config.timeout,
             stop: self.stop.clone(),
             cancel: run.cancel.clone(),
@@ -224,7 +224,7 @@ impl Dispatcher {
     }
 
     /// Installs packages if that is needed; how it ended, if not well.
-    async fn deps(&mut self, run_id: &str, limits: &Limits) -> Option<CommandResult> {
+    async fn deps(&mut self, run_id: &str, limits: &RunLimits) -> Option<CommandResult> {
         let project = self.project.as_mut()?;
         if !self.config.deps || !project.packages.need_deps() {
             return None;
@@ -249,7 +249,7 @@ impl Dispatcher {
         &mut self,
         run: &Run,
         built: &BuildSet,
-        limits: &Limits,
+        limits: &RunLimits,
     ) -> (CommandResult, Result<Option<Results>, CommandError>) {
         if let BuildSet::Changed(tables) | BuildSet::Live(tables) = built
             && tables.is_empty()

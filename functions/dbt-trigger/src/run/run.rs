@@ -34,12 +34,12 @@ pub struct Run {
     /// Ends it before or while it runs.
     pub cancel: CancellationToken,
     pub queued_at: OffsetDateTime,
-    inner: Mutex<Inner>,
+    inner: Mutex<RunProgress>,
     done: watch::Sender<Option<Arc<RunResult>>>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct RunProgress {
     started_at: Option<OffsetDateTime>,
     callers: Vec<CalledBy>,
     count: usize,
@@ -67,7 +67,7 @@ impl Run {
             span: Span::current(),
             cancel: CancellationToken::new(),
             queued_at: OffsetDateTime::now_utc(),
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(RunProgress {
                 started_at: None,
                 callers: vec![asked],
                 count: 1,
@@ -152,7 +152,7 @@ impl Run {
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, RunProgress> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,11 +24,11 @@ const RESERVE: u64 = 5;
 #[derive(Debug)]
 pub struct Concurrency {
     places: Semaphore,
-    state: Mutex<State>,
+    state: Mutex<ConcurrencyState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ConcurrencyState {
     limit: usize,
     good: usize,
     /// Places to take away as soon as they are free.
@@ -41,7 +41,7 @@ impl Concurrency {
     pub fn new() -> Self {
         Self {
             places: Semaphore::new(FIRST),
-            state: Mutex::new(State {
+            state: Mutex::new(ConcurrencyState {
                 limit: FIRST,
                 good: 0,
                 owed: 0,
@@ -50,7 +50,7 @@ impl Concurrency {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ConcurrencyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -21,8 +21,8 @@ fn below(parent: &str, selection: &Selection) -> u32 {
 fn cost(parent: &str, field: &Field) -> u32 {
     let children = below(type_of(parent, &field.name), &field.selection);
     match kind(parent, &field.name) {
-        Kind::Fixed(own) => own + children,
-        Kind::Resolver { sorted } => {
+        FieldKind::Fixed(own) => own + children,
+        FieldKind::Resolver { sorted } => {
             let given = |name: &str| field.argument(name).is_some();
             let mut cost = children + 1;
             // An argument with a default counts as given.
@@ -72,30 +72,30 @@ pub fn type_of<'a>(parent: &'a str, field: &str) -> &'a str {
     }
 }
 
-enum Kind {
+enum FieldKind {
     /// So much, and what is below it.
     Fixed(u32),
     /// A list that a resolver serves: grows with the page. `sorted`: its `sort` has a default.
     Resolver { sorted: bool },
 }
 
-fn kind(parent: &str, field: &str) -> Kind {
+fn kind(parent: &str, field: &str) -> FieldKind {
     match (parent, field) {
-        ("Project" | "Group", "mergeRequests" | "issues" | "milestones") => Kind::Resolver { sorted: true },
+        ("Project" | "Group", "mergeRequests" | "issues" | "milestones") => FieldKind::Resolver { sorted: true },
         ("Query", "projects" | "users")
         | ("Group", "projects")
         | ("Project", "pipelines")
         | ("Project" | "Group" | "Issue", "labels")
         | ("Issue" | "MergeRequest", "notes")
-        | ("MergeRequest", "pipelines") => Kind::Resolver { sorted: false },
-        ("Group", "descendantGroups") => Kind::Fixed(5),
-        ("MergeRequest", "participants") => Kind::Fixed(15),
+        | ("MergeRequest", "pipelines") => FieldKind::Resolver { sorted: false },
+        ("Group", "descendantGroups") => FieldKind::Fixed(5),
+        ("MergeRequest", "participants") => FieldKind::Fixed(15),
         (
             "MergeRequest",
             "mergedAt" | "closedAt" | "assignees" | "reviewers" | "labels" | "subscribed" | "committers",
-        ) => Kind::Fixed(5),
-        ("MergeRequest", field) if CALLS_GITALY.contains(&field) => Kind::Fixed(2),
-        _ => Kind::Fixed(1),
+        ) => FieldKind::Fixed(5),
+        ("MergeRequest", field) if CALLS_GITALY.contains(&field) => FieldKind::Fixed(2),
+        _ => FieldKind::Fixed(1),
     }
 }
 

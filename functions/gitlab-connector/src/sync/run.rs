@@ -146,7 +146,7 @@ async fn run_until(
         outcome = run_scopes(&session, &scopes, &mut cursors, request) => outcome?,
         () = too_late(&session) => {
             tracing::warn!("stopped in the middle of a step, which the next sync does again");
-            Outcome::default()
+            ScopesOutcome::default()
         }
     };
     let mut missing_fields = missing_fields;
@@ -216,7 +216,7 @@ fn refused_fields(inner: &Resources) -> Vec<String> {
 
 /// What came of the scopes.
 #[derive(Default)]
-pub struct Outcome {
+pub struct ScopesOutcome {
     /// Whether every pass came to its end.
     pub complete: bool,
     /// Cursors' steps, by pass.
@@ -232,7 +232,7 @@ pub async fn run_scopes(
     scopes: &[Scope],
     cursors: &mut Cursors,
     request: &Request,
-) -> Result<Outcome, Error> {
+) -> Result<ScopesOutcome, Error> {
     session
         .confirm_deletions
         .store(request.confirm_deletions, Ordering::Relaxed);
@@ -246,9 +246,9 @@ pub async fn run_scopes(
         });
         lock(&session.unchanged).extend(unchanged);
     }
-    let mut outcome = Outcome {
+    let mut outcome = ScopesOutcome {
         complete: true,
-        ..Outcome::default()
+        ..ScopesOutcome::default()
     };
     let (mut failed, mut last_error) = (0, None);
     for scope in scopes {
@@ -276,7 +276,7 @@ async fn run_and_note(
     scope: &Scope,
     cursors: &mut Cursors,
     request: &Request,
-    outcome: &mut Outcome,
+    outcome: &mut ScopesOutcome,
 ) -> Result<(), Error> {
     let ran = run_scope(session, scope, cursors, request, outcome).await;
     if ran.is_ok() && outcome.complete {
@@ -295,7 +295,7 @@ async fn run_scope(
     scope: &Scope,
     cursors: &mut Cursors,
     request: &Request,
-    outcome: &mut Outcome,
+    outcome: &mut ScopesOutcome,
 ) -> Result<(), Error> {
     let key = |pass: Pass| (pass.stream().to_owned(), scope.to_string());
     if request.full_refresh {
@@ -363,7 +363,7 @@ async fn run_pass(
     pass: Pass,
     scope: &Scope,
     cursors: &mut Cursors,
-    outcome: &mut Outcome,
+    outcome: &mut ScopesOutcome,
 ) -> Result<(), Error> {
     let key = (pass.stream().to_owned(), scope.to_string());
     let cursor = cursors.get(&key).cloned();

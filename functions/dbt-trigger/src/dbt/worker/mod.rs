@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::command::{CommandResult, Exit, Invocation, Limits, project_args, watched};
+use super::command::{CommandResult, Exit, Invocation, RunLimits, project_args, watched};
 use super::launch::Launch;
 use super::log::Log;
 use crate::config::DbtConfig;
 use crate::work_dirs::WorkDirs;
-use process::{CommandOutcome, OpenCommand, StartError, WorkerProcess};
+use process::{CommandOutcome, OpenCommand, WorkerProcess, WorkerStartError};
 
 /// How long the worker may take until it is ready. Imports take seconds, parsing a project of
 /// thousands of models minutes; a worker that needs longer hangs.
@@ -61,8 +61,8 @@ impl Worker {
             watch: &self.watch,
         };
         let started = tokio::select! {
-            () = stop.cancelled() => Err(StartError::Stopping),
-            () = tokio::time::sleep(START_LIMIT) => Err(StartError::TooSlow(START_LIMIT)),
+            () = stop.cancelled() => Err(WorkerStartError::Stopping),
+            () = tokio::time::sleep(START_LIMIT) => Err(WorkerStartError::TooSlow(START_LIMIT)),
             started = WorkerProcess::start(&self.launch, opening) => started,
         };
         match started {
@@ -101,7 +101,7 @@ impl Worker {
         tracing::warn!("the dbt worker died while it was idle ({exit}); starting another");
     }
 
-    pub(super) async fn run(&mut self, invocation: &Invocation, limits: &Limits) -> CommandResult {
+    pub(super) async fn run(&mut self, invocation: &Invocation, limits: &RunLimits) -> CommandResult {
         let first = self.run_once(invocation, limits).await;
         if first.is_some() || limits.stop.is_cancelled() {
             return first.unwrap_or_else(|| lost("the function is stopping"));
@@ -115,7 +115,7 @@ impl Worker {
     }
 
     /// `None` if the worker refused to fork and ended.
-    async fn run_once(&mut self, invocation: &Invocation, limits: &Limits) -> Option<CommandResult> {
+    async fn run_once(&mut self, invocation: &Invocation, limits: &RunLimits) -> Option<CommandResult> {
         let Some(mut live) = self.live.take() else {
             return Some(lost(&self.problem));
         };

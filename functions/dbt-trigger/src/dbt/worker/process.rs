@@ -12,8 +12,8 @@ use tokio::process::{Child, ChildStdin};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
-use super::protocol::{Ready, WorkerEvent, WorkerMessage, read_events, read_log};
-use crate::dbt::command::{Exit, Invocation, LADDER, Limits, Signal};
+use super::protocol::{WorkerEvent, WorkerMessage, WorkerReady, read_events, read_log};
+use crate::dbt::command::{Exit, Invocation, LADDER, RunLimits, Signal};
 use crate::dbt::launch::Launch;
 use crate::dbt::log::Log;
 
@@ -56,7 +56,7 @@ pub(super) struct WorkerProcess {
 
 /// Why there is no process.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StartError {
+pub(super) enum WorkerStartError {
     #[error("{0}")]
     Spawn(String),
     #[error("it has no pipes")]
@@ -90,15 +90,15 @@ impl WorkerProcess {
     ///
     /// # Errors
     /// If it can't be started, or ends before it is ready.
-    pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, StartError> {
+    pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, WorkerStartError> {
         let mut child = launch
             .python()
             .args(["-c", SOURCE])
             .spawn()
-            .map_err(|e| StartError::Spawn(launch.explain(&e)))?;
+            .map_err(|e| WorkerStartError::Spawn(launch.explain(&e)))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
-            return Err(StartError::NoPipes);
+            return Err(WorkerStartError::NoPipes);
         };
         let (sender, messages) = unbounded_channel();
         let log = Arc::new(Mutex::new(Log::default()));
@@ -129,14 +129,14 @@ impl WorkerProcess {
         let status = live.wait().await;
         let _ = timeout(LOG_TAIL, read_to_the_end(&mut live.messages)).await;
         let complaint = live.log().complaint().unwrap_or_default();
-        Err(StartError::Ended {
+        Err(WorkerStartError::Ended {
             status,
             complaint,
             python: launch.python.clone(),
         })
     }
 
-    fn complain(&self, ready: &Ready) {
+    fn complain(&self, ready: &WorkerReady) {
         // A run misses nothing without dbt's static parser's pool, because it never parses.
         tracing::debug!(ready.threads, "threads of the dbt worker");
         if !ready.parsed {
@@ -159,7 +159,7 @@ impl WorkerProcess {
         said(self.child.wait().await)
     }
 
-    pub(super) async fn run(&mut self, invocation: &Invocation, limits: &Limits) -> CommandOutcome {
+    pub(super) async fn run(&mut self, invocation: &Invocation, limits: &RunLimits) -> CommandOutcome {
         let id = invocation.id.as_str();
         *self.log() = Log::default();
         let command =

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::dbt::log::{Line, Log, read_lines};
+use crate::dbt::log::{Log, LogLine, read_lines};
 
 #[derive(Debug)]
 pub(super) enum WorkerMessage {
@@ -21,7 +21,7 @@ pub(super) enum WorkerMessage {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum WorkerEvent {
-    Ready(Ready),
+    Ready(WorkerReady),
     Finished {
         id: String,
         exit_code: Option<i32>,
@@ -31,7 +31,7 @@ pub(super) enum WorkerEvent {
 
 /// What it says of itself.
 #[derive(Debug, Deserialize)]
-pub(super) struct Ready {
+pub(super) struct WorkerReady {
     /// dbt's version.
     pub(super) dbt: String,
     /// Whether the project could be parsed.
@@ -63,7 +63,7 @@ pub(super) async fn read_log(
     sender: UnboundedSender<WorkerMessage>,
 ) {
     read_lines(BufReader::new(stderr), |line| match line {
-        Line::End { id } => {
+        LogLine::End { id } => {
             let _ = sender.send(WorkerMessage::EndOfLog(id));
         }
         line => log.lock().unwrap_or_else(PoisonError::into_inner).add(line),

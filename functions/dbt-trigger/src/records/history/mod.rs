@@ -16,10 +16,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// The history; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct History(Arc<Inner>);
+pub struct History(Arc<SharedHistory>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedHistory {
     warehouse: Arc<Warehouse>,
     runs: Table,
     nodes: Table,
@@ -32,7 +32,7 @@ struct Inner {
 impl History {
     /// In the dataset of `warehouse`; `instance` names this process, and `target` is dbt's for runs that name none.
     pub fn new(warehouse: Arc<Warehouse>, instance: &str, target: Option<&str>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(SharedHistory {
             warehouse,
             runs: tables::runs(),
             nodes: tables::nodes(),

@@ -2,7 +2,7 @@
 
 mod cut;
 
-use cut::{Left, cut};
+use cut::{LeftOfList, cut};
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -56,7 +56,7 @@ pub async fn next<'a>(
                 after: next,
                 ..pending.clone()
             };
-            left.push(Left::of(pending, &nodes, floor));
+            left.push(LeftOfList::of(pending, &nodes, floor));
         }
         for mut pipeline in nodes {
             pipeline["_parent"] = json!({"id": project["id"]});

@@ -23,7 +23,7 @@ const MOST: usize = 4;
 const WORTH_CUTTING: f64 = 8.0;
 
 /// What is left of a slice, and about how many pages that is, if that can be told.
-struct Left {
+struct LeftOfSlice {
     slice: Slice,
     pages: f64,
     /// Where it stands.
@@ -83,7 +83,7 @@ async fn read<'a>(
     reading: Reading<'_, 'a>,
     started_at: OffsetDateTime,
     mut slice: Slice,
-) -> Result<(Rows<'a>, Option<Left>), Error> {
+) -> Result<(Rows<'a>, Option<LeftOfSlice>), Error> {
     let Reading {
         session,
         list,
@@ -114,7 +114,7 @@ async fn read<'a>(
     Ok((rows, left))
 }
 
-fn left_of(slice: Slice, nodes: &[Json], started_at: OffsetDateTime) -> Left {
+fn left_of(slice: Slice, nodes: &[Json], started_at: OffsetDateTime) -> LeftOfSlice {
     let time = |node| time_of(node, "updatedAt");
     let (first, last) = (nodes.first().and_then(time), nodes.last().and_then(time));
     let at = last.unwrap_or(started_at);
@@ -122,11 +122,11 @@ fn left_of(slice: Slice, nodes: &[Json], started_at: OffsetDateTime) -> Left {
         Some(first) if first < at => (slice.until.unwrap_or(started_at) - at) / (at - first),
         _ => 0.0,
     };
-    Left { slice, pages, at }
+    LeftOfSlice { slice, pages, at }
 }
 
 /// Cuts the longest slices as long as that is worth it and there is room for more.
-fn cut(mut slices: Vec<Left>, started_at: OffsetDateTime, room: usize) -> Vec<Slice> {
+fn cut(mut slices: Vec<LeftOfSlice>, started_at: OffsetDateTime, room: usize) -> Vec<Slice> {
     while slices.len() < room {
         let longest = slices
             .iter_mut()
@@ -139,7 +139,7 @@ fn cut(mut slices: Vec<Left>, started_at: OffsetDateTime, room: usize) -> Vec<Sl
         let middle = longest.at + (until.unwrap_or(started_at) - longest.at) / 2;
         longest.pages /= 2.0;
         longest.slice.until = Some(middle);
-        let later = Left {
+        let later = LeftOfSlice {
             // Bounds are inclusive: a row on the middle is read twice, and none is missed.
             slice: Slice {
                 from: Some(middle),

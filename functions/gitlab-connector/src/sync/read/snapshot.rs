@@ -25,12 +25,12 @@ const OWNED: [&str; 2] = ["labels", "milestones"];
 
 /// Who owns labels and milestones.
 #[derive(Clone, Copy)]
-enum Owner {
+enum ListOwner {
     Group,
     Project,
 }
 
-impl Owner {
+impl ListOwner {
     fn column(self) -> &'static str {
         match self {
             Self::Group => "group_id",
@@ -55,7 +55,7 @@ impl Owner {
 
 /// What was seen of all owners: the rest of what they owned is gone.
 #[derive(Default)]
-struct Seen(BTreeMap<(&'static str, &'static str), Owned>);
+struct SeenRows(BTreeMap<(&'static str, &'static str), Owned>);
 
 /// Owners, and what they own.
 #[derive(Default)]
@@ -64,8 +64,8 @@ struct Owned {
     present: Vec<i64>,
 }
 
-impl Seen {
-    fn add(&mut self, stream: &'static str, owner: Owner, id: i64, present: Vec<i64>) {
+impl SeenRows {
+    fn add(&mut self, stream: &'static str, owner: ListOwner, id: i64, present: Vec<i64>) {
         let owned = self.0.entry((stream, owner.column())).or_default();
         owned.owners.push(id);
         owned.present.extend(present);
@@ -92,18 +92,18 @@ pub async fn step<'a>(
     state: &SnapshotState,
 ) -> Result<(Rows<'a>, SnapshotState), Error> {
     let mut rows = Rows::default();
-    let mut seen = Seen::default();
+    let mut seen = SeenRows::default();
     let snapshot = Snapshot { session, scope };
     match scope {
         Scope::Group(path) => {
             let of_scope = gitlab::Owner::Group(path.clone());
-            let mut groups = snapshot.one_by_one(Owner::Group, vec![of_scope.clone()]).await?;
+            let mut groups = snapshot.one_by_one(ListOwner::Group, vec![of_scope.clone()]).await?;
             if groups.is_empty() {
                 return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
             }
             groups.extend(
                 snapshot
-                    .all(Owner::Group, Connection::new(of_scope.clone(), "descendantGroups"))
+                    .all(ListOwner::Group, Connection::new(of_scope.clone(), "descendantGroups"))
                     .await?,
             );
             let ids = groups
@@ -113,21 +113,25 @@ pub async fn step<'a>(
             for group in &groups {
                 rows.map(session.streams.named("groups"), &group.node);
             }
-            snapshot.take(Owner::Group, groups, &mut rows, &mut seen).await?;
+            snapshot.take(ListOwner::Group, groups, &mut rows, &mut seen).await?;
             rows.soft_deletes.push(SoftDelete {
                 table: &session.streams.named("groups").table,
                 within: vec![Within::Below("full_path", path.clone())],
                 present: ids,
             });
             let projects = Connection::new(of_scope, "projects").with_all_below();
-            let projects = snapshot.all(Owner::Project, projects).await?;
-            snapshot.take(Owner::Project, projects, &mut rows, &mut seen).await?;
+            let projects = snapshot.all(ListOwner::Project, projects).await?;
+            snapshot
+                .take(ListOwner::Project, projects, &mut rows, &mut seen)
+                .await?;
         }
         Scope::Projects(projects) => {
             let list =
                 Connection::new(gitlab::Owner::GitLab, "projects").ids("Project", projects.paths.keys().copied());
-            let projects = snapshot.all(Owner::Project, list).await?;
-            snapshot.take(Owner::Project, projects, &mut rows, &mut seen).await?;
+            let projects = snapshot.all(ListOwner::Project, list).await?;
+            snapshot
+                .take(ListOwner::Project, projects, &mut rows, &mut seen)
+                .await?;
         }
     }
     ancestors::add(session, scope, &mut rows).await?;
@@ -140,7 +144,7 @@ pub async fn step<'a>(
 }
 
 /// An owner, and the first page of each of its lists.
-struct Found {
+struct OwnerLists {
     node: Json,
     lists: Vec<(&'static str, Result<Page, gitlab::Error>)>,
 }
@@ -157,27 +161,27 @@ impl<'a> Snapshot<'_, 'a> {
     }
 
     /// What is asked of an owner itself.
-    fn fields(&self, kind: Owner) -> Selection {
+    fn fields(&self, kind: ListOwner) -> Selection {
         match kind {
-            Owner::Group => self.session.fields(self.session.streams.named("groups")),
-            Owner::Project => Selection::parse("id fullPath webUrl"),
+            ListOwner::Group => self.session.fields(self.session.streams.named("groups")),
+            ListOwner::Project => Selection::parse("id fullPath webUrl"),
         }
     }
 
     /// What an owner owns, without what groups above own.
-    fn owned(&self, kind: Owner, list: &'static str, owner: gitlab::Owner) -> Connection {
+    fn owned(&self, kind: ListOwner, list: &'static str, owner: gitlab::Owner) -> Connection {
         let connection = Connection::new(owner, list)
             .nodes(self.session.fields(self.session.streams.named(list)))
             .beside(self.fields(kind));
         match (kind, list) {
-            (Owner::Group, "labels") => connection.with("onlyGroupLabels", Argument::flag(true)),
+            (ListOwner::Group, "labels") => connection.with("onlyGroupLabels", Argument::flag(true)),
             _ => connection,
         }
     }
 
     /// All owners on a list, each with the first page of what it owns. Those at which GitLab fails together with that
     /// are asked for one by one.
-    async fn all(&self, kind: Owner, list: Connection) -> Result<Vec<Found>, gitlab::Error> {
+    async fn all(&self, kind: ListOwner, list: Connection) -> Result<Vec<OwnerLists>, gitlab::Error> {
         let mut node = self.fields(kind);
         for name in self.lists() {
             let owned = self.owned(kind, name, gitlab::Owner::GitLab);
@@ -188,7 +192,7 @@ impl<'a> Snapshot<'_, 'a> {
         let list = list.first_if_paged(AT_ONCE).nodes(node);
         let operation = if is_named { "DimensionsByIds" } else { "Dimensions" };
         let page = gitlab::all(self.session.client, &Purpose::new("groups", operation), list).await?;
-        let inner = |mut node: Json| Found {
+        let inner = |mut node: Json| OwnerLists {
             lists: self
                 .lists()
                 .map(|name| (name, Ok(Page::of(node[name].take()))))
@@ -196,15 +200,15 @@ impl<'a> Snapshot<'_, 'a> {
             node,
         };
         let owner = |left_out: &LeftOut| match kind {
-            Owner::Group => left_out.row["fullPath"]
+            ListOwner::Group => left_out.row["fullPath"]
                 .as_str()
                 .map(|path| gitlab::Owner::Group(path.to_owned())),
-            Owner::Project => Node::new(&left_out.row).number("id").map(gitlab::Owner::Project),
+            ListOwner::Project => Node::new(&left_out.row).number("id").map(gitlab::Owner::Project),
         };
         let (failing, partly): (Vec<LeftOut>, Vec<LeftOut>) =
             page.left_out.into_iter().partition(|left_out| left_out.field.is_none());
         self.session.warn_left_out(self.scope, &partly);
-        let mut found: Vec<Found> = page.nodes.into_iter().map(inner).collect();
+        let mut found: Vec<OwnerLists> = page.nodes.into_iter().map(inner).collect();
         found.extend(
             self.one_by_one(kind, failing.iter().filter_map(owner).collect())
                 .await?,
@@ -213,7 +217,7 @@ impl<'a> Snapshot<'_, 'a> {
     }
 
     /// These owners, with the first page of what they own; those that GitLab does not show are left out.
-    async fn one_by_one(&self, kind: Owner, owners: Vec<gitlab::Owner>) -> Result<Vec<Found>, gitlab::Error> {
+    async fn one_by_one(&self, kind: ListOwner, owners: Vec<gitlab::Owner>) -> Result<Vec<OwnerLists>, gitlab::Error> {
         let mut asked: Vec<Connection> = Vec::new();
         for owner in &owners {
             asked.push(Connection::of_owner(owner.clone()).beside(self.fields(kind)));
@@ -227,7 +231,7 @@ impl<'a> Snapshot<'_, 'a> {
             let itself = pages.next();
             let lists = self.lists().zip(pages.by_ref()).collect();
             match itself {
-                Some(Ok(page)) => found.push(Found {
+                Some(Ok(page)) => found.push(OwnerLists {
                     node: page.owner,
                     lists,
                 }),
@@ -244,24 +248,24 @@ impl<'a> Snapshot<'_, 'a> {
     /// Maps what groups or projects own; what did not fit is read page by page.
     async fn take(
         &self,
-        kind: Owner,
-        found: Vec<Found>,
+        kind: ListOwner,
+        found: Vec<OwnerLists>,
         rows: &mut Rows<'a>,
-        seen: &mut Seen,
+        seen: &mut SeenRows,
     ) -> Result<(), gitlab::Error> {
         let (mut owned, mut open) = (Vec::new(), Vec::new());
-        for Found { node, lists } in found {
+        for OwnerLists { node, lists } in found {
             let path = node["fullPath"].as_str().unwrap_or_default();
-            if matches!(kind, Owner::Project) && self.session.options.excludes(path) {
+            if matches!(kind, ListOwner::Project) && self.session.options.excludes(path) {
                 continue;
             }
             for (list, page) in lists {
                 if let Some(after) = page.as_ref().ok().and_then(Page::next) {
                     let owner = match kind {
-                        Owner::Group => node["fullPath"]
+                        ListOwner::Group => node["fullPath"]
                             .as_str()
                             .map(|path| gitlab::Owner::Group(path.to_owned())),
-                        Owner::Project => Node::new(&node).number("id").map(gitlab::Owner::Project),
+                        ListOwner::Project => Node::new(&node).number("id").map(gitlab::Owner::Project),
                     };
                     open.extend(owner.map(|owner| (owned.len(), self.owned(kind, list, owner).after(Some(after)))));
                 }
@@ -291,12 +295,12 @@ impl<'a> Snapshot<'_, 'a> {
 
     fn take_list(
         &self,
-        kind: Owner,
+        kind: ListOwner,
         node: &Json,
         list: &'static str,
         page: Page,
         rows: &mut Rows<'a>,
-        seen: &mut Seen,
+        seen: &mut SeenRows,
     ) {
         self.session.warn_left_out(self.scope, &page.left_out);
         let Some(id) = Node::new(node).number("id") else {

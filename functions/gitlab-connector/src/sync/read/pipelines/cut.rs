@@ -20,7 +20,7 @@ const WORTH_ANOTHER: f64 = 16.0;
 const OVERLAP: Duration = Duration::seconds(1);
 
 /// What is left of a list, and about how many pages that is.
-pub struct Left {
+pub struct LeftOfList {
     pending: PendingPipelines,
     pages: f64,
     /// Where it stands, and where it begins.
@@ -28,7 +28,7 @@ pub struct Left {
     floor: OffsetDateTime,
 }
 
-impl Left {
+impl LeftOfList {
     /// After a page with these rows; nothing is older than `floor`, if that is known.
     pub fn of(pending: PendingPipelines, nodes: &[Json], floor: Option<OffsetDateTime>) -> Self {
         let created = |node| time_of(node, "createdAt");
@@ -68,7 +68,7 @@ impl Left {
 }
 
 /// Cuts the longest lists as long as that is worth it: into `at_once` parts for one request, into `most` at most.
-pub fn cut(mut lists: Vec<Left>, at_once: usize, most: usize) -> Vec<PendingPipelines> {
+pub fn cut(mut lists: Vec<LeftOfList>, at_once: usize, most: usize) -> Vec<PendingPipelines> {
     while lists.len() < most {
         let worth = if lists.len() < at_once {
             WORTH_FILLING
@@ -96,14 +96,14 @@ mod tests {
     const FLOOR: OffsetDateTime = datetime!(2026-01-01 0:00 UTC);
 
     /// A list of which a page of an hour was read, with `hours` left.
-    fn list(hours: i64) -> Left {
+    fn list(hours: i64) -> LeftOfList {
         let at = FLOOR + Duration::hours(hours);
         let node = |at: OffsetDateTime| json!({"createdAt": at.format(&Rfc3339).expect("a text")});
         let pending = PendingPipelines {
             after: Some("x".into()),
             ..PendingPipelines::of_path("a/b", true)
         };
-        Left::of(pending, &[node(at + Duration::hours(1)), node(at)], Some(FLOOR))
+        LeftOfList::of(pending, &[node(at + Duration::hours(1)), node(at)], Some(FLOOR))
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_list_whose_beginning_is_unknown_stays_one() {
-        let left = Left::of(PendingPipelines::of_path("a/b", true), &[], None);
+        let left = LeftOfList::of(PendingPipelines::of_path("a/b", true), &[], None);
         assert_eq!(cut(vec![left], 5, 20), [PendingPipelines::of_path("a/b", true)]);
     }
 }
