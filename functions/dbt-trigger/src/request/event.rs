@@ -49,8 +49,11 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct PubSubMessage {
-    #[serde(default, alias = "message_id", rename = "messageId")]
+    #[serde(default, rename = "messageId")]
     id: String,
+    /// Google writes it in both ways, with one value; an alias would take that for a mistake.
+    #[serde(default, rename = "message_id")]
+    older_id: String,
     #[serde(default)]
     data: String,
 }
@@ -108,14 +111,14 @@ fn cloud_event(id: &str, source: &str, data: Value) -> Result<PushedEvent, Event
 }
 
 fn pub_sub(envelope: Envelope) -> Result<PushedEvent, EventError> {
-    if envelope.message.id.is_empty() {
-        return Err(EventError::NoMessageId);
-    }
+    let PubSubMessage { id, older_id, data } = envelope.message;
+    let id = [id, older_id].into_iter().find(|id| !id.is_empty());
+    let id = id.ok_or(EventError::NoMessageId)?;
     let subscription = envelope.subscription.rsplit('/').next().unwrap_or_default();
     Ok(PushedEvent {
-        id: limited(&format!("pubsub#{}#{}", envelope.subscription, envelope.message.id))?,
+        id: limited(&format!("pubsub#{}#{}", envelope.subscription, id))?,
         origin: name(&format!("pubsub:{subscription}")),
-        request: request(decoded(&envelope.message.data)),
+        request: request(decoded(&data)),
     })
 }
 
@@ -158,7 +161,8 @@ mod tests {
     }
 
     fn envelope(data: &str) -> Value {
-        json!({"message": {"data": STANDARD.encode(data), "messageId": "7", "attributes": {}, "publishTime": "2026-01-01T00:00:00Z"},
+        json!({"message": {"data": STANDARD.encode(data), "messageId": "7", "message_id": "7", "attributes": {},
+               "publishTime": "2026-01-01T00:00:00Z", "publish_time": "2026-01-01T00:00:00Z"},
                "subscription": "projects/p/subscriptions/loaded"})
     }
 
@@ -171,10 +175,16 @@ mod tests {
         assert_eq!(pushed.id, "pubsub#projects/p/subscriptions/loaded#7");
         assert_eq!(pushed.origin, "pubsub:loaded");
         assert_eq!(pushed.request["action"], "test");
-        let body = envelope("a table was loaded").to_string();
+        let mut body = envelope("a table was loaded");
+        body["message"].as_object_mut().expect("an object").remove("messageId");
+        let body = body.to_string();
         let pushed = read(&HeaderMap::new(), body.as_bytes())
             .expect("valid")
             .expect("an event");
+        assert_eq!(
+            pushed.id, "pubsub#projects/p/subscriptions/loaded#7",
+            "one spelling is enough"
+        );
         assert!(pushed.request.is_empty(), "the event itself is the news");
     }
 

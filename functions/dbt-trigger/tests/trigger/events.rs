@@ -171,7 +171,7 @@ fn pushed(trigger: &Trigger, headers: &[(&str, &str)], body: &Value) -> Answer {
 }
 
 fn envelope(id: &str, data: &str) -> Value {
-    json!({"message": {"data": STANDARD.encode(data), "messageId": id}, "subscription": "projects/p/subscriptions/loaded"})
+    json!({"message": {"data": STANDARD.encode(data), "messageId": id, "message_id": id}, "subscription": "projects/p/subscriptions/loaded"})
 }
 
 #[test]
