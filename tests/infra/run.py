@@ -16,6 +16,7 @@ TOGETHER = [
     ["test_terraform_tests"],
     ["test_lifecycle"],
     ["test_modules", "test_smoke"],
+    ["test_pubsub"],
 ]
 # Only by name: it needs what most machines lack.
 BY_NAME = {"test_bq"}
