@@ -5,6 +5,7 @@ pub mod generate;
 pub mod graphql;
 pub mod instant;
 pub mod journal;
+pub mod poison;
 pub mod random;
 pub mod rest;
 pub mod server;

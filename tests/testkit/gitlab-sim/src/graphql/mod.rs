@@ -17,8 +17,9 @@ pub use resolve::REVISION;
 pub use schema::Api;
 
 use crate::data::World;
+use crate::poison::{Poison, Poisoned};
 use plan::Plan;
-use run::Run;
+use run::{Run, Written};
 
 /// GitLab's limits for an authenticated user.
 pub const MAX_DEPTH: usize = 20;
@@ -29,11 +30,24 @@ pub struct Answer {
     pub body: String,
     pub failed: bool,
     pub complexity: u32,
+    /// The poison that it met.
+    pub hits: Vec<Poison>,
 }
 
 /// Parses, validates, scores and executes one operation. Everything that GitLab reports with HTTP 200 comes back as
 /// an answer, errors included.
 pub fn answer(api: &Api, world: &World, request: &Request, max_complexity: u32) -> Answer {
+    answer_poisoned(api, world, &[], request, max_complexity)
+}
+
+/// The same of a GitLab that fails at some rows and fields.
+pub fn answer_poisoned(
+    api: &Api,
+    world: &World,
+    poisoned: &[Poisoned],
+    request: &Request,
+    max_complexity: u32,
+) -> Answer {
     let document = match validate::document(api, &request.query) {
         Ok(document) => document,
         Err(errors) => return refuse(errors, 0),
@@ -55,9 +69,9 @@ pub fn answer(api: &Api, world: &World, request: &Request, max_complexity: u32) 
         return refuse(vec![json!({"message": message})], score);
     }
     let introspection = api.introspect(&document, &plan);
-    let mut run = Run::new(world, score, max_complexity, introspection);
+    let mut run = Run::new(world, poisoned, score, max_complexity, introspection);
     let ok = resolve::root(&mut run, &plan.fields).is_ok();
-    let (data, errors) = run.finish();
+    let Written { data, errors, hits } = run.finish();
     let data = if ok { data } else { "null".to_owned() };
     let failed = !errors.is_empty();
     let body = if failed {
@@ -69,6 +83,7 @@ pub fn answer(api: &Api, world: &World, request: &Request, max_complexity: u32) 
         body,
         failed,
         complexity: score,
+        hits,
     }
 }
 
@@ -77,5 +92,6 @@ fn refuse(errors: Vec<Value>, complexity: u32) -> Answer {
         body: json!({ "errors": errors }).to_string(),
         failed: true,
         complexity,
+        hits: Vec::new(),
     }
 }

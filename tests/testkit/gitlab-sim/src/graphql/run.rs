@@ -8,6 +8,7 @@ use super::connection::{Page, Place, Window};
 use super::plan::Field;
 use crate::data::{Order, World};
 use crate::instant::{self, Instant};
+use crate::poison::{Poison, Poisoned};
 
 /// An error that is already written down and now spreads upwards until a field may be null.
 pub struct Failed;
@@ -25,15 +26,31 @@ pub struct Run<'a> {
     pub score: u32,
     pub limit: u32,
     pub introspection: Value,
+    poisoned: &'a [Poisoned],
+    /// The row that the next object is.
+    row: Option<(&'static str, u64)>,
+    hits: Vec<Poison>,
     out: String,
     path: Vec<Step<'a>>,
     errors: Vec<Value>,
 }
 
+/// What was written.
+pub struct Written {
+    /// The text of `data`.
+    pub data: String,
+    pub errors: Vec<Value>,
+    /// The poison in it.
+    pub hits: Vec<Poison>,
+}
+
 impl<'a> Run<'a> {
-    pub fn new(world: &'a World, score: u32, limit: u32, introspection: Value) -> Self {
+    pub fn new(world: &'a World, poisoned: &'a [Poisoned], score: u32, limit: u32, introspection: Value) -> Self {
         Self {
             world,
+            poisoned,
+            row: None,
+            hits: Vec::new(),
             score,
             limit,
             introspection,
@@ -43,9 +60,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The text of `data`, and the errors.
-    pub fn finish(self) -> (String, Vec<Value>) {
-        (self.out, self.errors)
+    pub fn finish(self) -> Written {
+        Written {
+            data: self.out,
+            errors: self.errors,
+            hits: self.hits,
+        }
     }
 
     /// Notes an error at the field in hand.
@@ -62,8 +82,41 @@ impl<'a> Run<'a> {
         Err(Failed)
     }
 
+    /// Writes a row of this type and number, which may be poisoned.
+    pub fn row(
+        &mut self,
+        row: (&'static str, u64),
+        fields: &'a [Field],
+        each: impl FnMut(&mut Self, &'a Field) -> Outcome,
+    ) -> Outcome {
+        if let Some(poison) = self.poison_of(Some(row), None) {
+            self.poison(poison)?;
+        }
+        self.row = Some(row);
+        self.object(fields, each)
+    }
+
+    fn poison_of(&self, row: Option<(&'static str, u64)>, field: Option<&str>) -> Option<Poison> {
+        let (kind, id) = row?;
+        let mut poisoned = self.poisoned.iter();
+        poisoned
+            .find(|poisoned| poisoned.is_of(kind, id, field))
+            .map(|poisoned| poisoned.poison)
+    }
+
+    /// What poison does before a value is written.
+    fn poison(&mut self, poison: Poison) -> Outcome {
+        self.hits.push(poison);
+        match poison {
+            Poison::Error => self.fail("Internal server error"),
+            Poison::Null => Err(Failed),
+            Poison::Status(_) | Poison::Surrogate | Poison::NotUtf8 => Ok(()),
+        }
+    }
+
     /// Writes an object, `each` of whose fields writes its value.
     pub fn object(&mut self, fields: &'a [Field], mut each: impl FnMut(&mut Self, &'a Field) -> Outcome) -> Outcome {
+        let row = self.row.take();
         self.out.push('{');
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
@@ -77,7 +130,16 @@ impl<'a> Run<'a> {
             }
             let start = self.out.len();
             self.path.push(Step::Key(&field.key));
-            let outcome = each(self, field);
+            let poison = self.poison_of(row, Some(&field.name));
+            let outcome = match poison.map_or(Ok(()), |poison| self.poison(poison)) {
+                Ok(()) => each(self, field),
+                failed => failed,
+            };
+            if let Some(poison) = poison
+                && self.out.len() > start
+            {
+                poison.spoil(&mut self.out);
+            }
             self.path.pop();
             if outcome.is_err() {
                 if !field.nullable {

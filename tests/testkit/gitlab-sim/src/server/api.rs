@@ -7,12 +7,13 @@ use hyper::header::HOST;
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
-use super::damage::{done_to, unauthorized};
+use super::damage::{done_to, status_reply, unauthorized};
 use super::faults::Fault;
 use super::{State, lock};
 use crate::data::BASE_URL;
 use crate::graphql::{self, Request};
 use crate::instant::{self, Instant, SECOND};
+use crate::poison::{self, Poison, Poisoned};
 use crate::random::Random;
 use crate::rest;
 
@@ -34,7 +35,7 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
             .collect(),
     };
     let number = count(state, graphql, &names);
-    let (fault, wait, bytes_per_second, token, repeats, clock_ahead) = {
+    let (fault, wait, bytes_per_second, token, repeats, clock_ahead, poisoned) = {
         let mut faults = lock(&state.faults);
         let token = faults.token(instant::now());
         let fault = faults.next(&names);
@@ -45,6 +46,7 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
             token,
             faults.repeats(),
             faults.clock_ahead_s,
+            faults.poison.clone(),
         )
     };
     tokio::time::sleep(wait).await;
@@ -67,9 +69,9 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
         // GraphQL does not tell that a scope is missing.
         (unauthorized(graphql, false), false)
     } else if graphql {
-        graphql_answer(state, call, body.as_ref())
+        graphql_answer(state, call, body.as_ref(), &poisoned)
     } else {
-        rest_answer(state, call, &token, now)
+        rest_answer(state, call, &names, &poisoned, (&token, now))
     };
     if graphql && good && repeats {
         let before = lock(&state.pages).insert(queries(body.as_ref()), reply.body.clone());
@@ -79,7 +81,7 @@ pub async fn answer(state: &State, call: &Call) -> Reply {
     }
     if let Some(fault) = &fault {
         reply = done_to(reply, fault, graphql);
-        good &= matches!(fault, Fault::Hang { .. });
+        good &= matches!(fault, Fault::Hang { .. } | Fault::NoLink { .. });
     }
     headers.push(("x-request-id", request_id(now, number)));
     if clock_ahead != 0 {
@@ -120,7 +122,7 @@ fn is_allowed(state: &State, call: &Call) -> bool {
         .is_some_and(|shown| state.tokens.iter().any(|token| token == shown))
 }
 
-fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
+fn graphql_answer(state: &State, call: &Call, body: Option<&Value>, poisoned: &[Poisoned]) -> Outcome {
     if call.method != Method::POST {
         return (not_found(), false);
     }
@@ -134,7 +136,7 @@ fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
     };
     let answers: Vec<graphql::Answer> = {
         let world = state.world();
-        let one = |request: &Request| graphql::answer(&state.api, &world, request, MAX_COMPLEXITY);
+        let one = |request: &Request| graphql::answer_poisoned(&state.api, &world, poisoned, request, MAX_COMPLEXITY);
         requests.iter().map(one).collect()
     };
     let most = answers.iter().map(|answer| answer.complexity).max();
@@ -143,16 +145,42 @@ fn graphql_answer(state: &State, call: &Call, body: Option<&Value>) -> Outcome {
         let mut stats = lock(&state.stats);
         stats.max_complexity = stats.max_complexity.max(most.unwrap_or(0));
     }
+    let hits: Vec<Poison> = answers.iter().flat_map(|answer| answer.hits.clone()).collect();
+    if let Some(refusal) = refusal(state, &hits, true) {
+        return refusal;
+    }
     let bodies: Vec<String> = answers.into_iter().map(|answer| answer.body).collect();
     let text = if multiplex {
         format!("[{}]", bodies.join(","))
     } else {
         bodies.concat()
     };
+    let text = poison::bytes(text, &hits);
     (Reply::new(200, "application/json; charset=utf-8", text), good)
 }
 
-fn rest_answer(state: &State, call: &Call, token: &rest::Token, now: Instant) -> Outcome {
+/// Counts the poison that an answer has met, and gives the error that it has become, if it has.
+fn refusal(state: &State, hits: &[Poison], graphql: bool) -> Option<Outcome> {
+    let mut stats = lock(&state.stats);
+    for hit in hits {
+        *stats.faults.entry(hit.name()).or_default() += 1;
+    }
+    let status = |hit: &Poison| match hit {
+        Poison::Status(status) => Some(*status),
+        Poison::Error if !graphql => Some(500),
+        _ => None,
+    };
+    let status = hits.iter().find_map(status)?;
+    Some((status_reply(status, None, None, graphql), false))
+}
+
+fn rest_answer(
+    state: &State,
+    call: &Call,
+    names: &[String],
+    poisoned: &[Poisoned],
+    (token, now): (&rest::Token, Instant),
+) -> Outcome {
     if call.method != Method::GET {
         return (not_found(), false);
     }
@@ -165,8 +193,13 @@ fn rest_answer(state: &State, call: &Call, token: &rest::Token, now: Instant) ->
         token,
         now,
     };
-    let answer = rest::answer(&request);
-    let mut reply = Reply::json(answer.status, &answer.body);
+    let mut answer = rest::answer(&request);
+    let hits = poison::meet(poisoned, names, &mut answer.body);
+    if let Some(refusal) = refusal(state, &hits, false) {
+        return refusal;
+    }
+    let body = poison::bytes(answer.body.to_string(), &hits);
+    let mut reply = Reply::new(answer.status, "application/json; charset=utf-8", body);
     reply.headers = answer.headers;
     (reply, answer.status == 200)
 }

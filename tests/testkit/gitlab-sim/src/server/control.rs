@@ -5,7 +5,7 @@
 //! | `GET stats`, `POST stats/reset` | what was asked, and how dear the dearest query was |
 //! | `GET rows/<table>[?project=<path>][?group=<path>]` | the rows that a raw table should hold |
 //! | `POST changes {"kind", "project"?, "iid"?, "group"?, "name"?, "seed"?, "count"?}` | changes something as GitLab does |
-//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, "clock_ahead_s"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
+//! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, "clock_ahead_s"?, "poison"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
 //! | `POST hooks {"url", "token"?, "signing_token"?, "events"?}` | posts each later change to that address |
 //! | `GET hooks`, `DELETE hooks` | tells what became of the deliveries; removes all hooks |
 

@@ -41,9 +41,16 @@ pub fn done_to(reply: Reply, fault: &Fault, graphql: bool) -> Reply {
         Fault::Null { seed } => mangled(reply, |body| mangle::null(body, *seed)),
         Fault::WrongType { seed } => mangled(reply, |body| mangle::wrong_type(body, *seed)),
         Fault::MissingPage => mangled(reply, mangle::missing_page),
+        Fault::NoLink { bare } => without_links(reply, *bare),
         // Another reply takes its place before this one is damaged.
         Fault::RepeatedPage => reply,
     }
+}
+
+fn without_links(mut reply: Reply, bare: bool) -> Reply {
+    let is_about_pages = |name: &str| name == "link" || (bare && name.starts_with("x-"));
+    reply.headers.retain(|(name, _)| !is_about_pages(name));
+    reply
 }
 
 fn mangled(reply: Reply, mangle: impl FnOnce(&mut Value)) -> Reply {
@@ -73,7 +80,7 @@ pub fn unauthorized(graphql: bool, expired: bool) -> Reply {
     }
 }
 
-fn status_reply(status: u16, retry_after: Option<u64>, body: Option<&Value>, graphql: bool) -> Reply {
+pub fn status_reply(status: u16, retry_after: Option<u64>, body: Option<&Value>, graphql: bool) -> Reply {
     let mut reply = match (status, body) {
         (_, Some(Value::String(text))) => Reply::new(status, "text/plain", text.clone()),
         (_, Some(body)) => Reply::json(status, body),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::instant::{self, DAY, Instant};
+use crate::poison::{Poison, Poisoned};
 use crate::random::Random;
 use crate::rest::Token;
 
@@ -28,6 +29,8 @@ pub struct Faults {
     /// Replaces what the token may do until the faults end.
     pub token: Option<TokenRule>,
     pub rules: Vec<Rule>,
+    /// Rows and fields at which GitLab fails until the faults end.
+    pub poison: Vec<Poisoned>,
     #[serde(skip)]
     waits: u64,
 }
@@ -104,6 +107,12 @@ pub enum Fault {
     RepeatedPage,
     /// The rows of the first list with pages are left out, and the page calls itself the last.
     MissingPage,
+    /// REST: the list has no header `Link`, as behind a proxy; and none of the other headers about pages either, if it is
+    /// `bare`.
+    NoLink {
+        #[serde(default)]
+        bare: bool,
+    },
 }
 
 impl Fault {
@@ -122,6 +131,7 @@ impl Fault {
             Self::WrongType { .. } => "wrong_type",
             Self::RepeatedPage => "repeated_page",
             Self::MissingPage => "missing_page",
+            Self::NoLink { .. } => "no_link",
         }
     }
 }
@@ -138,7 +148,14 @@ impl Faults {
             if let Fault::Status { status, .. } | Fault::Html { status: Some(status) } = &rule.fault
                 && !(200..=599).contains(status)
             {
-                return Err(format!("the status {status} is not one between 200 and 599"));
+                return Err(impossible(*status));
+            }
+        }
+        for poisoned in &self.poison {
+            if let Poison::Status(status) = poisoned.poison
+                && !(400..=599).contains(&status)
+            {
+                return Err(impossible(status));
             }
         }
         Ok(())
@@ -184,6 +201,10 @@ impl Faults {
         let jitter = Random::of(self.waits, 95, 0).below(self.jitter_ms.saturating_add(1));
         Duration::from_millis(self.latency_ms.saturating_add(jitter))
     }
+}
+
+fn impossible(status: u16) -> String {
+    format!("the status {status} is not one that can be given")
 }
 
 #[cfg(test)]

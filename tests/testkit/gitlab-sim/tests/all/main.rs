@@ -9,6 +9,7 @@ mod http;
 mod journal;
 mod paging;
 mod planning;
+mod poison;
 mod receiver;
 mod rest;
 mod rest_changes;

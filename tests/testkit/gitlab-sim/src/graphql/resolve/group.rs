@@ -7,7 +7,7 @@ use crate::data::{BASE_URL, Column, Group, Order, Project, SortKey, is_below, pr
 
 pub fn group<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Group) -> Outcome {
     let world = run.world;
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Group", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid("Group", row.id),
         "name" => run.text(&row.name),
         "path" => run.text(row.path()),

@@ -7,7 +7,7 @@ use crate::data::{BASE_URL, Issue, Project, issue_url};
 
 pub fn issue<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Issue) -> Outcome {
     let world = run.world;
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Issue", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid("Issue", row.id),
         "iid" => run.word(row.iid),
         "projectId" => run.number(row.project),

@@ -64,7 +64,7 @@ fn label<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Label) -> Outcome 
         Owner::Group(_) => "GroupLabel",
         Owner::Project(_) => "ProjectLabel",
     };
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Label", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid(kind, row.id),
         "title" => run.text(&row.title),
         "color" => run.word(row.color),

@@ -8,59 +8,61 @@ use crate::data::{MergeRequest, detailed_merge_status, diff_stats, hex, is_appro
 pub fn merge_request<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a MergeRequest) -> Outcome {
     let world = run.world;
     let person = |id: Option<u64>| id.and_then(|id| world.users.get(id));
-    run.object(fields, |run, field| match field.name.as_str() {
-        "id" => run.gid("MergeRequest", row.id),
-        "iid" => run.word(row.iid),
-        "projectId" => run.number(row.project),
-        "project" => project::project(run, &field.selection, world.project_of(row)),
-        "sourceProjectId" => run.maybe(row.source_project, Run::number),
-        "title" => run.text(&row.title.read()),
-        "description" => run.maybe(row.description.as_ref(), |run, text| run.text(&text.read())),
-        "state" => run.word(row.state.name()),
-        "draft" => run.flag(row.draft),
-        "author" => run.maybe(person(row.author), |run, author| {
-            user::user(run, &field.selection, author, None)
-        }),
-        "assignees" => user::connection(run, field, &row.assignees),
-        "reviewers" => user::reviewers(run, field, row),
-        "approvedBy" => user::connection(run, field, &row.approved_by),
-        "approved" => run.flag(is_approved(row)),
-        "approvalsLeft" => run.number(row.approvals_required.saturating_sub(row.approved_by.len() as u32)),
-        "approvalsRequired" => run.number(row.approvals_required),
-        "changeRequesters" => {
-            let unhappy = row
-                .reviewers
-                .iter()
-                .filter(|reviewer| reviewer.state == "REQUESTED_CHANGES");
-            let unhappy: Vec<u64> = unhappy.map(|reviewer| reviewer.user).collect();
-            user::connection(run, field, &unhappy)
+    run.row(("MergeRequest", row.id), fields, |run, field| {
+        match field.name.as_str() {
+            "id" => run.gid("MergeRequest", row.id),
+            "iid" => run.word(row.iid),
+            "projectId" => run.number(row.project),
+            "project" => project::project(run, &field.selection, world.project_of(row)),
+            "sourceProjectId" => run.maybe(row.source_project, Run::number),
+            "title" => run.text(&row.title.read()),
+            "description" => run.maybe(row.description.as_ref(), |run, text| run.text(&text.read())),
+            "state" => run.word(row.state.name()),
+            "draft" => run.flag(row.draft),
+            "author" => run.maybe(person(row.author), |run, author| {
+                user::user(run, &field.selection, author, None)
+            }),
+            "assignees" => user::connection(run, field, &row.assignees),
+            "reviewers" => user::reviewers(run, field, row),
+            "approvedBy" => user::connection(run, field, &row.approved_by),
+            "approved" => run.flag(is_approved(row)),
+            "approvalsLeft" => run.number(row.approvals_required.saturating_sub(row.approved_by.len() as u32)),
+            "approvalsRequired" => run.number(row.approvals_required),
+            "changeRequesters" => {
+                let unhappy = row
+                    .reviewers
+                    .iter()
+                    .filter(|reviewer| reviewer.state == "REQUESTED_CHANGES");
+                let unhappy: Vec<u64> = unhappy.map(|reviewer| reviewer.user).collect();
+                user::connection(run, field, &unhappy)
+            }
+            "labels" => label::of_a_row(run, field, &row.labels),
+            "milestone" => {
+                let found = row.milestone.and_then(|id| world.milestones.get(id));
+                run.maybe(found, |run, found| milestone::milestone(run, &field.selection, found))
+            }
+            "mergeUser" => run.maybe(person(row.merge_user), |run, merger| {
+                user::user(run, &field.selection, merger, None)
+            }),
+            "headPipeline" => {
+                let head = row.head_pipeline.and_then(|id| world.pipelines.get(id));
+                run.maybe(head, |run, head| pipeline::pipeline(run, &field.selection, head))
+            }
+            "pipelines" => {
+                let ids = row.pipelines.iter().rev();
+                pipeline::connection(run, field, ids.filter_map(|id| world.pipelines.get(*id)))
+            }
+            "notes" => note::connection(run, field, &row.notes),
+            "reference" => {
+                let path = field
+                    .flag("full")
+                    .unwrap_or(false)
+                    .then(|| world.project_of(row).full_path());
+                run.word(format_args!("{}!{}", path.unwrap_or_default(), row.iid))
+            }
+            "webUrl" => run.word(merge_request_url(world, row)),
+            _ => code(run, field, row),
         }
-        "labels" => label::of_a_row(run, field, &row.labels),
-        "milestone" => {
-            let found = row.milestone.and_then(|id| world.milestones.get(id));
-            run.maybe(found, |run, found| milestone::milestone(run, &field.selection, found))
-        }
-        "mergeUser" => run.maybe(person(row.merge_user), |run, merger| {
-            user::user(run, &field.selection, merger, None)
-        }),
-        "headPipeline" => {
-            let head = row.head_pipeline.and_then(|id| world.pipelines.get(id));
-            run.maybe(head, |run, head| pipeline::pipeline(run, &field.selection, head))
-        }
-        "pipelines" => {
-            let ids = row.pipelines.iter().rev();
-            pipeline::connection(run, field, ids.filter_map(|id| world.pipelines.get(*id)))
-        }
-        "notes" => note::connection(run, field, &row.notes),
-        "reference" => {
-            let path = field
-                .flag("full")
-                .unwrap_or(false)
-                .then(|| world.project_of(row).full_path());
-            run.word(format_args!("{}!{}", path.unwrap_or_default(), row.iid))
-        }
-        "webUrl" => run.word(merge_request_url(world, row)),
-        _ => code(run, field, row),
     })
 }
 

@@ -55,7 +55,7 @@ fn connection<'a>(run: &mut Run<'a>, field: &'a Field, mut chosen: Vec<&'a Miles
 pub fn milestone<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Milestone) -> Outcome {
     let world = run.world;
     let owner = row.owner.group().and_then(|id| world.groups.get(id));
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Milestone", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid("Milestone", row.id),
         "iid" => run.word(row.iid),
         "title" => run.text(&row.title),

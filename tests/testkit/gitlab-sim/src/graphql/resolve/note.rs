@@ -24,7 +24,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, ids: &'a [u64]) -> Ou
 
 fn note<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Note) -> Outcome {
     let world = run.world;
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Note", row.id), fields, |run, field| match field.name.as_str() {
         // Comments on a diff have a class, and so a global id, of their own.
         "id" => run.gid(if row.resolvable { "DiffNote" } else { "Note" }, row.id),
         "author" => {

@@ -30,28 +30,30 @@ pub fn connection<'a>(
 
 pub fn pipeline<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Pipeline) -> Outcome {
     let world = run.world;
-    run.object(fields, |run, field| match field.name.as_str() {
-        "id" => run.gid("Ci::Pipeline", row.id),
-        "iid" => run.word(row.iid),
-        "active" => run.flag(matches!(
-            row.status,
-            "CREATED" | "PENDING" | "PREPARING" | "RUNNING" | "SCHEDULED"
-        )),
-        "ref" => run.text(&row.git_ref),
-        "sha" => run.word(hex(&row.sha)),
-        "source" => run.word(row.source),
-        "status" => run.word(row.status),
-        "user" => {
-            let starter = row.user.and_then(|id| world.users.get(id));
-            run.maybe(starter, |run, starter| user::user(run, &field.selection, starter, None))
+    run.row(("Ci::Pipeline", row.id), fields, |run, field| {
+        match field.name.as_str() {
+            "id" => run.gid("Ci::Pipeline", row.id),
+            "iid" => run.word(row.iid),
+            "active" => run.flag(matches!(
+                row.status,
+                "CREATED" | "PENDING" | "PREPARING" | "RUNNING" | "SCHEDULED"
+            )),
+            "ref" => run.text(&row.git_ref),
+            "sha" => run.word(hex(&row.sha)),
+            "source" => run.word(row.source),
+            "status" => run.word(row.status),
+            "user" => {
+                let starter = row.user.and_then(|id| world.users.get(id));
+                run.maybe(starter, |run, starter| user::user(run, &field.selection, starter, None))
+            }
+            "createdAt" => run.time(row.created_at),
+            "updatedAt" => run.time(row.updated_at),
+            "startedAt" => run.maybe(row.started_at, Run::time),
+            "finishedAt" => run.maybe(row.finished_at, Run::time),
+            "committedAt" => run.maybe(row.committed_at, Run::time),
+            "duration" => run.maybe(row.duration, Run::number),
+            "queuedDuration" => run.maybe(row.queued_duration, Run::number),
+            _ => run.maybe(row.coverage, Run::number),
         }
-        "createdAt" => run.time(row.created_at),
-        "updatedAt" => run.time(row.updated_at),
-        "startedAt" => run.maybe(row.started_at, Run::time),
-        "finishedAt" => run.maybe(row.finished_at, Run::time),
-        "committedAt" => run.maybe(row.committed_at, Run::time),
-        "duration" => run.maybe(row.duration, Run::number),
-        "queuedDuration" => run.maybe(row.queued_duration, Run::number),
-        _ => run.maybe(row.coverage, Run::number),
     })
 }

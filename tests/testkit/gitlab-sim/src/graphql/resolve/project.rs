@@ -12,7 +12,7 @@ pub fn connection<'a>(run: &mut Run<'a>, field: &'a Field, rows: &[&'a Project])
 }
 
 pub fn project<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a Project) -> Outcome {
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("Project", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid("Project", row.id),
         "name" => run.text(&row.name),
         "path" => run.text(&row.path),

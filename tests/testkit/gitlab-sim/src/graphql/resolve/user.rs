@@ -13,7 +13,7 @@ pub struct Interaction {
 }
 
 pub fn user<'a>(run: &mut Run<'a>, fields: &'a [Field], row: &'a User, interaction: Option<Interaction>) -> Outcome {
-    run.object(fields, |run, field| match field.name.as_str() {
+    run.row(("User", row.id), fields, |run, field| match field.name.as_str() {
         "id" => run.gid("User", row.id),
         "username" => run.text(&row.username),
         "name" => run.text(&row.name),
