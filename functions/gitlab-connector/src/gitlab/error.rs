@@ -80,6 +80,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Of a page that is not the last one, without a cursor to the next.
+    pub fn dead_end() -> Self {
+        Self::Unexpected("there is more of this list, and GitLab does not say where".into())
+    }
+
     /// The code for programs.
     pub fn code(&self) -> &'static str {
         match self {

@@ -49,6 +49,11 @@ pub async fn next<'a>(
             }
         };
         session.warn_left_out(scope, &page.left_out);
+        if page.is_dead_end() {
+            let error = gitlab::Error::dead_end().into();
+            session.warn(scope, &format!("pipelines of {}", pending.path), &error);
+            progress.failed.push(pending.again(since));
+        }
         let floor = since_of(&pending, since, session).or_else(|| time_of(&page.owner, "createdAt"));
         let (next, project, nodes) = (page.next(), page.owner, page.nodes);
         if next.is_some() {

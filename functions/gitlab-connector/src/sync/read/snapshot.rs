@@ -101,26 +101,25 @@ pub async fn step<'a>(
             if groups.is_empty() {
                 return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
             }
-            groups.extend(
-                snapshot
-                    .all(ListOwner::Group, Connection::new(of_scope.clone(), "descendantGroups"))
-                    .await?,
-            );
-            let ids = groups
-                .iter()
-                .filter_map(|group| Node::new(&group.node).number("id"))
-                .collect();
+            let below = Connection::new(of_scope.clone(), "descendantGroups");
+            let below = snapshot.all(ListOwner::Group, below).await?;
+            groups.extend(below.found);
+            let shown = groups.iter().filter_map(|group| Node::new(&group.node).number("id"));
+            // What GitLab fails at is there.
+            let present = shown.chain(below.failing).collect();
             for group in &groups {
                 rows.map(session.streams.named("groups"), &group.node);
             }
             snapshot.take(ListOwner::Group, groups, &mut rows, &mut seen).await?;
-            rows.soft_deletes.push(SoftDelete {
-                table: &session.streams.named("groups").table,
-                within: vec![Within::Below("full_path", path.clone())],
-                present: ids,
-            });
+            if below.is_whole {
+                rows.soft_deletes.push(SoftDelete {
+                    table: &session.streams.named("groups").table,
+                    within: vec![Within::Below("full_path", path.clone())],
+                    present,
+                });
+            }
             let projects = Connection::new(of_scope, "projects").with_all_below();
-            let projects = snapshot.all(ListOwner::Project, projects).await?;
+            let projects = snapshot.all(ListOwner::Project, projects).await?.found;
             snapshot
                 .take(ListOwner::Project, projects, &mut rows, &mut seen)
                 .await?;
@@ -128,7 +127,7 @@ pub async fn step<'a>(
         Scope::Projects(projects) => {
             let list =
                 Connection::new(gitlab::Owner::GitLab, "projects").ids("Project", projects.paths.keys().copied());
-            let projects = snapshot.all(ListOwner::Project, list).await?;
+            let projects = snapshot.all(ListOwner::Project, list).await?.found;
             snapshot
                 .take(ListOwner::Project, projects, &mut rows, &mut seen)
                 .await?;
@@ -147,6 +146,15 @@ pub async fn step<'a>(
 struct OwnerLists {
     node: Json,
     lists: Vec<(&'static str, Result<Page, gitlab::Error>)>,
+}
+
+/// Owners on a list.
+struct Listed {
+    found: Vec<OwnerLists>,
+    /// Those at which GitLab fails together with what they own.
+    failing: Vec<i64>,
+    /// Whether there are no others.
+    is_whole: bool,
 }
 
 struct Snapshot<'c, 'a> {
@@ -181,7 +189,8 @@ impl<'a> Snapshot<'_, 'a> {
 
     /// All owners on a list, each with the first page of what it owns. Those at which GitLab fails together with that
     /// are asked for one by one.
-    async fn all(&self, kind: ListOwner, list: Connection) -> Result<Vec<OwnerLists>, gitlab::Error> {
+    async fn all(&self, kind: ListOwner, list: Connection) -> Result<Listed, gitlab::Error> {
+        let name = list.to_string();
         let mut node = self.fields(kind);
         for name in self.lists() {
             let owned = self.owned(kind, name, gitlab::Owner::GitLab);
@@ -192,6 +201,14 @@ impl<'a> Snapshot<'_, 'a> {
         let list = list.first_if_paged(AT_ONCE).nodes(node);
         let operation = if is_named { "DimensionsByIds" } else { "Dimensions" };
         let page = gitlab::all(self.session.client, &Purpose::new("groups", operation), list).await?;
+        let is_whole = !page.is_null && !page.has_next;
+        if !is_whole {
+            let error = match page.is_null {
+                true => gitlab::Error::Absent("the list is null".into()),
+                false => gitlab::Error::dead_end(),
+            };
+            self.session.warn(self.scope, &name, &error.into());
+        }
         let inner = |mut node: Json| OwnerLists {
             lists: self
                 .lists()
@@ -213,7 +230,14 @@ impl<'a> Snapshot<'_, 'a> {
             self.one_by_one(kind, failing.iter().filter_map(owner).collect())
                 .await?,
         );
-        Ok(found)
+        Ok(Listed {
+            found,
+            failing: failing
+                .iter()
+                .filter_map(|left_out| Node::new(&left_out.row).number("id"))
+                .collect(),
+            is_whole,
+        })
     }
 
     /// These owners, with the first page of what they own; those that GitLab does not show are left out.

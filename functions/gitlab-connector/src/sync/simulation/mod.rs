@@ -7,6 +7,7 @@
 
 mod added;
 mod compare;
+mod dead_ends;
 mod endless;
 mod excluded;
 mod fake_gitlab;

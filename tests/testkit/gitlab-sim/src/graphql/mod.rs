@@ -19,7 +19,7 @@ pub use schema::Api;
 use crate::data::World;
 use crate::poison::{Poison, Poisoned};
 use plan::Plan;
-use run::{Run, Written};
+use run::Run;
 
 /// GitLab's limits for an authenticated user.
 pub const MAX_DEPTH: usize = 20;
@@ -71,7 +71,7 @@ pub fn answer_poisoned(
     let introspection = api.introspect(&document, &plan);
     let mut run = Run::new(world, poisoned, score, max_complexity, introspection);
     let ok = resolve::root(&mut run, &plan.fields).is_ok();
-    let Written { data, errors, hits } = run.finish();
+    let (data, errors, hits) = run.finish();
     let data = if ok { data } else { "null".to_owned() };
     let failed = !errors.is_empty();
     let body = if failed {

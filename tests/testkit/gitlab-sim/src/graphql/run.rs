@@ -35,15 +35,6 @@ pub struct Run<'a> {
     errors: Vec<Value>,
 }
 
-/// What was written.
-pub struct Written {
-    /// The text of `data`.
-    pub data: String,
-    pub errors: Vec<Value>,
-    /// The poison in it.
-    pub hits: Vec<Poison>,
-}
-
 impl<'a> Run<'a> {
     pub fn new(world: &'a World, poisoned: &'a [Poisoned], score: u32, limit: u32, introspection: Value) -> Self {
         Self {
@@ -60,12 +51,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub fn finish(self) -> Written {
-        Written {
-            data: self.out,
-            errors: self.errors,
-            hits: self.hits,
-        }
+    /// The text of `data`, the errors, and the poison that was met.
+    pub fn finish(self) -> (String, Vec<Value>, Vec<Poison>) {
+        (self.out, self.errors, self.hits)
     }
 
     /// Notes an error at the field in hand.

@@ -93,8 +93,7 @@ impl<'a> Comparison<'_, 'a> {
                 Ok(page) => page,
                 Err(gitlab::Error::ScopeNotFound(_)) => continue,
                 Err(error) => {
-                    let what = format!("looking for pipelines that are gone in {}", list.path);
-                    session.warn(scope, &what, &error.into());
+                    self.break_off(&list, error);
                     continue;
                 }
             };
@@ -111,7 +110,8 @@ impl<'a> Comparison<'_, 'a> {
             let lowest = shown.chain(ids_left_out(&page)).min();
             found.left_out.extend(ids_left_out(&page));
             let more = page.next();
-            let from = if more.is_some() { lowest.unwrap_or(i64::MAX) } else { 0 };
+            let from = if page.has_next { lowest.unwrap_or(i64::MAX) } else { 0 };
+            let is_dead_end = page.is_dead_end();
             let until = list.below.map_or(i64::MAX, |below| below - 1);
             found.ranges.push((id, from, until));
             let of_path = |node| (id, list.path.clone(), node);
@@ -123,9 +123,19 @@ impl<'a> Comparison<'_, 'a> {
                     project: Some(id),
                     ..list
                 }),
+                None if is_dead_end => self.break_off(&list, gitlab::Error::dead_end()),
                 None => found.ended.push((id, list.tally)),
             }
         }
         Ok(found)
+    }
+
+    /// The rest of a list can't be read: what seemed gone of it is not marked, because the list is not known whole.
+    fn break_off(&mut self, list: &PendingIds, error: gitlab::Error) {
+        let what = format!("looking for pipelines that are gone in {}", list.path);
+        self.session.warn(self.scope, &what, &error.into());
+        if let Some(project) = list.project {
+            self.sweep.gone.remove(&project);
+        }
     }
 }
