@@ -9,6 +9,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 
 use super::connection::{ResultRow, Warehouse};
 use super::error::Error;
+use super::fit::{Cut, fit};
 use super::persist::persist;
 use super::refusal::Reason;
 use super::schema::Table;
@@ -65,7 +66,8 @@ impl Warehouse {
     pub async fn commit(&self, commit: Commit<'_>) -> Result<Written, Error> {
         let begun = Instant::now();
         let synced_at = unique_now();
-        let batches: Vec<Batch> = commit.batches.into_iter().map(last_of_each_key).collect();
+        let batches = commit.batches.into_iter().map(fitting).map(last_of_each_key);
+        let batches: Vec<Batch> = batches.collect();
         let mut stages: Vec<BoxFuture<'_, Result<Merge<'_>, Error>>> = Vec::new();
         for batch in &batches {
             stages.push(self.staged(batch, synced_at).boxed());
@@ -127,6 +129,23 @@ impl Warehouse {
     pub(super) async fn run_transaction(&self, script: &str) -> Result<Vec<ResultRow>, Error> {
         persist("a transaction", Reason::is_before_commit, || self.query_once(script)).await
     }
+}
+
+/// No row may stop a commit. Who wants to know of cuts makes them before.
+fn fitting(mut batch: Batch<'_>) -> Batch<'_> {
+    for row in &mut batch.rows {
+        for Cut { place, kept, of } in fit(row) {
+            let (table, column) = (batch.table.name, batch.table.columns[place].name);
+            tracing::warn!(
+                table,
+                column,
+                kept,
+                of,
+                "a value is cut: no row may be larger than BigQuery's appends"
+            );
+        }
+    }
+    batch
 }
 
 /// BigQuery refuses a MERGE in which two source rows meet one target row. A row without a whole key

@@ -13,7 +13,8 @@ use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
 use std::sync::Arc;
 
-/// An append request may hold 10 MB; the rest is room for Arrow's own framing and for estimates.
+/// An append request may hold 10 MB; the rest is room for Arrow's own framing and for estimates. A row that is larger
+/// goes alone, and is no larger than `fit` leaves it.
 const MAX_BATCH_BYTES: usize = 6_000_000;
 
 /// A table's Arrow schema and its rows, serialised, in chunks that fit one append request each.
@@ -146,6 +147,7 @@ fn array<'a>(kind: Kind, values: impl Iterator<Item = &'a Value>) -> ArrayRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::warehouse::fit::fit;
     use crate::warehouse::schema::Column;
 
     fn table() -> Table {
@@ -179,8 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn a_row_larger_than_a_request_still_goes_alone() {
-        let rows = vec![row(1, "x".repeat(7_000_000)), row(2, "y".into())];
-        assert_eq!(encode(&table(), &rows, 0).unwrap().batches.len(), 2);
+    fn the_largest_row_goes_alone_and_fits() {
+        let mut rows = vec![row(1, "x".repeat(12_000_000)), row(2, "y".into())];
+        fit(&mut rows[0]);
+        let encoded = encode(&table(), &rows, 0).unwrap();
+        assert_eq!(encoded.batches.len(), 2);
+        let size = encoded.schema.len() + encoded.batches[0].len();
+        assert!((9_400_000..9_600_000).contains(&size), "{size}");
     }
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::schema::{Column, Kind};
 use super::value::Value;
-use super::{Emulator, Error, Reason, Settings, Table, Warehouse};
+use super::{Batch, Commit, Emulator, Error, Reason, Settings, Table, Warehouse};
 
 /// What a BigQuery does in place of its work; the rest goes well.
 #[derive(Clone, Debug)]
@@ -53,15 +53,30 @@ impl Google {
     }
 }
 
+/// BigQuery refuses larger requests to append: <https://cloud.google.com/bigquery/quotas#write-api-limits>.
+const LARGEST_APPEND: usize = 10_000_000;
+
+/// The first message of a request. The client keeps that of AppendRows open.
+async fn message(mut body: Body) -> Vec<u8> {
+    let mut sent = Vec::new();
+    // A byte, the length, and then the message.
+    let length = |sent: &[u8]| {
+        sent.get(1..5)
+            .map(|bytes| u32::from_be_bytes(bytes.try_into().expect("four")) as usize)
+    };
+    while length(&sent).is_none_or(|length| sent.len() < 5 + length) {
+        let Some(Ok(frame)) = body.frame().await else { break };
+        sent.extend(frame.into_data().unwrap_or_default());
+    }
+    sent
+}
+
 async fn rpc(State(google): State<Shared>, Path(call): Path<String>, request: Request) -> Response {
-    let mut body = request.into_body();
-    // The client keeps the request of AppendRows open.
-    let frame = body
-        .frame()
-        .await
-        .and_then(Result::ok)
-        .and_then(|frame| frame.into_data().ok());
-    let sent = String::from_utf8_lossy(&frame.unwrap_or_default()).into_owned();
+    let sent = message(request.into_body()).await;
+    if sent.len() > LARGEST_APPEND {
+        return grpc(3, &[]);
+    }
+    let sent = String::from_utf8_lossy(&sent).into_owned();
     let named = |streams: &BTreeMap<String, (usize, bool)>| streams.keys().find(|name| sent.contains(*name)).cloned();
     let mut google = google.lock().expect("a lock");
     google.calls.push(call.clone());
@@ -127,7 +142,10 @@ async fn rest(State(google): State<Shared>, request: Request) -> Response {
         let body = json!({"error": {"code": code, "status": status, "message": message, "errors": errors}});
         return (StatusCode::from_u16(code).expect("a status"), axum::Json(body)).into_response();
     }
-    axum::Json(json!({"jobComplete": true, "jobReference": {"projectId": "p", "jobId": "j"}, "schema": {"fields": []}}))
+    // A commit of one batch.
+    let schema = json!({"fields": [{"name": "n0", "type": "INTEGER", "mode": "NULLABLE"}]});
+    let rows = json!([{"f": [{"v": "1"}]}]);
+    axum::Json(json!({"jobComplete": true, "jobReference": {"projectId": "p", "jobId": "j"}, "schema": schema, "rows": rows, "totalRows": "1"}))
         .into_response()
 }
 
@@ -225,6 +243,42 @@ async fn a_commit_whose_answer_was_lost_is_not_repeated() {
             calls.iter().filter(|call| *call == "BatchCommitWriteStreams").count()
         ),
         (1, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_row_larger_than_an_append_is_cut_and_stops_no_commit() {
+    let table = Table {
+        name: "t",
+        description: "",
+        columns: vec![
+            Column::new("id", Kind::Int64, ""),
+            Column::new("note", Kind::String, ""),
+        ],
+        primary_key: &["id"],
+        version: None,
+        partition_by: None,
+        cluster_by: &[],
+    };
+    let row = |id, length| vec![Value::Int(id), Value::Text("x".repeat(length))];
+    let (warehouse, google) = warehouse(&[]).await;
+    let refused = warehouse.stage(&table, &[row(1, 10_500_000)], 1).await;
+    assert_eq!(refused.expect_err("too large").reason(), Some(Reason::Invalid));
+    let batch = Batch {
+        table: &table,
+        rows: vec![row(1, 11_000_000), row(2, 3), row(3, 12_600_000), row(4, 9_400_000)],
+        complete_set: None,
+    };
+    let commit = Commit {
+        batches: vec![batch],
+        ..Commit::default()
+    };
+    let outcome = warehouse.commit(commit).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(
+        google.lock().expect("a lock").committed(),
+        4,
+        "each in a request of its own"
     );
 }
 

@@ -48,14 +48,17 @@ pub fn row_hash(row: &Row) -> i64 {
 
 /// Bytes that the row will roughly take on the wire; batches are cut by it.
 pub fn row_size(row: &Row) -> usize {
-    row.iter()
-        .map(|value| match value {
-            Value::Text(v) => v.len() + 8,
-            Value::Ints(v) => v.len() * 8 + 8,
-            Value::Texts(v) => v.iter().map(|t| t.len() + 8).sum::<usize>() + 8,
-            _ => 9,
-        })
-        .sum()
+    row.iter().map(value_size).sum()
+}
+
+/// The same of one value.
+pub(super) fn value_size(value: &Value) -> usize {
+    match value {
+        Value::Text(v) => v.len() + 8,
+        Value::Ints(v) => v.len() * 8 + 8,
+        Value::Texts(v) => v.iter().map(|t| t.len() + 8).sum::<usize>() + 8,
+        _ => 9,
+    }
 }
 
 fn tagged(hash: &mut Xxh3, tag: u8, bytes: &[u8]) {

@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 use mergemind_shared::warehouse::{Column, Row, Table, Value, row_hash};
-use serde_json::{Map, Value as Json};
+use serde_json::{Value as Json, json};
 
 /// The table. Its key is a hash of the row, so that a row rejected again is not written again.
 pub fn table() -> Table {
@@ -37,15 +37,21 @@ pub fn row(stream: &str, reason: &str, node: &Json) -> Row {
 
 /// The row that keeps a value of `column` of a row that is in its table without it.
 pub fn value(table: &Table, row: &Row, (column, value): (&str, &str), reason: &str) -> Row {
-    let mut kept = Map::new();
-    for key in table.primary_key.iter().chain(["web_url"].iter()) {
-        let json = match table.position(key).map(|place| &row[place]) {
+    let mut kept = key(table, row);
+    kept[column] = value.into();
+    self::row(table.name, reason, &kept)
+}
+
+/// What a row of any table is known by: its key, and its address if it has one.
+pub fn key(table: &Table, row: &Row) -> Json {
+    let mut key = json!({});
+    for column in table.primary_key.iter().chain(&["web_url"]) {
+        let json = match table.position(column).map(|place| &row[place]) {
             Some(Value::Int(number)) => Json::from(*number),
             Some(Value::Text(text)) => Json::from(text.as_str()),
             _ => continue,
         };
-        kept.insert((*key).to_owned(), json);
+        key[*column] = json;
     }
-    kept.insert(column.to_owned(), value.into());
-    self::row(table.name, reason, &kept.into())
+    key
 }

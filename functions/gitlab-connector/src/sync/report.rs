@@ -84,6 +84,17 @@ impl Problem {
         }
     }
 
+    /// Of a value that was too large.
+    pub fn cut(scope: &dyn fmt::Display, table: &str, message: String) -> Self {
+        Self {
+            code: "value_cut",
+            scope: scope.to_string(),
+            what: table.to_owned(),
+            message,
+            hint: "the rest of the row is there; what is left out stands at the end of the text, and in _rejected",
+        }
+    }
+
     /// Of deletions that are not done yet.
     pub fn held(scope: &dyn fmt::Display, stream: &str, message: String) -> Self {
         Self {

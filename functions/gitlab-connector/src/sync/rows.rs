@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use mergemind_shared::warehouse::{Batch, CompleteSet, Row, SoftDelete, Value, Within};
+use mergemind_shared::warehouse::{Batch, CompleteSet, Cut, Row, SoftDelete, Table, Value, Within, fit};
 use serde_json::Value as Json;
 
 use crate::streams::{Mapped, Node, Stream, Streams, rejected};
@@ -166,6 +166,35 @@ impl<'a> Rows<'a> {
         .collect()
     }
 
+    /// Cuts what is larger than the warehouse takes, and keeps in `_rejected` that it is so; returns the same in words,
+    /// by table.
+    pub fn fit(&mut self, streams: &Streams) -> Vec<(&'static str, String)> {
+        let mut told = Vec::new();
+        for (name, rows) in &mut self.tables {
+            let table = &streams.named(name).table;
+            for row in rows {
+                for (column, what) in cuts(table, row) {
+                    told.push((
+                        *name,
+                        format!("{column} of {} is cut: {what}", rejected::key(table, row)),
+                    ));
+                    let reason = format!("{column} is longer than BigQuery takes; its end is left out");
+                    self.values.push(rejected::value(table, row, (column, &what), &reason));
+                }
+            }
+        }
+        let table = &streams.rejected;
+        for row in self.rejected.iter_mut().chain(&mut self.values) {
+            for (column, what) in cuts(table, row) {
+                told.push((
+                    table.name,
+                    format!("{column} of {} is cut: {what}", rejected::key(table, row)),
+                ));
+            }
+        }
+        told
+    }
+
     /// How many rows these are.
     pub fn len(&self) -> usize {
         self.tables.values().map(Vec::len).sum::<usize>() + self.rejected.len()
@@ -212,6 +241,13 @@ impl<'a> Rows<'a> {
         }
         (batches, self.soft_deletes)
     }
+}
+
+/// Cuts a row that is too large; returns the columns, and how much of each is kept.
+fn cuts(table: &Table, row: &mut Row) -> Vec<(&'static str, String)> {
+    let cuts = fit(row).into_iter();
+    cuts.map(|Cut { place, kept, of }| (table.columns[place].name, format!("{kept} of {of} bytes are kept")))
+        .collect()
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ async fn a_time_or_date_that_bigquery_has_not_is_null_in_a_row_that_is_there() {
             return body;
         };
         for (id, field, value) in &odd {
-            put(&mut answer, id, field, value);
+            put(&mut answer, id, field, &json!(value));
         }
         answer.to_string().into_bytes()
     }));
@@ -114,12 +114,64 @@ async fn a_time_or_date_that_bigquery_has_not_is_null_in_a_row_that_is_there() {
     assert_eq!(rows, shown);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_row_larger_than_an_append_is_cut_and_stops_nothing() {
+    let mut scene = with("releases");
+    let issue = scene
+        .stand
+        .with_world(|world| world.issues.iter().next().expect("an issue").id);
+    let note = "é".repeat(5_500_000);
+    let sent = note.clone();
+    scene.distort = Some(Arc::new(move |body| {
+        let Ok(mut answer) = serde_json::from_slice::<Json>(&body) else {
+            return body;
+        };
+        // A note of 11 MB of each project's newest release, and an issue of 12.6 MB that can't be mapped.
+        match answer.get_mut(0).filter(|release| release["released_at"].is_string()) {
+            Some(release) => release["description"] = json!(sent),
+            None => put(
+                &mut answer,
+                &format!("gid://gitlab/Issue/{issue}"),
+                "dueDate",
+                &json!(["x".repeat(12_600_000)]),
+            ),
+        }
+        answer.to_string().into_bytes()
+    }));
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    assert!(complete);
+    let told = warnings
+        .iter()
+        .filter(|warning| format!("{warning:?}").contains("value_cut"));
+    let releases = scene.memory.rows("releases");
+    let cut: Vec<&str> = releases
+        .iter()
+        .filter_map(|release| release["description"].as_str())
+        .filter(|text| text.len() > 1000)
+        .collect();
+    assert!(!cut.is_empty() && cut.len() < releases.len());
+    for text in &cut {
+        let (kept, mark) = text.split_once('…').expect("a mark");
+        assert!(note.starts_with(kept) && kept.len() > 9_000_000);
+        assert!(mark.ends_with("bytes are left out]"), "{mark}");
+    }
+    let noted = scene.memory.rejected();
+    let of_releases = noted.iter().filter(|(stream, ..)| stream == "releases");
+    let names: Vec<_> = of_releases.filter_map(|(.., kept)| kept["tag_name"].as_str()).collect();
+    assert_eq!(names.len(), cut.len());
+    let of_issues: Vec<_> = noted.iter().filter(|(stream, ..)| stream == "issues").collect();
+    assert!(matches!(&of_issues[..], [(_, reason, _)] if reason.contains("dueDate")));
+    assert!(told.count() > cut.len(), "the rejected row as well");
+    let issues = scene.memory.rows("issues");
+    assert!(issues.len() > 10 && issues.iter().all(|row| row["id"] != issue));
+}
+
 /// Gives the object with this id another value.
-fn put(json: &mut Json, id: &str, field: &str, value: &str) {
+fn put(json: &mut Json, id: &str, field: &str, value: &Json) {
     match json {
         Json::Object(fields) => {
             if fields.get("id").is_some_and(|known| known == id) && fields.contains_key(field) {
-                fields.insert(field.to_owned(), value.into());
+                fields.insert(field.to_owned(), value.clone());
             }
             fields.values_mut().for_each(|inner| put(inner, id, field, value));
         }

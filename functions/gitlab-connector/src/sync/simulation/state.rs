@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gitlab_sim::random::Random;
-use mergemind_shared::warehouse::{Commit, Error, Row, SoftDelete, Table, Value, Within, Written, last_of_each_key};
+use mergemind_shared::warehouse::{
+    Commit, Error, Row, SoftDelete, Table, Value, Within, Written, last_of_each_key, row_size,
+};
 
 use crate::streams::{Stream, Streams};
 use crate::sync::state::Cursors;
+
+/// BigQuery refuses larger requests to append.
+const LARGEST_APPEND: usize = 10_000_000;
 
 /// What is in it.
 pub struct State {
@@ -45,6 +50,9 @@ impl State {
             let mut count = 0;
             let mut staged = BTreeSet::new();
             for row in batch.rows {
+                if row_size(&row) > LARGEST_APPEND {
+                    return Err(Error::Query("AppendRows request too large".into()));
+                }
                 let key = batch.table.key_of(&row).expect("a key");
                 staged.insert(key.clone());
                 count += u64::from(self.upsert(batch.table, key, row));
