@@ -57,7 +57,7 @@ use tokio::net::TcpListener;
 use tower::Service;
 
 pub use body::{body_error, read_body, read_body_up_to};
-pub use contract::Signature;
+pub use contract::SignatureType;
 pub use settings::Settings;
 pub use shutdown::{Shutdown, signal};
 pub use trace::TraceContext;
@@ -77,7 +77,7 @@ where
     S::Future: Send,
 {
     let mut env = Env::from_process();
-    let settings = Settings::read(&mut env, name, &[Signature::Http]);
+    let settings = Settings::read(&mut env, name, &[SignatureType::Http]);
     env.finish().map_err(std::io::Error::other)?;
     run_with(name, settings, service).await
 }

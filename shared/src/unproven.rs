@@ -45,7 +45,7 @@ struct Readers {
 }
 
 /// A place; given up when dropped.
-struct Place<'a> {
+struct Seat<'a> {
     number: u64,
     cut_off: CancellationToken,
     bodies: &'a UnprovenBodies,
@@ -96,14 +96,14 @@ impl UnprovenBodies {
     }
 
     /// Waits for a place, and cuts off whoever has had one for the longest time.
-    async fn place(&self) -> Place<'_> {
+    async fn place(&self) -> Seat<'_> {
         loop {
             if let Ok(permit) = self.places.try_acquire() {
                 let mut readers = self.readers();
                 let (number, cut_off) = (readers.next, CancellationToken::new());
                 readers.next += 1;
                 readers.by_age.insert(number, (Instant::now(), cut_off.clone()));
-                return Place {
+                return Seat {
                     number,
                     cut_off,
                     bodies: self,
@@ -124,7 +124,7 @@ impl UnprovenBodies {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Seat<'_> {
     fn drop(&mut self) {
         self.bodies.readers().by_age.remove(&self.number);
     }

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mergemind_shared::Secret;
 use mergemind_shared::config::Env;
-use mergemind_shared::functions_framework::{Settings as FunctionSettings, Signature};
+use mergemind_shared::functions_framework::{Settings as FunctionSettings, SignatureType};
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
@@ -95,7 +95,7 @@ const SHORTEST_KEY: usize = 24;
 impl Config {
     /// Declares and reads all variables.
     pub fn read(env: &mut Env) -> Self {
-        let mut function = FunctionSettings::read(env, "gitlab-connector", &[Signature::Http]);
+        let mut function = FunctionSettings::read(env, "gitlab-connector", &[SignatureType::Http]);
         function.body_limit = BODY_LIMIT;
         let warehouse = WarehouseSettings::read(env);
         let callers = Callers::read(env, &function);

@@ -30,14 +30,14 @@ pub(super) fn most() -> usize {
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     most: usize,
-    open: Arc<Mutex<Vec<Arc<Connection>>>>,
+    open: Arc<Mutex<Vec<Arc<HttpConnection>>>>,
     /// Told when one has ended.
     ended: Arc<Notify>,
 }
 
 /// An open connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct HttpConnection {
     /// Requests that are being answered.
     requests: AtomicUsize,
     /// Since when it has waited for a request.
@@ -49,7 +49,7 @@ pub(super) struct Connection {
 #[derive(Debug)]
 pub(super) struct Open {
     all: Connections,
-    connection: Arc<Connection>,
+    connection: Arc<HttpConnection>,
 }
 
 impl Connections {
@@ -81,7 +81,7 @@ impl Connections {
     }
 
     pub(super) fn add(&self) -> Open {
-        let connection = Arc::new(Connection {
+        let connection = Arc::new(HttpConnection {
             requests: AtomicUsize::new(0),
             idle_since: Mutex::new(Instant::now()),
             close: CancellationToken::new(),
@@ -93,13 +93,13 @@ impl Connections {
         }
     }
 
-    fn open(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
+    fn open(&self) -> MutexGuard<'_, Vec<Arc<HttpConnection>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Open {
-    pub(super) fn connection(&self) -> Arc<Connection> {
+    pub(super) fn connection(&self) -> Arc<HttpConnection> {
         self.connection.clone()
     }
 
@@ -116,7 +116,7 @@ impl Drop for Open {
     }
 }
 
-impl Connection {
+impl HttpConnection {
     /// A request has come; the connection is in use until what is returned is dropped.
     pub(super) fn in_use(self: Arc<Self>) -> InUse {
         self.requests.fetch_add(1, Ordering::SeqCst);
@@ -134,7 +134,7 @@ impl Connection {
 
 /// While a request is being answered.
 #[derive(Debug)]
-pub(super) struct InUse(Arc<Connection>);
+pub(super) struct InUse(Arc<HttpConnection>);
 
 impl Drop for InUse {
     fn drop(&mut self) {

@@ -10,14 +10,14 @@ use crate::error::ApiError;
 
 /// What is sent to a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signature {
+pub enum SignatureType {
     /// Any HTTP request.
     Http,
     /// `POST /` takes CloudEvents and nothing else, in either form of their HTTP binding.
     CloudEvent,
 }
 
-impl Signature {
+impl SignatureType {
     fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -85,20 +85,20 @@ fn is_cloud_event(request: &Request<Body>) -> bool {
 mod tests {
     use super::*;
 
-    const BOTH: &[Signature] = &[Signature::Http, Signature::CloudEvent];
+    const BOTH: &[SignatureType] = &[SignatureType::Http, SignatureType::CloudEvent];
 
     #[test]
     fn the_contracts_variables_are_read_and_wrong_ones_refused() {
         let read = |supported, variables: &[(&str, &str)]| {
             let mut env = Env::from_map(variables.iter().copied());
-            let signature = Signature::read(&mut env, "hello", supported);
+            let signature = SignatureType::read(&mut env, "hello", supported);
             env.finish()
                 .map(|()| signature)
                 .map_err(|problems| problems.to_string())
         };
-        assert_eq!(read(BOTH, &[]), Ok(Signature::Http));
+        assert_eq!(read(BOTH, &[]), Ok(SignatureType::Http));
         let set = [("FUNCTION_TARGET", "hello"), ("FUNCTION_SIGNATURE_TYPE", "cloudevent")];
-        assert_eq!(read(BOTH, &set), Ok(Signature::CloudEvent));
+        assert_eq!(read(BOTH, &set), Ok(SignatureType::CloudEvent));
         let problem = read(&BOTH[..1], &set).unwrap_err();
         assert!(problem.contains("'hello' takes: http"), "{problem}");
         let problem = read(BOTH, &[("FUNCTION_TARGET", "other")]).unwrap_err();
@@ -113,13 +113,13 @@ mod tests {
         };
         let plain = ("content-type", "application/json");
         for (signature, method, path, header, admitted) in [
-            (Signature::Http, "POST", "/", plain, true),
-            (Signature::CloudEvent, "POST", "/", plain, false),
-            (Signature::CloudEvent, "GET", "/", plain, true),
-            (Signature::CloudEvent, "POST", "/runs/1/cancel", plain, true),
-            (Signature::CloudEvent, "POST", "/", ("ce-specversion", "1.0"), true),
+            (SignatureType::Http, "POST", "/", plain, true),
+            (SignatureType::CloudEvent, "POST", "/", plain, false),
+            (SignatureType::CloudEvent, "GET", "/", plain, true),
+            (SignatureType::CloudEvent, "POST", "/runs/1/cancel", plain, true),
+            (SignatureType::CloudEvent, "POST", "/", ("ce-specversion", "1.0"), true),
             (
-                Signature::CloudEvent,
+                SignatureType::CloudEvent,
                 "POST",
                 "/",
                 ("content-type", "application/cloudevents+json; charset=utf-8"),

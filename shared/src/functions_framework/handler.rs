@@ -15,7 +15,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 use tracing::Instrument;
 
-use super::{Settings, Shutdown, Signature, TraceContext, body};
+use super::{Settings, Shutdown, SignatureType, TraceContext, body};
 use crate::error::{ApiError, ErrorNote};
 use crate::telemetry::escape::escaped;
 
@@ -31,7 +31,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Handler {
     name: &'static str,
-    signature: Signature,
+    signature: SignatureType,
     service: BoxCloneSyncService<Request<Body>, Response, ApiError>,
     body_limit: usize,
     body_timeout: Duration,

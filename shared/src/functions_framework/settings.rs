@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::connections;
-use super::contract::Signature;
+use super::contract::SignatureType;
 use crate::config::Env;
 
 /// What the shim can be told. [`Settings::read`] takes it from the environment; a function may
@@ -16,7 +16,7 @@ pub struct Settings {
     /// The largest request body in bytes; 1 MiB.
     pub body_limit: usize,
     /// What is sent to the function.
-    pub signature: Signature,
+    pub signature: SignatureType,
     /// The most open connections: 1,024, or three quarters of the files that the process may open if that is less.
     pub connections: usize,
     /// How long a request's head may take to arrive; 10 s.
@@ -35,7 +35,7 @@ impl Default for Settings {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             body_limit: 1024 * 1024,
-            signature: Signature::Http,
+            signature: SignatureType::Http,
             connections: connections::most(),
             head_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
@@ -48,8 +48,8 @@ impl Default for Settings {
 impl Settings {
     /// Declares and reads `PORT`, `HOST`, `FUNCTION_TARGET` and `FUNCTION_SIGNATURE_TYPE`. `function` is the name of
     /// this program's function, and `signatures` what may be sent to it, the default first.
-    pub fn read(env: &mut Env, function: &'static str, signatures: &'static [Signature]) -> Self {
-        let signature = Signature::read(env, function, signatures);
+    pub fn read(env: &mut Env, function: &'static str, signatures: &'static [SignatureType]) -> Self {
+        let signature = SignatureType::read(env, function, signatures);
         let port = env
             .number("PORT", "port to listen on; 0 picks a free one")
             .default(8080);

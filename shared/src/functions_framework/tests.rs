@@ -303,7 +303,7 @@ async fn an_answer_that_nobody_reads_ends() {
 #[tokio::test]
 async fn only_cloudevents_reach_a_function_of_them() {
     let settings = Settings {
-        signature: super::Signature::CloudEvent,
+        signature: super::SignatureType::CloudEvent,
         ..Settings::default()
     };
     let server = start(settings).await;

@@ -119,7 +119,7 @@ impl SecretManager {
         Ok(())
     }
 
-    async fn read(&self, reference: &Reference) -> Result<String, Refusal> {
+    async fn read(&self, reference: &Reference) -> Result<String, SecretRefusal> {
         let request = self
             .client
             .access_secret_version()
@@ -127,25 +127,26 @@ impl SecretManager {
             .send();
         let answer = match timeout(PATIENCE, request).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(Refusal::of(&error)),
+            Ok(Err(error)) => return Err(SecretRefusal::of(&error)),
             Err(_) => {
-                return Err(Refusal::new(
+                return Err(SecretRefusal::new(
                     Retry::Passing,
                     format!("no answer within {} s", PATIENCE.as_secs()),
                 ));
             }
         };
         let data = answer.payload.unwrap_or_default().data;
-        let text = std::str::from_utf8(&data).map_err(|_| Refusal::new(Retry::Lasting, "its value is not text"))?;
+        let text =
+            std::str::from_utf8(&data).map_err(|_| SecretRefusal::new(Retry::Lasting, "its value is not text"))?;
         // `echo … | gcloud secrets versions add` leaves a line break, which no header may hold.
         match text.trim() {
-            "" => Err(Refusal::new(Retry::Lasting, "its value is empty")),
+            "" => Err(SecretRefusal::new(Retry::Lasting, "its value is empty")),
             text => Ok(text.to_owned()),
         }
     }
 }
 
-struct Refusal {
+struct SecretRefusal {
     message: String,
     kind: Retry,
 }
@@ -161,7 +162,7 @@ enum Retry {
     Lasting,
 }
 
-impl Refusal {
+impl SecretRefusal {
     fn new(kind: Retry, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { message, kind }
@@ -189,7 +190,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for SecretRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }

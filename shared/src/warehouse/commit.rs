@@ -21,7 +21,7 @@ const STAGES_AT_ONCE: usize = 4;
 
 /// Rows for one raw table.
 #[derive(Clone, Debug)]
-pub struct Batch<'a> {
+pub struct TableRows<'a> {
     /// The table.
     pub table: &'a Table,
     /// Its rows; of several with one primary key the last counts.
@@ -34,7 +34,7 @@ pub struct Batch<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Commit<'a> {
     /// Rows to upsert.
-    pub batches: Vec<Batch<'a>>,
+    pub batches: Vec<TableRows<'a>>,
     /// Rows to mark as deleted; after the batches, in this order.
     pub soft_deletes: Vec<SoftDelete<'a>>,
     /// Steps of cursors.
@@ -67,7 +67,7 @@ impl Warehouse {
         let begun = Instant::now();
         let synced_at = unique_now();
         let batches = commit.batches.into_iter().map(fitting).map(last_of_each_key);
-        let batches: Vec<Batch> = batches.collect();
+        let batches: Vec<TableRows> = batches.collect();
         let mut stages: Vec<BoxFuture<'_, Result<Merge<'_>, Error>>> = Vec::new();
         for batch in &batches {
             stages.push(self.staged(batch, synced_at).boxed());
@@ -109,7 +109,7 @@ impl Warehouse {
         })
     }
 
-    async fn staged<'a>(&self, batch: &'a Batch<'_>, synced_at: i64) -> Result<Merge<'a>, Error> {
+    async fn staged<'a>(&self, batch: &'a TableRows<'_>, synced_at: i64) -> Result<Merge<'a>, Error> {
         let stage = if batch.rows.is_empty() {
             None
         } else {
@@ -132,7 +132,7 @@ impl Warehouse {
 }
 
 /// No row may stop a commit. Who wants to know of cuts makes them before.
-fn fitting(mut batch: Batch<'_>) -> Batch<'_> {
+fn fitting(mut batch: TableRows<'_>) -> TableRows<'_> {
     for row in &mut batch.rows {
         for Cut { place, kept, of } in fit(row) {
             let (table, column) = (batch.table.name, batch.table.columns[place].name);
@@ -150,7 +150,7 @@ fn fitting(mut batch: Batch<'_>) -> Batch<'_> {
 
 /// BigQuery refuses a MERGE in which two source rows meet one target row. A row without a whole key
 /// can't be told from others and is left out.
-pub fn last_of_each_key(batch: Batch<'_>) -> Batch<'_> {
+pub fn last_of_each_key(batch: TableRows<'_>) -> TableRows<'_> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(batch.rows.len());
     let mut kept: Vec<Row> = Vec::with_capacity(batch.rows.len());
     for row in batch.rows {
@@ -163,7 +163,7 @@ pub fn last_of_each_key(batch: Batch<'_>) -> Batch<'_> {
             }
         }
     }
-    Batch { rows: kept, ..batch }
+    TableRows { rows: kept, ..batch }
 }
 
 /// When the newest commit was marked by this process.
@@ -209,7 +209,7 @@ mod tests {
         let row = |id, name: &str, v: &str| vec![Value::Int(id), Value::Text(name.into()), Value::Text(v.into())];
         let nameless = vec![Value::Int(1), Value::Null, Value::Text("x".into())];
         let rows = vec![row(1, "m", "a"), row(1, "n", "b"), nameless, row(1, "m", "c")];
-        let batch = Batch {
+        let batch = TableRows {
             table: &table,
             rows,
             complete_set: None,

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::schema::{Column, Kind};
 use super::value::Value;
-use super::{Batch, Commit, Emulator, Error, Reason, Settings, Table, Warehouse};
+use super::{Commit, Emulator, Error, Reason, Settings, Table, TableRows, Warehouse};
 
 /// What a BigQuery does in place of its work; the rest goes well.
 #[derive(Clone, Debug)]
@@ -264,7 +264,7 @@ async fn a_row_larger_than_an_append_is_cut_and_stops_no_commit() {
     let (warehouse, google) = warehouse(&[]).await;
     let refused = warehouse.stage(&table, &[row(1, 10_500_000)], 1).await;
     assert_eq!(refused.expect_err("too large").reason(), Some(Reason::Invalid));
-    let batch = Batch {
+    let batch = TableRows {
         table: &table,
         rows: vec![row(1, 11_000_000), row(2, 3), row(3, 12_600_000), row(4, 9_400_000)],
         complete_set: None,

@@ -28,7 +28,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::request::{Action, Selection};
+    use crate::request::{Action, NodeSelection};
     use crate::run::{BuildSet, Outcome, results_of};
 
     fn answered(result: &RunResult, fail_on_test_failure: bool) -> Result<Value, ApiError> {
@@ -43,7 +43,7 @@ mod tests {
             results: results_of(statuses),
             outcome,
             action: Action::Build,
-            selection: Selection::default(),
+            selection: NodeSelection::default(),
             built: BuildSet::All,
             started_at: OffsetDateTime::UNIX_EPOCH,
             project_version: None,

@@ -7,7 +7,7 @@ mod project;
 mod records;
 
 use mergemind_shared::config::Env;
-use mergemind_shared::functions_framework::{Settings, Signature};
+use mergemind_shared::functions_framework::{Settings, SignatureType};
 
 pub use callers::{Callers, GoogleCallers};
 pub use dbt::{DbtConfig, RunnerKind};
@@ -38,7 +38,7 @@ pub struct Config {
 impl Config {
     /// Declares and reads every variable; problems stay in `env`.
     pub fn read(env: &mut Env) -> Self {
-        let settings = Settings::read(env, NAME, &[Signature::Http, Signature::CloudEvent]);
+        let settings = Settings::read(env, NAME, &[SignatureType::Http, SignatureType::CloudEvent]);
         let callers = Callers::read(env);
         let fail_on_test_failure = env
             .bool(

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{FIVETRAN, gist};
 use crate::auth::fivetran::{FivetranSignature, SIGNATURE, SyncEvent, tests::sign};
 use crate::request::event;
-use crate::request::{Action, RunRequest, Selection};
+use crate::request::{Action, NodeSelection, RunRequest};
 
 const FIELDS: &[&str] = &[
     "select",
@@ -236,7 +236,7 @@ fn assert_sound(request: &RunRequest, targets: &[String]) {
 }
 
 /// dbt's arguments, put together in another way than the product does.
-fn expected_args(selection: &Selection) -> Vec<String> {
+fn expected_args(selection: &NodeSelection) -> Vec<String> {
     let mut args = Vec::new();
     for (option, values) in [("--select", &selection.select), ("--exclude", &selection.exclude)] {
         if let [_, ..] = values[..] {

@@ -73,8 +73,8 @@ fn trigger_request() {
             "Bearer 202",
             "Bearer 200",
             "Password 200",
-            "Signature 202",
-            "Signature 200",
+            "SignatureType 202",
+            "SignatureType 200",
             "Bearer waits",
         ])
         .run(|text| {

@@ -106,7 +106,7 @@ pub enum Shown {
     Nothing,
     Bearer,
     Password,
-    Signature,
+    SignatureType,
 }
 
 /// What `request` shows for `body`.
@@ -117,7 +117,7 @@ pub fn shown(request: &Request<Vec<u8>>) -> Shown {
     if request.uri().path() == "/fivetran" || is_order && headers.contains_key(SIGNATURE) {
         let right =
             single(headers, SIGNATURE).is_some_and(|text| text.to_uppercase() == sign(request.body(), FIVETRAN));
-        return if right { Shown::Signature } else { Shown::Nothing };
+        return if right { Shown::SignatureType } else { Shown::Nothing };
     }
     let Some(text) = single(headers, AUTHORIZATION.as_str()) else {
         return Shown::Nothing;

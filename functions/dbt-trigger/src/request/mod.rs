@@ -10,7 +10,7 @@ use mergemind_shared::ApiError;
 use serde_json::{Map, Value, json};
 
 pub use action::Action;
-pub use selection::Selection;
+pub use selection::NodeSelection;
 use selection::SelectionError;
 
 /// The longest `source`, in bytes: it is repeated in answers and log lines.
@@ -26,7 +26,7 @@ pub struct RunRequest {
     /// What to do.
     pub action: Action,
     /// On what.
-    pub selection: Selection,
+    pub selection: NodeSelection,
     /// Whether to build only what leads from the changed tables to live models, without tests.
     pub live: bool,
     /// What the caller did before, for the log: any JSON object.
@@ -79,7 +79,7 @@ impl RunRequest {
             Some(Value::Bool(live)) => live,
             Some(other) => return Err(wrong_type("'live'", "true or false", &other)),
         };
-        let selection = Selection::take(&mut fields, targets)
+        let selection = NodeSelection::take(&mut fields, targets)
             .and_then(|selection| fits(action, &selection).map(|()| selection))
             .map_err(|problem| ApiError::bad_request("invalid_selection", problem.to_string()))?;
         let request = Self {
@@ -113,7 +113,7 @@ impl RunRequest {
 }
 
 /// What dbt's command for an action takes.
-fn fits(action: Action, selection: &Selection) -> Result<(), SelectionError> {
+fn fits(action: Action, selection: &NodeSelection) -> Result<(), SelectionError> {
     match action {
         Action::Retry if !selection.is_everything() => Err(SelectionError::Retry),
         Action::Test | Action::Docs | Action::Freshness if selection.full_refresh => {

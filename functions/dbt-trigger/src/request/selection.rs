@@ -66,7 +66,7 @@ pub enum SelectionError {
 
 /// A validated selection; the default one is all of the project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct NodeSelection {
     /// Selectors as dbt has them, at least one of which a node must match; none: every node does.
     pub select: Vec<String>,
     /// Selectors of nodes to leave out.
@@ -79,7 +79,7 @@ pub struct Selection {
     pub vars: Map<String, Value>,
 }
 
-impl Selection {
+impl NodeSelection {
     /// Takes its fields out of a request's.
     ///
     /// # Errors
@@ -243,11 +243,11 @@ mod tests {
 
     use super::*;
 
-    fn take(value: Value) -> Result<Selection, SelectionError> {
+    fn take(value: Value) -> Result<NodeSelection, SelectionError> {
         let Value::Object(mut fields) = value else {
             unreachable!("an object")
         };
-        Selection::take(&mut fields, &["prod".into()])
+        NodeSelection::take(&mut fields, &["prod".into()])
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::dbt_files::Results;
 use super::error::RunError;
 use super::node::Node;
 use crate::dbt::{CommandResult, Exit};
-use crate::request::{Action, Selection};
+use crate::request::{Action, NodeSelection};
 
 /// How many failed nodes a message names; the answer's details have all.
 const NAMED: usize = 5;
@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 pub struct RunResult {
     pub run_id: String,
     pub action: Action,
-    pub selection: Selection,
+    pub selection: NodeSelection,
     pub built: BuildSet,
     pub started_at: OffsetDateTime,
     pub elapsed: Duration,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::result::RunResult;
-use crate::request::{Action, RunRequest, Selection};
+use crate::request::{Action, NodeSelection, RunRequest};
 
 /// How many runs are kept.
 const KEPT: usize = 200;
@@ -26,7 +26,7 @@ pub struct Runs(Arc<Mutex<VecDeque<Arc<Run>>>>);
 pub struct Run {
     pub run_id: String,
     pub action: Action,
-    pub selection: Selection,
+    pub selection: NodeSelection,
     /// Whether it is about live models alone.
     pub live: bool,
     /// The first caller's, so that the run's log lines are found under that request.

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::node::{Counts, Node};
 use super::result::{BuildSet, RunResult};
 use super::run::{CalledBy, Run};
-use crate::request::Selection;
+use crate::request::NodeSelection;
 
 /// What is known about a run. Which fields are there depends on who tells about it and how far it came; a field
 /// that is `null` was known to be empty.
@@ -76,7 +76,7 @@ pub enum CountsView {
     Short { total: Option<u64>, error: Option<u64> },
 }
 
-/// A validated [`Selection`], to be shown.
+/// A validated [`NodeSelection`], to be shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SelectionView {
@@ -154,8 +154,8 @@ impl RunView {
     }
 }
 
-impl From<&Selection> for SelectionView {
-    fn from(selection: &Selection) -> Self {
+impl From<&NodeSelection> for SelectionView {
+    fn from(selection: &NodeSelection) -> Self {
         Self {
             exclude: selection.exclude.clone(),
             full_refresh: selection.full_refresh,

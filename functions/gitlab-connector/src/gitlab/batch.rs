@@ -12,7 +12,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use crate::gitlab::client::Patience;
-use crate::gitlab::compose::{Ask, Outcome, compose};
+use crate::gitlab::compose::{Ask, ListOutcome, compose};
 use crate::gitlab::list::{Connection, Rows};
 use crate::gitlab::pack::pack;
 use crate::gitlab::page::{LeftOut, Page};
@@ -127,19 +127,19 @@ impl Batch<'_> {
         let alone = asks.len() == 1;
         for (ask, outcome) in asks.into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Missing => {
+                ListOutcome::Missing => {
                     let name = ask.connection.owner.name();
                     found.push((ask.list, Err(Error::ScopeNotFound(name))));
                 }
                 // Out of time at a field: less at once may do, and only a row alone has to go without it.
-                Outcome::Page(page) if page.left_out.is_empty() || !is_slow(&page) || is_one(&ask) => {
+                ListOutcome::Page(page) if page.left_out.is_empty() || !is_slow(&page) || is_one(&ask) => {
                     self.failures.store(0, Ordering::Relaxed);
                     if let Rows::Page { first, .. } = ask.connection.rows {
                         self.client.limits.grow(&ask.connection.shape(), first);
                     }
                     found.push((ask.list, Ok(page)));
                 }
-                Outcome::Page(_) | Outcome::Failed => failed.push(ask),
+                ListOutcome::Page(_) | ListOutcome::Failed => failed.push(ask),
             }
         }
         let Some(error) = error.filter(|_| !failed.is_empty()) else {
@@ -275,7 +275,7 @@ impl Batch<'_> {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return Ok(vec![(list, Err(error))]);
         };
-        let Some(Outcome::Page(mut page)) = composed.outcomes(&asks, &mut reply.data, &[]).pop() else {
+        let Some(ListOutcome::Page(mut page)) = composed.outcomes(&asks, &mut reply.data, &[]).pop() else {
             return Ok(vec![(list, Err(error))]);
         };
         let left_out = |row| LeftOut {

@@ -36,7 +36,7 @@ struct Place {
 }
 
 /// What came of a list in an answer.
-pub enum Outcome {
+pub enum ListOutcome {
     Page(Page),
     /// GitLab does not show the owner.
     Missing,
@@ -155,7 +155,7 @@ fn field_of(owner: &Owner) -> Field {
 
 impl Composed {
     /// What came of each list, in their order. `faults` are GitLab's errors beside the data.
-    pub fn outcomes(&self, asks: &[Ask], data: &mut Json, faults: &[Fault]) -> Vec<Outcome> {
+    pub fn outcomes(&self, asks: &[Ask], data: &mut Json, faults: &[Fault]) -> Vec<ListOutcome> {
         let outcomes = self.places.iter().zip(asks);
         outcomes
             .map(|(place, ask)| place.outcome(&ask.connection, data, faults))
@@ -164,7 +164,7 @@ impl Composed {
 }
 
 impl Place {
-    fn outcome(&self, connection: &Connection, data: &mut Json, faults: &[Fault]) -> Outcome {
+    fn outcome(&self, connection: &Connection, data: &mut Json, faults: &[Fault]) -> ListOutcome {
         let mut path: Vec<Json> = vec![self.root.as_str().into()];
         let mut found = &mut data[&self.root];
         if let Some(id) = &self.project {
@@ -177,17 +177,17 @@ impl Place {
                 let fault = faults
                     .iter()
                     .find(|fault| fault.path.is_empty() || fault.path[0] == path[0]);
-                return fault.map_or(Outcome::Missing, |_| Outcome::Failed);
+                return fault.map_or(ListOutcome::Missing, |_| ListOutcome::Failed);
             };
             path.extend(["nodes".into(), at.into()]);
             found = &mut found["nodes"][at];
         }
         let owner_fails = |fault: &&Fault| fault.path.is_empty() || path.starts_with(&fault.path);
         if faults.iter().any(|fault| owner_fails(&fault)) {
-            return Outcome::Failed;
+            return ListOutcome::Failed;
         }
         if found.is_null() && self.key.is_some() {
-            return Outcome::Missing;
+            return ListOutcome::Missing;
         }
         let mut list = match &self.key {
             Some(_) if connection.field.is_empty() => Json::Null,
@@ -208,7 +208,7 @@ impl Place {
                 _ => None,
             };
             let Some((row, field)) = row else {
-                return Outcome::Failed;
+                return ListOutcome::Failed;
             };
             let names = identity
                 .0
@@ -229,7 +229,7 @@ impl Place {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect();
         }
-        Outcome::Page(page)
+        ListOutcome::Page(page)
     }
 }
 

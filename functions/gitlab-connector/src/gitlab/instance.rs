@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::gitlab::client::Patience;
-use crate::gitlab::compose::{Outcome, asks_of, compose};
+use crate::gitlab::compose::{ListOutcome, asks_of, compose};
 use crate::gitlab::graphql::{Argument, Field, Selection};
 use crate::gitlab::list::{By, Connection, Owner};
 use crate::gitlab::pack::pack;
@@ -99,7 +99,7 @@ pub async fn probe(client: &Client, types: &[&str], lists: &[Changed]) -> Result
             Some(((*name).to_owned(), names.map(ToOwned::to_owned).collect()))
         })
         .collect();
-    let is_empty = |outcome: &Outcome| matches!(outcome, Outcome::Page(page) if page.nodes.is_empty() && !page.has_next && !page.is_null);
+    let is_empty = |outcome: &ListOutcome| matches!(outcome, ListOutcome::Page(page) if page.nodes.is_empty() && !page.has_next && !page.is_null);
     let unchanged = lists.iter().zip(&outcomes).filter(|(_, outcome)| is_empty(outcome));
     let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
     Ok(Instance {

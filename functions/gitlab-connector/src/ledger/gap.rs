@@ -7,7 +7,7 @@ use super::cells::{int, text};
 
 /// Why something is not there as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum GapReason {
     /// GitLab fails at a row, or at a field of it.
     LeftOut,
     /// Rows that GitLab no longer shows, so many that they are not marked yet.
@@ -18,7 +18,7 @@ pub enum Reason {
     Hidden,
 }
 
-impl Reason {
+impl GapReason {
     const ALL: [Self; 4] = [Self::LeftOut, Self::Held, Self::Absent, Self::Hidden];
 
     /// As the table has it.
@@ -36,7 +36,7 @@ impl Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     pub scope: String,
-    pub reason: Reason,
+    pub reason: GapReason,
     /// The row's, list's or project's address; before it, of a field, its name.
     pub address: String,
     /// What GitLab said.
@@ -100,10 +100,10 @@ impl Gap {
     pub fn of(row: &Row) -> Self {
         let table = Self::table();
         let name = text(&table, row, "reason");
-        let reason = Reason::ALL.into_iter().find(|reason| reason.name() == name);
+        let reason = GapReason::ALL.into_iter().find(|reason| reason.name() == name);
         Self {
             scope: text(&table, row, "scope"),
-            reason: reason.unwrap_or(Reason::LeftOut),
+            reason: reason.unwrap_or(GapReason::LeftOut),
             address: text(&table, row, "address"),
             message: text(&table, row, "message"),
             rows: int(&table, row, "rows_count").unsigned_abs(),
@@ -153,7 +153,7 @@ mod tests {
     fn a_gap_is_its_row_and_is_known_again_by_either_address() {
         let gap = |address: &str| Gap {
             scope: "group:a".into(),
-            reason: Reason::LeftOut,
+            reason: GapReason::LeftOut,
             address: address.into(),
             message: "Internal server error".into(),
             rows: 1,

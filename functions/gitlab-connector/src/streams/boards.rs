@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 
-use super::stream::{Field, Of, Read, Rest, Shape, Stream, field, key};
+use super::stream::{Of, Read, Rest, Shape, Stream, StreamField, field, key};
 
 /// Those of groups.
 pub fn of_groups() -> Stream {
@@ -50,7 +50,7 @@ pub fn of_projects() -> Stream {
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
-fn stream(shape: Shape, owner: Field) -> Stream {
+fn stream(shape: Shape, owner: StreamField) -> Stream {
     Stream::new(
         shape,
         vec![

@@ -11,14 +11,14 @@ use super::{Malformed, Node};
 type Reader = fn(&Node) -> Result<Value, Malformed>;
 
 /// One column: how it is stored, and how it is read from a node of GitLab's answer.
-pub struct Field {
+pub struct StreamField {
     column: Column,
     read: Reader,
 }
 
 /// A column of a stream.
-pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Reader) -> Field {
-    Field {
+pub fn field(name: &'static str, kind: Kind, description: &'static str, read: Reader) -> StreamField {
+    StreamField {
         column: Column::new(name, kind, description),
         read,
     }
@@ -180,7 +180,7 @@ impl Default for Shape {
 }
 
 impl Stream {
-    pub fn new(shape: Shape, fields: Vec<Field>) -> Self {
+    pub fn new(shape: Shape, fields: Vec<StreamField>) -> Self {
         let (columns, readers) = fields.into_iter().map(|field| (field.column, field.read)).unzip();
         Self {
             table: Table {

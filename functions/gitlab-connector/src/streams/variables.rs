@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String};
 
-use super::stream::{Field, Of, Read, Rest, Shape, Stream, field};
+use super::stream::{Of, Read, Rest, Shape, Stream, StreamField, field};
 
 /// Those of groups.
 pub fn of_groups() -> Stream {
@@ -53,7 +53,7 @@ pub fn of_projects() -> Stream {
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
-fn stream(shape: Shape, owner: Field) -> Stream {
+fn stream(shape: Shape, owner: StreamField) -> Stream {
     Stream::new(
         Shape { hidden: &["value"], ..shape },
         vec![

@@ -1,8 +1,8 @@
 //! Keeps the ledger: what the parts of a sync have found is written after what it tells of is committed.
 
-use mergemind_shared::warehouse::{Batch, Commit, Row, SoftDelete, Table, Within};
+use mergemind_shared::warehouse::{Commit, Row, SoftDelete, Table, TableRows, Within};
 
-use crate::ledger::{Entry, Gap, Reason, place_of};
+use crate::ledger::{Entry, Gap, GapReason, place_of};
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
 use crate::sync::lock::lock;
@@ -160,7 +160,7 @@ pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(),
     let open: Vec<Gap> = {
         let (known, news) = (lock(&session.ledger), lock(&session.news));
         let gaps = known.iter().flat_map(|known| known.gaps.values());
-        gaps.filter(|gap| gap.reason == Reason::LeftOut && gap.scope == news.scope && gap.seen_at < session.now())
+        gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.scope == news.scope && gap.seen_at < session.now())
             .cloned()
             .collect()
     };
@@ -210,8 +210,8 @@ async fn count_deleted(session: &Session<'_>, entries: &mut [Entry]) -> Result<(
     Ok(())
 }
 
-fn batch(table: &Table, rows: Vec<Row>) -> Batch<'_> {
-    Batch {
+fn batch(table: &Table, rows: Vec<Row>) -> TableRows<'_> {
+    TableRows {
         table,
         rows,
         complete_set: None,

@@ -10,7 +10,7 @@ use crate::sync::dbt_due::DBT;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::read::{notes, users};
-use crate::sync::report::Problem;
+use crate::sync::report::ScopeProblem;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
 
@@ -24,7 +24,7 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
     for (table, message) in rows.fit(session.streams) {
         tracing::warn!(table, "{message}");
         let scope = lock(&session.news).scope.clone();
-        lock(&session.warnings).push(Problem::cut(&scope, table, message));
+        lock(&session.warnings).push(ScopeProblem::cut(&scope, table, message));
     }
     let users_asked = std::mem::take(&mut rows.users_asked);
     let (batches, soft_deletes) = rows.into_batches(session.streams);

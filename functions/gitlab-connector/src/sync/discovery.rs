@@ -19,7 +19,7 @@ fn takes(discovery: &Discovery, node: &Json) -> bool {
 
 /// What was found.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct Discovered {
     /// Ids and full paths.
     pub projects: Vec<(i64, String)>,
     /// How many more there are than `most`.
@@ -30,7 +30,11 @@ pub struct Found {
 ///
 /// # Errors
 /// If GitLab can't be asked.
-pub async fn find(session: &Session<'_>, discovery: &Discovery, configured: &[Target]) -> Result<Found, gitlab::Error> {
+pub async fn find(
+    session: &Session<'_>,
+    discovery: &Discovery,
+    configured: &[Target],
+) -> Result<Discovered, gitlab::Error> {
     let list = Connection::new(Owner::GitLab, "projects")
         .with("membership", Argument::flag(true))
         .nodes(Selection::parse("id fullPath name visibility archived"));
@@ -52,7 +56,7 @@ pub async fn find(session: &Session<'_>, discovery: &Discovery, configured: &[Ta
         );
         projects.truncate(discovery.most);
     }
-    Ok(Found { projects, beyond })
+    Ok(Discovered { projects, beyond })
 }
 
 /// Whether a project is in one of the configured groups.

@@ -59,7 +59,7 @@ pub struct CursorStep {
 
 /// Something that went wrong in one scope and did not stop the others.
 #[derive(Debug, Clone, Serialize)]
-pub struct Problem {
+pub struct ScopeProblem {
     code: &'static str,
     scope: String,
     what: String,
@@ -67,7 +67,7 @@ pub struct Problem {
     hint: &'static str,
 }
 
-impl Problem {
+impl ScopeProblem {
     /// From an error that stopped only `what` in `scope`.
     pub fn new(scope: &dyn fmt::Display, what: &str, error: &Error) -> Self {
         let (code, hint) = match error {
@@ -126,7 +126,7 @@ pub struct Summary {
     pub requests: BTreeMap<&'static str, u64>,
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<ScopeProblem>,
     /// Fields that this GitLab lacks, as `stream.field`; their columns are NULL.
     pub missing_fields: Vec<String>,
     /// A warning if the token ends soon.

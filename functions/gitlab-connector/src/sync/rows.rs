@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use mergemind_shared::warehouse::{Batch, CompleteSet, Cut, Row, SoftDelete, Table, Value, Within, fit};
+use mergemind_shared::warehouse::{CompleteSet, Cut, Row, SoftDelete, Table, TableRows, Value, Within, fit};
 use serde_json::Value as Json;
 
 use crate::streams::{Mapped, Node, Stream, Streams, rejected};
@@ -212,7 +212,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The batches for the warehouse, and the soft deletes.
-    pub fn into_batches(mut self, streams: &'a Streams) -> (Vec<Batch<'a>>, Vec<SoftDelete<'a>>) {
+    pub fn into_batches(mut self, streams: &'a Streams) -> (Vec<TableRows<'a>>, Vec<SoftDelete<'a>>) {
         let mut batches = Vec::new();
         for stream in streams.all() {
             let rows = self.tables.remove(stream.name()).unwrap_or_default();
@@ -224,7 +224,7 @@ impl<'a> Rows<'a> {
                 .filter(|_| !parents.is_empty())
                 .map(|column| CompleteSet { column, parents });
             if !rows.is_empty() || complete_set.is_some() {
-                batches.push(Batch {
+                batches.push(TableRows {
                     table: &stream.table,
                     rows,
                     complete_set,
@@ -233,7 +233,7 @@ impl<'a> Rows<'a> {
         }
         self.rejected.append(&mut self.values);
         if !self.rejected.is_empty() {
-            batches.push(Batch {
+            batches.push(TableRows {
                 table: &streams.rejected,
                 rows: self.rejected,
                 complete_set: None,

@@ -13,13 +13,13 @@ use time::OffsetDateTime;
 
 use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
-use crate::ledger::{Entry, Gap, Reason};
+use crate::ledger::{Entry, Gap, GapReason};
 use crate::streams::{Node, Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
 use crate::sync::raw_tables::RawTables;
-use crate::sync::report::{Counters, Problem};
+use crate::sync::report::{Counters, ScopeProblem};
 use crate::sync::state::After;
 use crate::sync::verified::Verified;
 
@@ -95,7 +95,7 @@ pub struct Session<'a> {
     /// What the ledger says, once it was read.
     pub ledger: Mutex<Option<Ledger>>,
     /// What went wrong without stopping a scope.
-    pub warnings: Mutex<Vec<Problem>>,
+    pub warnings: Mutex<Vec<ScopeProblem>>,
     /// How many rows of a list are asked for at once, at most.
     pub pages: HashMap<&'static str, u32>,
     /// Notes that come with each row; of rows with more, all are asked for by number.
@@ -194,12 +194,12 @@ impl<'a> Session<'a> {
         for left_out in left_out {
             let error = gitlab::Error::LeftOut(left_out.error.clone()).into();
             self.warn(scope, &left_out.name(), &error);
-            self.gap(Reason::LeftOut, left_out.name(), left_out.error.clone(), 1);
+            self.gap(GapReason::LeftOut, left_out.name(), left_out.error.clone(), 1);
         }
     }
 
     /// Keeps what could not be read, or is not believed yet, for the ledger.
-    pub fn gap(&self, reason: Reason, address: String, message: String, rows: u64) {
+    pub fn gap(&self, reason: GapReason, address: String, message: String, rows: u64) {
         let mut news = lock(&self.news);
         let gap = Gap {
             scope: news.scope.clone(),
@@ -230,7 +230,7 @@ impl<'a> Session<'a> {
 
     /// Keeps something that went wrong without stopping the scope.
     pub fn warn(&self, scope: &dyn fmt::Display, what: &str, error: &Error) {
-        let problem = Problem::new(scope, what, error);
+        let problem = ScopeProblem::new(scope, what, error);
         tracing::warn!(scope = %scope, what, "{error}");
         lock(&self.warnings).push(problem);
     }

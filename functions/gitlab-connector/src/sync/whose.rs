@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use mergemind_shared::warehouse::Kind::String as Text;
-use mergemind_shared::warehouse::{Batch, Column, Commit, Error as WarehouseError, ResultRow, Table, Value};
+use mergemind_shared::warehouse::{Column, Commit, Error as WarehouseError, ResultRow, Table, TableRows, Value};
 
 use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
 use crate::streams::Node;
@@ -59,7 +59,7 @@ pub async fn check(inner: &Resources) -> Result<(), Error> {
             "GitLab has another address than before, and the same projects"
         );
     }
-    let batch = Batch {
+    let batch = TableRows {
         table: &table,
         rows: vec![vec![Value::Text(ADDRESS.into()), Value::Text(ours)]],
         complete_set: None,

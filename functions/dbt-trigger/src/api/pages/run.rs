@@ -59,7 +59,7 @@ fn facts(run: &RunView) -> Markup {
             (fact("Nodes", counts))
             (fact("Callers", callers))
             (fact("Changed tables", list(&run.changed_tables)))
-            (fact("Selection", selection.and_then(|selection| serde_json::to_string(selection).ok())))
+            (fact("NodeSelection", selection.and_then(|selection| serde_json::to_string(selection).ok())))
             (fact("Arguments", list(&run.selectors)))
             (fact("dbt", run.dbt_version.clone().flatten()))
             (fact("Project", run.project_version.clone()))

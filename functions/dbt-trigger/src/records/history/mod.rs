@@ -6,7 +6,7 @@ mod tables;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mergemind_shared::warehouse::{Batch, Commit, Error, Table, Warehouse};
+use mergemind_shared::warehouse::{Commit, Error, Table, TableRows, Warehouse};
 use tokio::sync::OnceCell;
 
 use crate::run::Run;
@@ -49,13 +49,13 @@ impl History {
     pub async fn write(&self, run: &Run) -> Result<(), Error> {
         self.make_ready().await?;
         let inner = &self.0;
-        let mut batches = vec![Batch {
+        let mut batches = vec![TableRows {
             table: &inner.runs,
             rows: vec![tables::run_row(run, &inner.instance, inner.target.as_deref())],
             complete_set: None,
         }];
         if let Some(result) = run.result() {
-            batches.push(Batch {
+            batches.push(TableRows {
                 table: &inner.nodes,
                 rows: result
                     .results

@@ -13,7 +13,7 @@ use crate::sync::state::{After, ProjectsProgress, ProjectsState};
 
 /// A page of the list. Of projects that are named one by one, `after` and `end` are the ids before and at its end.
 #[derive(Default)]
-pub struct Page {
+pub struct ProjectPage {
     pub nodes: Vec<Json>,
     /// Projects at which GitLab fails, by id, with their full paths.
     pub failing: BTreeMap<i64, String>,
@@ -31,14 +31,14 @@ pub async fn next_pages(
     scope: &Scope,
     state: &ProjectsState,
     progress: &ProjectsProgress,
-) -> Result<Vec<Page>, Error> {
+) -> Result<Vec<ProjectPage>, Error> {
     let first = session.page("projects");
     let place = state.pages.iter().position(|page| page.after == progress.after);
     let starts: Vec<Option<After>> = match place {
         Some(place) => state.pages[place..].iter().map(|page| page.after.clone()).collect(),
         None => vec![progress.after.clone()],
     };
-    let mut asked: Vec<(Page, Connection)> = Vec::new();
+    let mut asked: Vec<(ProjectPage, Connection)> = Vec::new();
     for after in starts {
         let Some(page) = request(session, scope, state, after, first) else {
             break;
@@ -47,9 +47,9 @@ pub async fn next_pages(
     }
     let Some((start, _)) = asked.first() else {
         // Those that were left have gone since an earlier sync came this far.
-        return Ok(vec![Page {
+        return Ok(vec![ProjectPage {
             after: progress.after.clone(),
-            ..Page::default()
+            ..ProjectPage::default()
         }]);
     };
     let start = start.after.clone();
@@ -57,7 +57,7 @@ pub async fn next_pages(
     asked.truncate(gitlab::fitting(&lists, session.client.limits.score()));
     let lists = asked.iter().map(|(_, list)| list.clone()).collect();
     let found = gitlab::fetch(session.client, &purpose(scope), lists).await?;
-    let mut pages: Vec<Page> = Vec::new();
+    let mut pages: Vec<ProjectPage> = Vec::new();
     for ((page, _), found) in asked.into_iter().zip(found) {
         let found = match found {
             Ok(found) => found,
@@ -76,7 +76,7 @@ pub async fn next_pages(
     Ok(pages)
 }
 
-impl Page {
+impl ProjectPage {
     fn with(mut self, session: &Session<'_>, scope: &Scope, found: gitlab::Page) -> Self {
         let (failing, partly) = found
             .left_out
@@ -124,10 +124,10 @@ fn request(
     state: &ProjectsState,
     after: Option<After>,
     first: u32,
-) -> Option<(Page, Connection)> {
-    let page = Page {
+) -> Option<(ProjectPage, Connection)> {
+    let page = ProjectPage {
         after,
-        ..Page::default()
+        ..ProjectPage::default()
     };
     match scope {
         Scope::Group(path) => {
@@ -144,7 +144,7 @@ fn request(
             let list = Connection::new(Owner::GitLab, "projects")
                 .ids("Project", ids)
                 .nodes(of_each(session, state));
-            let page = Page {
+            let page = ProjectPage {
                 end: Some(end),
                 has_next,
                 ..page

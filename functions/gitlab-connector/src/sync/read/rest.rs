@@ -11,7 +11,7 @@ use crate::gitlab;
 use crate::streams::{Of, Rest, Stream};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
-use crate::sync::read::rest_list::{self, Found};
+use crate::sync::read::rest_list::{self, RestFound};
 use crate::sync::read::scope_ids::{groups_of, projects_of};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -158,7 +158,7 @@ async fn read<'a>(
     for ((pending, stream, rest), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = (pending.parent, pending.owner);
         match found {
-            Ok(Found { nodes, next, too_large }) => {
+            Ok(RestFound { nodes, next, too_large }) => {
                 for address in &too_large {
                     let error = gitlab::Error::LeftOut("it is larger than 32 MiB".into()).into();
                     session.warn(scope, &format!("{}: {address}", pending.stream), &error);

@@ -20,7 +20,7 @@ const MOST_WHOLE: usize = 2000;
 
 /// What was read of a list.
 #[derive(Default)]
-pub struct Found {
+pub struct RestFound {
     pub nodes: Vec<Json>,
     /// Where it goes on.
     pub next: Option<String>,
@@ -39,7 +39,7 @@ pub async fn read(
     rest: Rest,
     pending: &PendingList,
     state: &RestState,
-) -> Result<Found, gitlab::Error> {
+) -> Result<RestFound, gitlab::Error> {
     let since = pending.since.or(state.complete_until).filter(|_| !pending.all);
     let back = |days: i64| {
         let since = since.map(|at| at - Duration::days(days));
@@ -65,7 +65,7 @@ pub async fn read(
     // Where the list has been before this checkpoint, too.
     let place = (stream.name(), pending.path.clone());
     let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
-    let mut found = Found::default();
+    let mut found = RestFound::default();
     let (mut pages, mut is_guess) = (0, false);
     loop {
         seen.add(&pending.path, &address)?;

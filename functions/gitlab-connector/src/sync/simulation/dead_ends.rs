@@ -39,7 +39,7 @@ fn lead_nowhere(data: &mut Json, kind: &str, left: usize) {
     }
 }
 
-fn is_told(warnings: &[crate::sync::report::Problem], what: &str) -> bool {
+fn is_told(warnings: &[crate::sync::report::ScopeProblem], what: &str) -> bool {
     let told = format!("{warnings:?}");
     told.contains(what) && told.contains("does not say where")
 }

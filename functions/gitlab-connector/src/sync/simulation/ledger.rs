@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use super::*;
 use crate::gitlab::Call;
-use crate::ledger::{Entry, Reason};
+use crate::ledger::{Entry, GapReason};
 use crate::sync::simulation::scene::Scene;
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn a_row_that_is_left_out_stands_in_the_ledger_until_an_ordinary_sync_has_
         assert!(gaps[0].address.ends_with(&url), "{gaps:?}");
         assert_eq!(
             (gaps[0].reason, *since.get_or_insert(gaps[0].since)),
-            (Reason::LeftOut, gaps[0].since)
+            (GapReason::LeftOut, gaps[0].since)
         );
         let unequal: Vec<_> = entries.iter().filter(|entry| !entry.is_equal()).collect();
         assert_eq!(unequal.len(), 1, "{entries:?}");

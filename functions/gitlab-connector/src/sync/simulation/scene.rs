@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::lock::lock;
-use crate::sync::report::Problem;
+use crate::sync::report::ScopeProblem;
 use crate::sync::scope::Scope;
 use crate::sync::verified::Verified;
 
@@ -100,14 +100,14 @@ impl Scene {
     }
 
     /// The same, and what could not be read.
-    pub async fn sync_with_warnings(&self) -> (bool, Vec<Problem>) {
+    pub async fn sync_with_warnings(&self) -> (bool, Vec<ScopeProblem>) {
         let scope = self.stand.with_world(|world| scope_of(world, self.single));
         let (complete, warnings, _) = self.sync_of(scope).await;
         (complete, warnings)
     }
 
     /// The same of a scope, and what a comparison has found.
-    pub async fn sync_of(&self, scope: Scope) -> (bool, Vec<Problem>, Option<Verified>) {
+    pub async fn sync_of(&self, scope: Scope) -> (bool, Vec<ScopeProblem>, Option<Verified>) {
         let (client, mut cursors) = (self.client(), self.memory.cursors());
         let scope = [scope];
         let lists = plan::lists_to_probe(&scope, &cursors, &self.request);

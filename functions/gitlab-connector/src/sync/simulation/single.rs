@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use super::*;
 use crate::gitlab::Call;
 use crate::sync::lock::lock;
-use crate::sync::report::Problem;
+use crate::sync::report::ScopeProblem;
 use crate::sync::scope::Scope;
 use crate::sync::simulation::scene::{Between, Scene};
 
@@ -187,7 +187,7 @@ async fn a_merge_request_at_which_gitlab_always_fails_is_named_and_stops_no_othe
         }));
         let (complete, warnings) = scene.sync_with_warnings().await;
         assert!(complete);
-        let named = |problem: &Problem| format!("{problem:?}").contains("/-/merge_requests/");
+        let named = |problem: &ScopeProblem| format!("{problem:?}").contains("/-/merge_requests/");
         assert!(!warnings.is_empty() && warnings.iter().all(named), "{warnings:?}");
         let ids: Vec<i64> = scene
             .memory

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use crate::gitlab::{self, Owner, Page, time_of};
-use crate::ledger::{Counted, Reason};
+use crate::ledger::{Counted, GapReason};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
@@ -201,7 +201,7 @@ impl<'a> Comparison<'_, 'a> {
         let what = format!("{stream} of {path}");
         let count = known.len() as u64;
         let said = format!("{} rows of it were read before, and stay", known.len());
-        session.gap(Reason::Absent, what.clone(), said.clone(), count);
+        session.gap(GapReason::Absent, what.clone(), said.clone(), count);
         session.warn(self.scope, &what, &gitlab::Error::Absent(said).into());
         let mut live = Counted::default();
         known.iter().for_each(|row| live.add(row.id, row.updated_at));

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::ledger::{Counted, Entry, Reason};
+use crate::ledger::{Counted, Entry, GapReason};
 use crate::streams::Node;
 use crate::sync::lock::lock;
 use crate::sync::read::reconcile::compare::{Difference, Differing};
-use crate::sync::report::Problem;
+use crate::sync::report::ScopeProblem;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
@@ -147,7 +147,7 @@ impl<'a> Comparison<'_, 'a> {
         }
         for id in &held {
             let message = "GitLab does not show it any more: it was deleted, or access was lost";
-            self.session.gap(Reason::Hidden, gone[id].clone(), message.into(), 1);
+            self.session.gap(GapReason::Hidden, gone[id].clone(), message.into(), 1);
         }
         let projects = held.into_iter().map(|id| (id, (1, checksum(&[id])))).collect();
         self.hold("projects", Held { projects, over: false });
@@ -168,8 +168,8 @@ impl<'a> Comparison<'_, 'a> {
         };
         tracing::warn!(event = "deletions_held", scope = %self.scope, stream, rows, "{message}; they are not marked as deleted yet");
         let address = format!("{stream} of {}", self.scope);
-        self.session.gap(Reason::Held, address, message.clone(), rows);
-        lock(&self.session.warnings).push(Problem::held(self.scope, stream, message));
+        self.session.gap(GapReason::Held, address, message.clone(), rows);
+        lock(&self.session.warnings).push(ScopeProblem::held(self.scope, stream, message));
         self.held.insert(stream.to_owned(), held);
     }
 
