@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mergemind_shared::ApiError;
 use mergemind_shared::functions_framework::Shutdown;
-use mergemind_shared::warehouse::{Kind, Position, Table, newest_mark};
+use mergemind_shared::warehouse::{Change, Kind, Position, Table, newest_mark};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -15,6 +15,8 @@ use crate::sync::{Request, Syncer};
 
 /// Fivetran takes 10 MB; the rest is room for names and quotes.
 const MOST_BYTES: usize = 6_000_000;
+/// A row that is larger goes alone. As JSON it is longer than in BigQuery, where it may have nearly 10 MB.
+const LARGEST_ROW: usize = 9_000_000;
 /// Rows that are read from a table at once: BigQuery reads the whole table for each question, so that few
 /// questions are better.
 const ROWS: usize = 10_000;
@@ -121,36 +123,69 @@ fn before_running(now: i64, error: &ApiError) -> i64 {
 struct Handed {
     insert: Map<String, Value>,
     delete: Map<String, Value>,
+    bytes: usize,
+}
+
+impl Handed {
+    /// Takes a row, if there is room for it; an empty answer has room for any.
+    fn take(&mut self, table: &Table, change: Change) -> bool {
+        let (place, row) = if change.deleted {
+            let key = table.primary_key.iter();
+            let key = key.map(|name| ((*name).to_owned(), change.row[*name].clone()));
+            (&mut self.delete, Value::Object(key.collect()))
+        } else {
+            (&mut self.insert, shortened(change.row))
+        };
+        let bytes = row.to_string().len();
+        if self.bytes > 0 && self.bytes + bytes > MOST_BYTES {
+            return false;
+        }
+        self.bytes += bytes;
+        let rows = place.entry(table.name).or_insert_with(|| json!([]));
+        if let Value::Array(rows) = rows {
+            rows.push(row);
+        }
+        true
+    }
+}
+
+/// A row as large as Fivetran takes it: the longest texts are cut, until it is.
+fn shortened(mut row: Value) -> Value {
+    loop {
+        let over = row.to_string().len().saturating_sub(LARGEST_ROW);
+        if over == 0 {
+            break;
+        }
+        let texts = row.as_object_mut().into_iter().flat_map(Map::values_mut);
+        let longest = texts.filter_map(|value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        });
+        let Some(longest) = longest.max_by_key(|text| text.len()).filter(|text| text.len() > 100) else {
+            break;
+        };
+        // As JSON that is at least as much.
+        let gives = (over + 20).min(longest.len() / 2);
+        longest.truncate(longest.floor_char_boundary(longest.len() - gives));
+        longest.push_str("… [cut]");
+    }
+    row
 }
 
 /// Takes rows until the answer is full. Tells whether any are left.
 async fn hand_over(syncer: &Syncer, tables: &[Table], state: &mut FivetranState) -> Result<(Handed, bool), ApiError> {
     let mut handed = Handed::default();
-    let mut bytes = 0;
     for table in tables {
         loop {
             let from = state.tables.get(table.name).cloned().unwrap_or_default();
             let changes = syncer.changes(table, &from, state.until, ROWS).await?;
             let last = changes.len() < ROWS;
             for change in changes {
-                bytes += change.row.to_string().len();
-                let (place, row) = if change.deleted {
-                    let key = table
-                        .primary_key
-                        .iter()
-                        .map(|name| ((*name).to_owned(), change.row[*name].clone()));
-                    (&mut handed.delete, Value::Object(key.collect()))
-                } else {
-                    (&mut handed.insert, change.row)
-                };
-                let rows = place.entry(table.name).or_insert_with(|| json!([]));
-                if let Value::Array(rows) = rows {
-                    rows.push(row);
-                }
-                state.tables.insert(table.name.to_owned(), change.position);
-                if bytes >= MOST_BYTES {
+                let position = change.position.clone();
+                if !handed.take(table, change) {
                     return Ok((handed, true));
                 }
+                state.tables.insert(table.name.to_owned(), position);
             }
             if last {
                 break;
@@ -216,6 +251,30 @@ mod tests {
             FivetranState::default()
         );
     }
+
+    #[test]
+    fn an_answer_stays_below_what_fivetran_takes_whatever_a_row_holds() {
+        let streams = crate::streams::Streams::new();
+        let table = &streams.named("releases").table;
+        // As JSON each line's end takes two bytes.
+        let change = |description: String| Change {
+            row: json!({"project_id": 1, "tag_name": "v1", "description": description}),
+            deleted: false,
+            position: Position::default(),
+        };
+        let mut handed = Handed::default();
+        assert!(handed.take(table, change("x".repeat(5_900_000))));
+        assert!(!handed.take(table, change("x".repeat(5_900_000))), "no room");
+        let description = "é\n".repeat(3_100_000);
+        let mut handed = Handed::default();
+        assert!(handed.take(table, change(description.clone())));
+        let answer = reply(std::slice::from_ref(table), &FivetranState::default(), handed, true);
+        assert!(answer.to_string().len() < 9_500_000);
+        let text = answer["insert"]["releases"][0]["description"].as_str().expect("a text");
+        let kept = text.split('…').next().expect("its beginning");
+        assert!(kept.len() > 5_000_000 && description.starts_with(kept) && text.ends_with("… [cut]"));
+    }
+
     #[test]
     fn rows_of_a_sync_that_runs_elsewhere_wait() {
         let running = |details| {

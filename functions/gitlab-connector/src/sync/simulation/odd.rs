@@ -11,7 +11,7 @@ const ODD: &str = "@odd@";
 
 /// A scene that reads this stream too.
 fn with(stream: &'static str) -> Scene {
-    let mut scene = Scene::new(3, 60);
+    let mut scene = Scene::new(2, 40);
     let usual = scene.streams.all().filter(|stream| stream.usual).map(Stream::name);
     scene.options = Options::of_streams(usual.chain(["issue_notes", stream]));
     scene
