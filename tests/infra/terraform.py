@@ -22,6 +22,7 @@ EVERYTHING = VARIABLES | {
     "second_region": "europe-west4",
     "gitlab_projects": ["partners/shared", "4711"],
     "gitlab_ca": True,
+    "connector_environment": {"STREAMS": "recommended"},
     "webhooks": True,
     "public_trigger": True,
     "events": True,
@@ -62,8 +63,9 @@ class Workspace:
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
-            # Terraform lives for a second: collecting its garbage is a quarter of its time.
+            # Terraform lives for a second: collecting its garbage is a quarter of its time. Another file's tests run beside it.
             "GOGC": "800",
+            "GOMAXPROCS": "1",
         }
         if resident:
             self.environment["TF_REATTACH_PROVIDERS"] = self.start_stand_in()
