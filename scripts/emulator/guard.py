@@ -13,7 +13,7 @@ from pathlib import Path
 # Bodies that a page may send to any address without asking first (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 OF_ANY_PAGE = ("", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded")
 # What a browser says of a request that no other site made: its user typed the address, or a page of ours asked.
-OF_NO_OTHER_SITE = ("", "none", "same-origin")
+OF_NO_OTHER_SITE = ("none", "same-origin")
 UPLOADS = "/upload/"
 
 
@@ -56,7 +56,7 @@ def refusal(scope) -> str | None:
 
 def is_loopback(host: str) -> bool:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    if name.lower().rstrip(".") == "localhost":
+    if name.lower() == "localhost":
         return True
     try:
         return ipaddress.ip_address(name.removeprefix("[").removesuffix("]")).is_loopback

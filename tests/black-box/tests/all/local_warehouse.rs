@@ -1,14 +1,14 @@
 //! The local warehouse has no accounts and runs any SQL: what must not come of that (docs/security.md).
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use black_box::warehouse;
 use local_stack::PROJECT;
 use serde_json::{Value, json};
 
-use crate::trigger::browser::{Browser, Screen};
+use crate::trigger::browser::{Browser, DESK, serve};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -155,6 +155,8 @@ fn requests_that_a_page_could_send_are_refused() {
         vec![("Origin", &origin), JSON],
         vec![("Sec-Fetch-Site", "cross-site"), JSON],
         vec![("Sec-Fetch-Site", "same-site"), JSON],
+        vec![("Sec-Fetch-Site", ""), JSON],
+        vec![("Host", "localhost."), JSON],
         vec![("Content-Type", "text/plain;charset=UTF-8")],
         vec![("Content-Type", "application/x-www-form-urlencoded")],
         vec![("Content-Type", "multipart/form-data; boundary=x")],
@@ -204,7 +206,7 @@ fn a_hostile_page_in_a_browser_reaches_nothing_through_the_warehouse() {
     );
     let page = serve(&format!("<!doctype html><script>{script}</script>"));
     let mut browser = Browser::start();
-    browser.show(&page, SCREEN);
+    browser.show(&page, DESK);
     // Each has an answer, which the page may not see: the warehouse was reached, and the browser kept none of them back.
     for _ in 0..200 {
         if browser.ask("window.came") == json!(12) {
@@ -219,35 +221,10 @@ fn a_hostile_page_in_a_browser_reaches_nothing_through_the_warehouse() {
     assert!(!datasets.to_string().contains("from_a_web_page"), "{datasets}");
     // The page that is opened by a rebound name would see the answer.
     let data = rebound.replace("/queries", "/datasets");
-    browser.show(&data, SCREEN);
+    browser.show(&data, DESK);
     let seen = browser.ask("document.body.innerText");
     assert!(
         seen.as_str().is_some_and(|text| text.contains("by no other name")),
         "{seen}"
     );
-}
-
-const SCREEN: Screen = Screen {
-    width: 1_000,
-    is_phone: false,
-    is_dark: false,
-};
-
-/// Serves one page on a port of its own, under a foreign name.
-fn serve(page: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
-        page.len()
-    );
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut stream = stream;
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
-            let _ = stream.read(&mut [0; 4_096]);
-            let _ = stream.write_all(answer.as_bytes());
-        }
-    });
-    format!("http://evil.localhost:{port}/")
 }

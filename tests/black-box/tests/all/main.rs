@@ -8,6 +8,7 @@ mod deletions;
 mod errors;
 mod fivetran;
 mod fivetran_sdk;
+mod hostile_page;
 mod local_warehouse;
 mod overlapping;
 mod owed;

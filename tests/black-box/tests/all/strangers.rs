@@ -125,7 +125,7 @@ fn bodies_of_strangers_hold_no_memory() {
     let before = processes::resident_kib(connector.process.id());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let signed = format!(
-        "webhook-signature: v1,AAAA\r\nwebhook-id: x\r\nwebhook-timestamp: {}\r\n",
+        "webhook-signature: v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nwebhook-id: x\r\nwebhook-timestamp: {}\r\n",
         now.expect("after 1970").as_secs()
     );
     let wrong = "Authorization: Bearer callers-0c1f6e1f5b7a2d91\r\n";
@@ -185,7 +185,7 @@ fn slow_strangers_shut_no_webhook_out() {
         .map(|number| {
             let more = match number % 2 {
                 0 => format!(
-                    "webhook-signature: v1,AAAA\r\nwebhook-id: x\r\nwebhook-timestamp: {}\r\n",
+                    "webhook-signature: v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\nwebhook-id: x\r\nwebhook-timestamp: {}\r\n",
                     now.as_ref().expect("after 1970").as_secs()
                 ),
                 _ => String::new(),

@@ -1,7 +1,8 @@
 //! A Chromium without a screen, steered by its DevTools protocol over a pipe:
 //! <https://chromedevtools.github.io/devtools-protocol/>.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -35,6 +36,13 @@ pub struct Screen {
     pub is_phone: bool,
     pub is_dark: bool,
 }
+
+/// Where it does not matter what a page looks like.
+pub const DESK: Screen = Screen {
+    width: 1_000,
+    is_phone: false,
+    is_dark: false,
+};
 
 impl Browser {
     /// The browser that `CHROMIUM` names, else one of the system's.
@@ -153,4 +161,23 @@ impl Drop for Browser {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Serves one page on a port of its own, under a foreign name; its address.
+pub fn serve(page: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
+        page.len()
+    );
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+            let _ = stream.read(&mut [0; 4_096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://evil.localhost:{port}/")
 }
