@@ -59,6 +59,12 @@ impl Secret {
         self.0.reference.as_ref()
     }
 
+    /// Whether [`Secret::renew`] may find another value.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        self.reference().is_some_and(Reference::can_change)
+    }
+
     /// The secret itself as it is now, for the one place that sends or compares it: ask again for
     /// every use, because it may be renewed. Empty while a reference is not resolved.
     #[must_use]

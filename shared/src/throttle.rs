@@ -22,6 +22,8 @@ const LONGEST: Duration = Duration::from_secs(2);
 const FORGET: Duration = Duration::from_secs(1);
 /// The longest that a refusal waits for those before it. Beyond that it is 429, after the same time.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that anything costly waits for its turn.
+const TURN_PATIENCE: Duration = Duration::from_secs(4);
 /// How many addresses are remembered; those that come on top share one place.
 const ADDRESSES: usize = 10_000;
 
@@ -40,24 +42,43 @@ struct Failures {
     answered: Instant,
 }
 
+/// How long a failure has to wait.
+struct Waits {
+    /// Until those before it are answered.
+    turn: Duration,
+    /// Until it is answered itself.
+    answer: Duration,
+}
+
+/// Somebody at an address, see [`Throttle::stranger`].
+#[derive(Debug, Clone, Copy)]
+pub struct Stranger<'a> {
+    throttle: &'a Throttle,
+    address: Option<IpAddr>,
+}
+
 impl Throttle {
     /// Returns `refusal` of a caller at `address` when its turn comes, or 429 if too many of its failures wait.
     pub async fn refuse(&self, address: Option<IpAddr>, refusal: ApiError) -> ApiError {
-        let wait = self.note(address);
+        let wait = self.note(address).answer;
         tokio::time::sleep(wait.min(PATIENCE)).await;
         if wait <= PATIENCE {
             return refusal;
         }
-        ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_attempts",
-            "too many calls with a wrong token or none",
-        )
-        .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
+        too_many()
     }
 
-    /// Notes a failure; how long its answer has to wait.
-    fn note(&self, address: Option<IpAddr>) -> Duration {
+    /// Whoever is at `address`, before it is known who that is.
+    #[must_use]
+    pub fn stranger(&self, address: Option<IpAddr>) -> Stranger<'_> {
+        Stranger {
+            throttle: self,
+            address,
+        }
+    }
+
+    /// Notes a failure; how long it and its answer have to wait.
+    fn note(&self, address: Option<IpAddr>) -> Waits {
         let now = Instant::now();
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let mut address = address.map(network);
@@ -75,14 +96,52 @@ impl Throttle {
         let count = failures.remembered(now);
         let step = FIRST.saturating_mul(1 << count.min(10)).min(LONGEST);
         // Who does not wait for answers does not push them ever further away.
-        let answered = (failures.answered.max(now) + step).min(now + PATIENCE + LONGEST);
+        let turn = failures.answered.max(now);
+        let answered = (turn + step).min(now + PATIENCE + LONGEST);
         *failures = Failures {
             count: (count + 1).min(20),
             last: now,
             answered,
         };
-        answered - now
+        Waits {
+            turn: turn - now,
+            answer: answered - now,
+        }
     }
+}
+
+impl Stranger<'_> {
+    /// Waits for the turn of what costs much time before it is known whose it is. It counts as a failure until it is
+    /// [forgiven](Stranger::forgive), so that nobody has it done for nothing by breaking off.
+    ///
+    /// # Errors
+    /// 429 if too many of the address wait.
+    pub async fn take_turn(&self) -> Result<(), ApiError> {
+        let wait = self.throttle.note(self.address).turn;
+        if wait > TURN_PATIENCE {
+            return Err(too_many());
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// It was no failure.
+    pub fn forgive(&self) {
+        let mut addresses = self.throttle.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failures) = addresses.get_mut(&self.address.map(network)) {
+            failures.count = failures.count.saturating_sub(1);
+        }
+    }
+}
+
+/// For an address with too many failures.
+fn too_many() -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too_many_attempts",
+        "too many calls with a wrong token or none",
+    )
+    .with_header(RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
 impl Failures {
@@ -135,14 +194,38 @@ mod tests {
         let throttle = Throttle::default();
         let mut waits = Vec::new();
         for _ in 0..8 {
-            let wait = throttle.note(HERE);
+            let wait = throttle.note(HERE).answer;
             waits.push(wait.as_millis());
             tokio::time::sleep(wait).await;
         }
         assert_eq!(waits, [50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
-        assert_eq!(throttle.note(None), FIRST, "another address has its own");
+        assert_eq!(throttle.note(None).answer, FIRST, "another address has its own");
         tokio::time::sleep(Duration::from_secs(20)).await;
-        assert_eq!(throttle.note(HERE), FIRST);
+        assert_eq!(throttle.note(HERE).answer, FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_costs_much_is_done_for_an_address_by_turns_until_it_shows_whose_it_is() {
+        let throttle = Throttle::default();
+        let stranger = throttle.stranger(HERE);
+        for _ in 0..20 {
+            let asked = Instant::now();
+            stranger.take_turn().await.expect("a turn");
+            assert_eq!(asked.elapsed(), Duration::ZERO, "who belongs does not wait");
+            stranger.forgive();
+            tokio::time::sleep(FIRST).await;
+        }
+        let begun = Instant::now();
+        let turns = (0..100).map(|_| stranger.take_turn());
+        let turns = futures::future::join_all(turns).await;
+        let done = turns.iter().filter(|turn| turn.is_ok()).count();
+        assert!((3..=8).contains(&done), "{done} of a hundred at once");
+        assert!(turns.iter().flatten().count() == done && begun.elapsed() <= TURN_PATIENCE + FIRST);
+        throttle
+            .stranger(None)
+            .take_turn()
+            .await
+            .expect("others have their own turns");
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,7 +252,7 @@ mod tests {
             answers.iter().filter(|(status, _)| *status == 429).count() + within(PATIENCE),
             300
         );
-        let other = throttle.note(Some(IpAddr::from([10, 0, 0, 1])));
+        let other = throttle.note(Some(IpAddr::from([10, 0, 0, 1]))).answer;
         assert_eq!(other, FIRST, "nobody else waits for them");
     }
 

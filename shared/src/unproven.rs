@@ -17,7 +17,7 @@ use crate::ApiError;
 use crate::functions_framework::read_body_up_to;
 
 /// The largest such body that is kept: what Fivetran sends is a few KiB.
-const LIMIT: usize = 64 * 1024;
+pub const LIMIT: usize = 64 * 1024;
 /// How long one may take to arrive, unless the function says otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A body that arrives within this time, as all do that are sent with their head, needs no place.
@@ -26,6 +26,10 @@ const AT_ONCE: Duration = Duration::from_millis(200);
 const PLACES: usize = 16;
 /// A place is its holder's for this long, even if others wait.
 const LEAST: Duration = Duration::from_millis(300);
+/// How many large bodies are read at once: each costs the time of its hash.
+const LARGE_PLACES: usize = 2;
+/// A large one's place is its own for this long.
+const LARGE_LEAST: Duration = Duration::from_secs(2);
 /// How often it is looked for the slowest one while others wait.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -33,6 +37,8 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct UnprovenBodies {
     patience: Duration,
+    at_once: Duration,
+    least: Duration,
     places: Semaphore,
     readers: Mutex<Readers>,
 }
@@ -64,8 +70,21 @@ impl UnprovenBodies {
     pub fn new(patience: Duration) -> Self {
         Self {
             patience,
+            at_once: AT_ONCE,
+            least: LEAST,
             places: Semaphore::new(PLACES),
             readers: Mutex::default(),
+        }
+    }
+
+    /// For what is larger than [`LIMIT`] and nevertheless read: two at a time, however fast they come.
+    #[must_use]
+    pub fn large(patience: Duration) -> Self {
+        Self {
+            at_once: Duration::ZERO,
+            least: LARGE_LEAST,
+            places: Semaphore::new(LARGE_PLACES),
+            ..Self::new(patience)
         }
     }
 
@@ -84,7 +103,9 @@ impl UnprovenBodies {
     /// free; otherwise its own.
     pub async fn wait_for<T>(&self, reading: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
         let mut reading = pin!(reading);
-        if let Ok(read) = timeout(AT_ONCE, &mut reading).await {
+        if !self.at_once.is_zero()
+            && let Ok(read) = timeout(self.at_once, &mut reading).await
+        {
             return read;
         }
         let place = timeout(self.patience, self.place()).await.map_err(|_| busy())?;
@@ -111,7 +132,7 @@ impl UnprovenBodies {
                 };
             }
             if let Some((since, cut_off)) = self.readers().by_age.values().next()
-                && since.elapsed() >= LEAST
+                && since.elapsed() >= self.least
             {
                 cut_off.cancel();
             }

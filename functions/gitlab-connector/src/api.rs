@@ -103,8 +103,9 @@ async fn webhook(
     request: HttpRequest<Body>,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    match connector.webhooks.take(&parts.headers, body, shutdown).await {
-        Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+    let stranger = connector.door.stranger(&parts);
+    match connector.webhooks.take(&parts.headers, body, stranger, shutdown).await {
+        Err(refusal) if [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS].contains(&refusal.status()) => {
             Err(connector.door.refuse(&parts, refusal).await)
         }
         answer => answer,

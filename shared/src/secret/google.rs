@@ -237,7 +237,7 @@ impl Secret {
 
 /// Reads secrets again every few minutes, for as long as anybody else holds them.
 pub(crate) fn keep_fresh<'a>(secrets: impl Iterator<Item = &'a Secret>) {
-    let changing = secrets.filter(|secret| secret.reference().is_some_and(Reference::can_change));
+    let changing = secrets.filter(|secret| secret.may_change());
     for secret in changing.map(|secret| Arc::downgrade(&secret.0)) {
         tokio::spawn(async move {
             loop {

@@ -1,10 +1,12 @@
 //! Who is let in, by the head of a request alone. Whoever is not has to wait for the answer.
 
+use std::net::IpAddr;
+
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use mergemind_shared::ApiError;
 use mergemind_shared::auth::Tokens;
-use mergemind_shared::throttle::{Throttle, address_of};
+use mergemind_shared::throttle::{Stranger, Throttle, address_of};
 
 use crate::api::browser;
 use crate::config::Callers;
@@ -71,8 +73,16 @@ impl Door {
 
     /// Returns `refusal` after a while that grows with the failures of the same address; 429 if too many of them wait.
     pub async fn refuse(&self, parts: &Parts, refusal: ApiError) -> ApiError {
-        let address = address_of(&parts.extensions, &parts.headers, self.callers.on_cloud_run);
-        self.throttle.refuse(address, refusal).await
+        self.throttle.refuse(self.address(parts), refusal).await
+    }
+
+    /// Who sends this, as far as its address tells.
+    pub fn stranger(&self, parts: &Parts) -> Stranger<'_> {
+        self.throttle.stranger(self.address(parts))
+    }
+
+    fn address(&self, parts: &Parts) -> Option<IpAddr> {
+        address_of(&parts.extensions, &parts.headers, self.callers.on_cloud_run)
     }
 
     async fn tokens(&self, parts: &Parts) -> Result<&Tokens, ApiError> {

@@ -6,29 +6,27 @@ mod debounce;
 mod fuzz;
 mod payload;
 mod picker;
+mod reading;
 mod verify;
 
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::TryStreamExt;
 use mergemind_shared::ApiError;
 use mergemind_shared::dedup::RecentIds;
-use mergemind_shared::functions_framework::{Shutdown, body_error};
-use mergemind_shared::unproven::UnprovenBodies;
-use serde_json::{Value, json};
+use mergemind_shared::functions_framework::Shutdown;
+use mergemind_shared::throttle::Stranger;
+use serde_json::json;
 
 use crate::sync::Syncer;
 use debounce::Debouncer;
-use picker::Picker;
-use verify::{ID, Shown, Signature};
+use reading::Reader;
+use verify::ID;
 
-/// How long GitLab waits for an answer: a signed payload may take that long to arrive.
-const GITLAB_WAITS: Duration = Duration::from_secs(10);
-/// The rest is for the way back.
+/// GitLab waits 10 s for an answer; the rest is for the way back.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// Ids of deliveries that are remembered, and how long; GitLab repeats one within minutes.
 const REMEMBERED: usize = 10_000;
@@ -39,7 +37,7 @@ pub struct Webhooks {
     syncer: Syncer,
     debouncer: Debouncer,
     delivered: RecentIds,
-    unproven: UnprovenBodies,
+    reader: Reader,
 }
 
 impl Webhooks {
@@ -49,7 +47,7 @@ impl Webhooks {
             debouncer: Debouncer::start(syncer.clone()),
             syncer,
             delivered: RecentIds::new(REMEMBERED, REMEMBERED_FOR),
-            unproven: UnprovenBodies::new(GITLAB_WAITS),
+            reader: Reader::default(),
         }
     }
 
@@ -57,10 +55,17 @@ impl Webhooks {
     /// to come from GitLab is well received, whatever stands in it: GitLab switches a webhook off that is refused.
     ///
     /// # Errors
-    /// 401 if it does not come from GitLab; otherwise what stopped the sync of what it names, and GitLab may deliver it
-    /// again.
-    pub async fn take(&self, headers: &HeaderMap, body: Body, shutdown: Shutdown) -> Result<Response, ApiError> {
-        let (payload, is_signed) = self.read(headers, body.into_data_stream()).await?;
+    /// 401 if it does not come from GitLab; 429 if it is large, and too many large ones of the same `stranger` showed
+    /// nothing; otherwise what stopped the sync of what it names, and GitLab may deliver it again.
+    pub async fn take(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        stranger: Stranger<'_>,
+        shutdown: Shutdown,
+    ) -> Result<Response, ApiError> {
+        let secrets = &self.syncer.config().webhook;
+        let (payload, is_signed) = self.reader.read(secrets, headers, body, stranger).await?;
         let wanted = match payload::read(&payload) {
             Ok(wanted) => wanted,
             Err(reason) => return Ok(ignored(&reason)),
@@ -92,45 +97,6 @@ impl Webhooks {
             }
         }
     }
-
-    /// What is needed of a payload, once it is known to come from GitLab; and whether it is signed.
-    async fn read(&self, headers: &HeaderMap, body: BodyDataStream) -> Result<(Value, bool), ApiError> {
-        let secrets = &self.syncer.config().webhook;
-        let shown = match verify::head(secrets, headers) {
-            Ok(shown) => shown,
-            // They may have been rotated in Secret Manager.
-            Err(refused) if !secrets.renew().await => return Err(refused),
-            Err(_) => verify::head(secrets, headers)?,
-        };
-        match shown {
-            Shown::Token => Ok((pick(body, None).await?, false)),
-            // The body shows who it is from, so it is read before that is known.
-            Shown::Signature(signature) => {
-                let read = self.unproven.wait_for(pick(body, Some(signature))).await;
-                if read
-                    .as_ref()
-                    .is_err_and(|refused| refused.status() == StatusCode::UNAUTHORIZED)
-                {
-                    // For the next delivery: this one's body is gone.
-                    secrets.renew().await;
-                }
-                Ok((read?, true))
-            }
-        }
-    }
-}
-
-/// Picks what is needed out of a body while it comes, and then checks its signature, if it has one.
-async fn pick(mut body: BodyDataStream, mut signature: Option<Signature>) -> Result<Value, ApiError> {
-    let mut picker = Picker::default();
-    while let Some(piece) = body.try_next().await.map_err(|error| body_error(&error))? {
-        picker.take(&piece);
-        if let Some(signature) = &mut signature {
-            signature.take(&piece);
-        }
-    }
-    signature.map_or(Ok(()), Signature::check)?;
-    Ok(picker.picked())
 }
 
 /// What tells a delivery from others. Of a signed one only what the signature covers: whoever has recorded it may change

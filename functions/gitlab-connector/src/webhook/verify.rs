@@ -30,7 +30,7 @@ pub enum Shown {
 #[derive(Debug)]
 pub struct Signature {
     mac: Hmac<Sha256>,
-    shown: Vec<Vec<u8>>,
+    shown: Vec<[u8; 32]>,
 }
 
 /// Looks at a delivery's head. A signed one is judged by its signature alone.
@@ -73,19 +73,22 @@ impl Signature {
         if !fresh {
             return Err(refused("the webhook's signature is too old"));
         }
+        let signed = signatures
+            .split(' ')
+            .filter_map(|signature| signature.strip_prefix("v1,"));
+        let shown: Vec<_> = signed
+            .filter_map(|signature| STANDARD.decode(signature).ok()?.try_into().ok())
+            .collect();
+        if shown.is_empty() {
+            return Err(refused("the webhook's signature is not of the form 'v1,<base64>'"));
+        }
         let key = webhook_key(&signing.expose()).map_err(|problem| {
             refused("the webhook's signature can't be checked")
                 .with_log(format!("GITLAB_WEBHOOK_SIGNING_TOKEN {problem}"))
         })?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| refused("the signing token can't be used"))?;
         mac.update(format!("{id}.{at}.").as_bytes());
-        let signed = signatures
-            .split(' ')
-            .filter_map(|signature| signature.strip_prefix("v1,"));
-        Ok(Self {
-            mac,
-            shown: signed.filter_map(|signature| STANDARD.decode(signature).ok()).collect(),
-        })
+        Ok(Self { mac, shown })
     }
 
     /// Takes the body's next piece.
@@ -120,7 +123,39 @@ fn refused(message: &str) -> ApiError {
 }
 
 #[cfg(test)]
+pub mod testing {
+    use axum::http::HeaderName;
+
+    use super::*;
+
+    /// What the holder of `key` sends as `webhook-signature`.
+    pub fn signature_by(key: &[u8], id: &str, at: u64, body: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key");
+        mac.update(format!("{id}.{at}.").as_bytes());
+        mac.update(body);
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    }
+
+    /// The headers of a delivery that is signed now.
+    pub fn signed(key: &[u8], body: &[u8]) -> HeaderMap {
+        let at = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs();
+        let pairs = [
+            (ID, "msg-1".to_owned()),
+            ("webhook-timestamp", at.to_string()),
+            ("webhook-signature", signature_by(key, "msg-1", at, body)),
+        ];
+        let header =
+            |(name, value): (&'static str, String)| (HeaderName::from_static(name), value.parse().expect("a value"));
+        pairs.map(header).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
+    use super::testing::signature_by;
     use super::*;
 
     // The key is 32 bytes of zeros.
@@ -135,13 +170,6 @@ mod tests {
 
     fn signature(id: &str, at: u64, body: &[u8]) -> String {
         signature_by(&[0; 32], id, at, body)
-    }
-
-    fn signature_by(key: &[u8], id: &str, at: u64, body: &[u8]) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key");
-        mac.update(format!("{id}.{at}.").as_bytes());
-        mac.update(body);
-        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
     }
 
     /// Whether a whole delivery is let in.
