@@ -259,7 +259,7 @@ mod tests {
         let statuses: Vec<_> = reads
             .iter()
             .flat_map(|read| read.as_ref().err())
-            .map(|refused| refused.status())
+            .map(ApiError::status)
             .collect();
         let hashed = statuses.iter().filter(|status| **status == 401).count();
         assert!((2..=8).contains(&hashed), "{statuses:?}");
