@@ -98,6 +98,28 @@ import_datasets() {
     done
 }
 
+# Gives each secret a value that has none: of what is only known outside it asks, the others it makes at random.
+provide_secrets() {
+    local secret id
+    for secret in ${SECRETS//,/ }; do
+        id="$NAME-$secret"
+        if [ -n "$(gcloud secrets versions list "$id" --project="$PROJECT" --filter=state=ENABLED --limit=1 --format='value(name)' 2>/dev/null)" ]; then
+            echo "$id has a value" >&2
+        elif [ "$secret" = gitlab-token ]; then
+            if [ -z "${GITLAB_TOKEN:-}" ]; then printf 'GitLab access token with the scope read_api: ' >&2; read -rs GITLAB_TOKEN; echo >&2; fi
+            [ -n "$GITLAB_TOKEN" ] || fail "no token was given"
+            printf %s "$GITLAB_TOKEN" | gcloud secrets versions add "$id" --project="$PROJECT" --data-file=- >/dev/null
+        elif [ "$secret" = gitlab-ca ]; then
+            [ -f "${GITLAB_CA_FILE:-}" ] || fail "GITLAB_CA_FILE names no file" "with gitlab_ca it is the file (PEM) with the certificates of those who sign GitLab's"
+            grep -q 'BEGIN CERTIFICATE' "$GITLAB_CA_FILE" || fail "$GITLAB_CA_FILE holds no certificate (PEM)"
+            gcloud secrets versions add "$id" --project="$PROJECT" --data-file="$GITLAB_CA_FILE" >/dev/null
+        else
+            openssl rand -hex 32 | tr -d '\n' | gcloud secrets versions add "$id" --project="$PROJECT" --data-file=- >/dev/null
+            echo "$id: a new random value" >&2
+        fi
+    done
+}
+
 digest() { gcloud artifacts docker images describe "$1" --project="$PROJECT" --format='value(image_summary.digest)' 2>/dev/null || true; }
 
 submit() {
