@@ -4,14 +4,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::issuer::{ACCOUNT, AUDIENCE, Key, Server};
 use crate::support::{Answer, Project, TOKEN, Trigger, one_model};
 
-fn with_bearer(trigger: &Trigger, token: &str) -> Answer {
+pub fn with_bearer(trigger: &Trigger, token: &str) -> Answer {
     trigger.send("POST", "/", &[("Authorization", &format!("Bearer {token}"))], "{}")
 }
 
@@ -180,45 +178,6 @@ fn half_a_configuration_of_id_tokens_is_refused() {
         let output = project.command(&[(variable, "x")]).output().expect("it ends");
         assert_eq!(output.status.code(), Some(2), "{variable}");
     }
-}
-
-#[test]
-fn a_token_in_secret_manager_is_rotated_without_a_restart() {
-    let secrets = Server::start();
-    let path = "/v1/projects/p/secrets/token/versions/latest:access";
-    let store = |value: &str| secrets.set(path, &json!({"payload": {"data": STANDARD.encode(value)}}));
-    store("first-real-token");
-    let trigger = Trigger::start(
-        &one_model(),
-        &[
-            ("AUTH_TOKEN", "sm://projects/p/secrets/token"),
-            ("SECRET_MANAGER_EMULATOR_HOST", &secrets.address),
-        ],
-    );
-    assert_eq!(with_bearer(&trigger, "first-real-token").status, 200);
-    store("second-real-token");
-    assert_eq!(with_bearer(&trigger, "second-real-token").status, 200);
-    assert_eq!(with_bearer(&trigger, "first-real-token").status, 401);
-    assert!(!trigger.log().contains("real-token"));
-}
-
-#[test]
-fn a_secret_that_cannot_be_had_stops_the_start_and_names_the_setting() {
-    let secrets = Server::start();
-    let project = Project::new(&one_model());
-    let output = project
-        .command(&[
-            ("AUTH_TOKEN", "sm://projects/p/secrets/token"),
-            ("SECRET_MANAGER_EMULATOR_HOST", &secrets.address),
-        ])
-        .output()
-        .expect("it ends");
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("AUTH_TOKEN refers to projects/p/secrets/token/versions/latest"),
-        "{said}"
-    );
 }
 
 #[test]

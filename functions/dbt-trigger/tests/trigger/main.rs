@@ -11,6 +11,7 @@ mod issuer;
 mod projects;
 mod records;
 mod runs;
+mod secrets;
 mod snapshots;
 mod starts;
 mod support;
