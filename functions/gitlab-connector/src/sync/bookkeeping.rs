@@ -128,7 +128,8 @@ pub async fn read(session: &Session<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A look at a whole scope that began at `started_at` has ended: what it has not met is no gap any more.
+/// A look at a whole scope that began at `started_at` has ended: what it has not met is no gap any more, but for rows, which
+/// [`retry`] asks for: a look at ids does not meet a row of which only a field is missing.
 pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), Error> {
     read(session).await?;
     let known = lock(&session.ledger);
@@ -144,14 +145,15 @@ pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), E
     };
     let gaps = known.iter().flat_map(|known| known.gaps.values());
     let unmet: Vec<i64> = gaps
-        .filter(|gap| gap.scope == news.scope && !is_met(gap))
+        .filter(|gap| gap.scope == news.scope && gap.row_of().is_none() && !is_met(gap))
         .map(Gap::id)
         .collect();
     news.closed.extend(unmet);
     Ok(())
 }
 
-/// Tries the rows again that earlier syncs had to leave out; returns those that have come.
+/// Tries the rows again that earlier syncs had to leave out; those that have come, or that GitLab no longer shows, are no
+/// gaps any more.
 ///
 /// # Errors
 /// If GitLab or the warehouse can't be asked.
@@ -174,7 +176,15 @@ pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(),
         for (_, (path, iid, _)) in &of_list {
             wanted.entry(path.clone()).or_default().insert(*iid);
         }
+        // What is not a gap is a list that could not be read: it says nothing about its rows.
+        let other_warnings = || {
+            lock(&session.warnings)
+                .len()
+                .saturating_sub(lock(&session.news).gaps.len())
+        };
+        let before = other_warnings();
         lookup::add(session, list, &wanted, rows).await?;
+        let are_all_told = other_warnings() == before;
         let come: Vec<_> = rows
             .addresses(session.streams.named(list.stream))
             .into_iter()
@@ -184,7 +194,7 @@ pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(),
         let failed: Vec<i64> = news.gaps.iter().map(Gap::id).collect();
         let closed = of_list
             .iter()
-            .filter(|(gap, place)| come.contains(place) && !failed.contains(&gap.id()))
+            .filter(|(gap, place)| (are_all_told || come.contains(place)) && !failed.contains(&gap.id()))
             .map(|(gap, _)| gap.id());
         news.closed.extend(closed);
     }

@@ -7,6 +7,7 @@ use gitlab_sim::changes::{Change, apply};
 use gitlab_sim::data::World;
 use gitlab_sim::graphql::{self, Api};
 use gitlab_sim::instant;
+use gitlab_sim::poison::Poisoned;
 use gitlab_sim::random::Random;
 use gitlab_sim::rest;
 use reqwest::StatusCode;
@@ -33,6 +34,7 @@ struct State {
     lags: u64,
     failures: u64,
     trace: u64,
+    poisoned: Vec<Poisoned>,
 }
 
 impl FakeGitlab {
@@ -48,6 +50,7 @@ impl FakeGitlab {
             lags: 0,
             failures: 0,
             trace: 0,
+            poisoned: Vec::new(),
         }))
     }
 
@@ -95,6 +98,11 @@ impl FakeGitlab {
     pub fn fall_behind(&self, time: Duration) {
         let mut state = self.state();
         state.now = state.world.newest - time.as_micros() as i64;
+    }
+
+    /// From now on it fails at these.
+    pub fn poison(&self, poisoned: serde_json::Value) {
+        self.state().poisoned = serde_json::from_value(poisoned).expect("poison");
     }
 
     /// Whatever has no kind of change of its own, now.
@@ -168,7 +176,7 @@ impl State {
         match call {
             Call::Query(body) => {
                 let (requests, _) = graphql::read(body).expect("a request");
-                let answer = graphql::answer(&self.api, world, &requests[0], 250);
+                let answer = graphql::answer_poisoned(&self.api, world, &self.poisoned, &requests[0], 250);
                 let query = Selection::read(&requests[0].query, &body["variables"]);
                 // A query with a field that is not known has none.
                 if !answer.failed || answer.complexity > 0 {

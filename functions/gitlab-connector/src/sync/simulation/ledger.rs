@@ -95,6 +95,31 @@ async fn a_row_that_is_left_out_stands_in_the_ledger_until_an_ordinary_sync_has_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_field_that_fails_is_read_as_soon_as_it_does_not_however_many_looks_came_before() {
+    let mut scene = Scene::new(2, 40);
+    let row = scene.stand.with_world(|world| {
+        let mut rows = world.merge_requests.iter();
+        let row = rows.find(|row| !row.hidden && !row.approved_by.is_empty());
+        row.expect("an approved one").id
+    });
+    let field =
+        |id: u64| serde_json::json!([{"of": "MergeRequest", "id": id, "field": "approvedBy", "poison": "error"}]);
+    scene.stand.poison(field(row));
+    for reconcile in [true, true, false, true] {
+        scene.request.reconcile = reconcile;
+        let (complete, warnings) = scene.sync_with_warnings().await;
+        assert!(complete && warnings.len() == 1, "{warnings:?}");
+        assert_eq!(scene.memory.ledger().1.len(), 1);
+        scene.stand.wait(Duration::from_secs(3600));
+    }
+    scene.stand.poison(serde_json::json!([]));
+    scene.request.reconcile = false;
+    assert!(scene.sync().await);
+    assert_eq!(scene.memory.ledger().1, []);
+    scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gap_that_is_no_more_is_closed_by_the_next_look() {
     let scene = Scene::new(3, 120);
     assert!(scene.sync().await);
