@@ -23,7 +23,7 @@ pub const TABLES: [&str; 13] = [
 ];
 
 /// Columns that make up a table's key.
-fn key_of(table: &str) -> &'static [&'static str] {
+pub fn key_of(table: &str) -> &'static [&'static str] {
     match table {
         "mr_approvals" | "mr_reviewers" | "mr_assignees" => &["merge_request_id", "user_id"],
         "mr_labels" => &["merge_request_id", "label_id"],

@@ -5,5 +5,5 @@ mod compare;
 pub mod fivetran;
 mod world;
 
-pub use compare::{TABLES, assert_equal_to_gitlab, assert_table_equals, table_difference, warehouse_rows};
+pub use compare::{TABLES, assert_equal_to_gitlab, assert_table_equals, key_of, table_difference, warehouse_rows};
 pub use world::{TRIGGER_TOKEN, World, warehouse, written};

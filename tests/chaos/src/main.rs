@@ -6,6 +6,7 @@ mod checks;
 mod families;
 mod ground;
 mod options;
+mod poisons;
 mod programs;
 mod proxy;
 mod run;

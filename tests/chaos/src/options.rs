@@ -14,6 +14,7 @@ lost: raw tables against GitLab row for row, cursors, marts against marts from s
                  bigquery   BigQuery misbehaves, behind a proxy
                  kills      processes die, and the disk is full
                  crowd      many at once, and deploys meanwhile
+                 poison     GitLab fails at some rows, fields and lists, for a while or for ever
   --rounds N     rounds of each family (default: 10)
   --minutes N    begin no round after so many minutes
   --seed N       every choice follows from it; by default the clock's seconds, which are printed

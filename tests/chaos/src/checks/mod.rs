@@ -4,5 +4,6 @@ pub mod cursors;
 pub mod equal;
 pub mod marts;
 pub mod memory;
+pub mod others;
 pub mod processes;
 pub mod secrets;

@@ -117,7 +117,7 @@ fn rule(random: &mut Random) -> (Value, bool) {
 }
 
 /// Counts the faults that really hit a request.
-fn count(gitlab: &Gitlab, tally: &Tally) -> Result<(), Failed> {
+pub fn count(gitlab: &Gitlab, tally: &Tally) -> Result<(), Failed> {
     let stats = gitlab.stats()?;
     for (name, count) in stats["faults"].as_object().into_iter().flatten() {
         tally.faults(&format!("gitlab {name}"), count.as_u64().unwrap_or_default());

@@ -5,6 +5,7 @@ mod crowd;
 mod full_disk;
 mod gitlab;
 mod kills;
+mod poison;
 mod stages;
 
 use gitlab_sim::random::Random;
@@ -24,6 +25,8 @@ pub enum Family {
     Kills,
     /// Many at once.
     Crowd,
+    /// GitLab fails at some things for ever.
+    Poison,
 }
 
 /// One round of a family; all its choices come from `random`.
@@ -44,7 +47,7 @@ pub struct Round<'a> {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Gitlab, Self::Bigquery, Self::Kills, Self::Crowd];
+    pub const ALL: [Self; 5] = [Self::Gitlab, Self::Bigquery, Self::Kills, Self::Crowd, Self::Poison];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Family {
             Self::Bigquery => "bigquery",
             Self::Kills => "kills",
             Self::Crowd => "crowd",
+            Self::Poison => "poison",
         }
     }
 
@@ -66,6 +70,7 @@ impl Family {
             Self::Bigquery => bigquery::round(round),
             Self::Kills => kills::round(round),
             Self::Crowd => crowd::round(round),
+            Self::Poison => poison::round(round),
         }
     }
 }
