@@ -87,3 +87,31 @@ fn a_row_that_cannot_be_mapped_is_kept_whole_in_rejected_and_stops_nothing() {
     assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
     world.assert_equal();
 }
+
+#[test]
+fn a_title_that_is_no_text_hides_no_merge_request() {
+    let world = World::new("no_text", &["--seed", "67", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    let poison = ["not_utf8", "surrogate"];
+    let titles = (20_001..20_200_usize)
+        .map(|id| json!({"of": "MergeRequest", "id": id, "field": "title", "poison": poison[id % 2]}));
+    let titles: Vec<Value> = titles.collect();
+    world.gitlab.faults(&json!({"poison": titles})).expect("faults");
+    let answer = world.sync(&connector);
+    assert_eq!(answer["status"], "success", "{answer:#}");
+    let sql = format!(
+        "SELECT COUNT(*), COUNTIF(ENDS_WITH(title, '\u{fffd}')) FROM {}.merge_requests",
+        world.raw
+    );
+    let count = || warehouse().query(&sql).expect("the counts")[0].clone();
+    let before = count();
+    assert!(
+        before[0] == before[1] && before[0].as_deref() != Some("0"),
+        "{before:?}"
+    );
+    world.gitlab.faults(&json!({})).expect("no faults");
+    let (status, answer) = http::post(&connector.url, None, &json!({"full_refresh": true})).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    assert_eq!(count(), [before[0].clone(), Some("0".into())], "all were there");
+    world.assert_equal();
+}
