@@ -26,7 +26,7 @@ MEMBERS = """
         )
 """
 # 0: the last four weeks; 1: the four before.
-PERIOD = "div(timestamp_diff(current_timestamp(), {column}, day), 28)"
+PERIOD = "cast(floor(timestamp_diff(current_timestamp(), {column}, second) / 2419200) as int64)"
 RECENT = "{column} > timestamp_sub(current_timestamp(), interval 56 day) and {column} <= current_timestamp()"
 
 
