@@ -149,8 +149,10 @@ impl<'a> Comparison<'_, 'a> {
             return Ok(false);
         }
         let tally = std::mem::take(&mut self.sweep.current);
-        if is_compared {
-            self.compared(list.stream, project, tally);
+        match is_compared {
+            true => self.compared(list.stream, project, tally),
+            // What seemed gone before the list broke off waits for a look that comes to its end, or the ledger would call it equal.
+            false => drop(self.sweep.gone.remove(&project)),
         }
         Ok(true)
     }
