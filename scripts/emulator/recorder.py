@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 DBT = '/* {"app": "dbt"'
-# At the end of what a test sends as a stranger would.
+# At the end of what a test sends as a stranger would, or asks of what another dbt project made.
 STRANGER = "-- of a stranger"
 
 
