@@ -68,7 +68,11 @@ class Crate:
 
 def without_tests(text: str) -> str:
     """The text without comments, literals, and items that stand under `#[cfg(test)]`."""
-    text = NO_CODE.sub(lambda found: "" if found[0].startswith("/") else '""', text)
+    return without_test_items(NO_CODE.sub(lambda found: "" if found[0].startswith("/") else '""', text))
+
+
+def without_test_items(text: str) -> str:
+    """The text without items that stand under `#[cfg(test)]`; no comment or literal of it may hold a brace or a semicolon."""
     while found := re.search(r"#\[cfg\((?:test|all\(test[^\n]*)\)\]", text):
         end, depth = found.end(), 0
         while end < len(text):

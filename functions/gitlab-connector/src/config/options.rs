@@ -9,10 +9,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use wildmatch::WildMatch;
 
-use crate::streams::{Stream, Streams};
+use crate::streams::{self, Stream, Streams};
 
 /// Streams that everything else refers to.
-const NEEDED: [&str; 3] = ["projects", "users", "merge_requests"];
+const NEEDED: [&str; 3] = [
+    streams::projects::NAME,
+    streams::users::NAME,
+    streams::merge_requests::NAME,
+];
 
 /// GitLab drops a `touch` within 60 seconds of the last update, and its replicas lag by an unknown time
 /// (docs/gitlab.md#throttled-touch, docs/gitlab.md#replicas).

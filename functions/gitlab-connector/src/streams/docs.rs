@@ -58,7 +58,7 @@ fn markdown(streams: &Streams) -> String {
 
 fn source(stream: &Stream) -> String {
     match stream.read {
-        Read::Changes(_) | Read::Snapshot | Read::Notes { .. } | Read::Referenced => "GraphQL".into(),
+        Read::Changes(_) | Read::Snapshot | Read::Owned(_) | Read::Notes { .. } | Read::Referenced => "GraphQL".into(),
         Read::Within { of, .. } => format!("GraphQL, with {of}"),
         Read::Rest(rest) => {
             let when = match (rest.of, rest.part) {

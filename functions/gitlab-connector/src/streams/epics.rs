@@ -16,6 +16,7 @@ pub fn stream() -> Stream {
             usual: false,
             parent: Some("group_id"),
             users: &["author_id"],
+            named_by: Some("epic_id"),
             ..Shape::default()
         },
         vec![

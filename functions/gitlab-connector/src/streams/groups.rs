@@ -4,17 +4,21 @@ use mergemind_shared::warehouse::Kind::{Int64, String};
 
 use super::stream::{Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "groups";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "groups",
+            name: NAME,
             description: "GitLab's groups and subgroups.",
             cluster_by: &["id"],
             node_type: Some("Group"),
             selection: &["id", "name", "path", "fullPath", "description", "visibility", "parent { id }", "webUrl"],
             read: Read::Snapshot,
+            named_by: Some("group_id"),
             ..Shape::default()
         },
         vec![

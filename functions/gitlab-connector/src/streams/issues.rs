@@ -4,12 +4,17 @@ use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, Int64Array, String, S
 
 use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "issues";
+/// GitLab's GraphQL field that lists them.
+pub const LIST: &str = "issues";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "issues",
+            name: NAME,
             description: "GitLab's issues, incidents and tasks.",
             version: Some("updated_at"),
             partition_by: Some("created_at"),
@@ -25,6 +30,8 @@ pub fn stream() -> Stream {
             read: Read::Changes(ChangedList::Issues),
             // A project that moved to another group and back has other labels and milestones of the same titles.
             fingerprint: Some(Fingerprint { columns: &["updated_at", "web_url", "user_notes_count", "labels", "label_ids", "milestone_id"], ask: "webUrl userNotesCount labels { nodes { id title } } milestone { id }" }),
+            named_by: Some("issue_id"),
+            refers: &[("milestone_id", "milestones")],
             ..Shape::default()
         },
         vec![

@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Read, Shape, Stream, field, key};
+use super::stream::{OwnedList, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -14,7 +14,7 @@ pub fn stream() -> Stream {
             cluster_by: &["id"],
             node_type: Some("Label"),
             selection: &["id", "title", "description", "color", "createdAt", "updatedAt"],
-            read: Read::Snapshot,
+            read: Read::Owned(OwnedList { list: "labels", of_group: &["onlyGroupLabels"], with_ancestors: &["onlyGroupLabels", "includeAncestorGroups"] }),
             ..Shape::default()
         },
         vec![

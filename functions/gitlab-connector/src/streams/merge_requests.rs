@@ -4,12 +4,17 @@ use mergemind_shared::warehouse::Kind::{Bool, Int64, Int64Array, String, StringA
 
 use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "merge_requests";
+/// GitLab's GraphQL field that lists them.
+pub const LIST: &str = "mergeRequests";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "merge_requests",
+            name: NAME,
             description: "GitLab's merge requests, in the project that they are to be merged into.",
             version: Some("updated_at"),
             partition_by: Some("created_at"),
@@ -36,6 +41,8 @@ pub fn stream() -> Stream {
             read: Read::Changes(ChangedList::MergeRequests),
             // A project that moved to another group and back has other labels and milestones of the same titles.
             fingerprint: Some(Fingerprint { columns: &["updated_at", "web_url", "user_notes_count", "labels", "label_ids", "milestone_id", "head_pipeline_id", "last_pipeline_status"], ask: "webUrl userNotesCount labels { nodes { id title } } milestone { id } headPipeline { id status }" }),
+            named_by: Some("merge_request_id"),
+            refers: &[("milestone_id", "milestones")],
             ..Shape::default()
         },
         vec![

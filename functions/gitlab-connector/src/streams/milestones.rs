@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Date, Int64, String, Timestamp};
 
-use super::stream::{Read, Shape, Stream, field, key};
+use super::stream::{OwnedList, Read, Shape, Stream, field, key};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -16,7 +16,7 @@ pub fn stream() -> Stream {
             selection: &[
                 "id", "iid", "title", "description", "state", "startDate", "dueDate", "webPath", "createdAt", "updatedAt",
             ],
-            read: Read::Snapshot,
+            read: Read::Owned(OwnedList { list: "milestones", of_group: &[], with_ancestors: &["includeAncestors"] }),
             ..Shape::default()
         },
         vec![

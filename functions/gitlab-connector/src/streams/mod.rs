@@ -14,14 +14,14 @@ mod deployments;
 mod environments;
 mod epic_issues;
 mod epics;
-mod groups;
-mod issue_notes;
-mod issues;
+pub mod groups;
+pub mod issue_notes;
+pub mod issues;
 mod iterations;
 mod jobs;
 mod labels;
 mod members;
-mod merge_requests;
+pub mod merge_requests;
 mod milestones;
 mod mr_approvals;
 mod mr_assignees;
@@ -29,14 +29,14 @@ mod mr_commits;
 mod mr_diff_files;
 mod mr_label_events;
 mod mr_labels;
-mod mr_notes;
+pub mod mr_notes;
 mod mr_reviewers;
 mod mr_state_events;
-mod pipelines;
-mod projects;
+pub mod pipelines;
+pub mod projects;
 mod releases;
 mod tags;
-mod users;
+pub mod users;
 mod variables;
 mod vulnerabilities;
 
@@ -45,8 +45,7 @@ use mergemind_shared::warehouse::Table;
 use crate::ledger::{Entry, Gap};
 
 pub use node::{Malformed, Node};
-pub use pipelines::merge_request_iid;
-pub use stream::{ChangedList, Mapped, Of, Part, Read, Rest, Stream};
+pub use stream::{ChangedList, GROUP, Mapped, Of, OwnedList, PROJECT, Part, Read, Rest, Stream};
 #[cfg(test)]
 pub use stream::{Shape, field};
 
@@ -147,6 +146,22 @@ impl Streams {
         })
     }
 
+    /// The streams that groups and projects own.
+    pub fn owned(&self) -> impl Iterator<Item = (&Stream, OwnedList)> {
+        self.all.iter().filter_map(|stream| match stream.read {
+            Read::Owned(list) => Some((stream, list)),
+            _ => None,
+        })
+    }
+
+    /// What [`Stream::refers`] says of all streams: which, by which column, and to which.
+    pub fn references(&self) -> impl Iterator<Item = (&Stream, &'static str, &'static str)> {
+        let of_stream = |stream| move |(column, other): &(_, _)| (stream, *column, *other);
+        self.all
+            .iter()
+            .flat_map(move |stream| stream.refers.iter().map(of_stream(stream)))
+    }
+
     /// The streams whose rows stand within nodes of the stream `of`.
     pub fn within<'a>(&'a self, of: &'a str) -> impl Iterator<Item = (&'a Stream, &'static str)> + 'a {
         self.all.iter().filter_map(move |stream| match stream.read {
@@ -178,6 +193,9 @@ mod tests {
             assert!(table.version.is_none_or(has), "{}", table.name);
             assert!(table.partition_by.is_none_or(has), "{}", table.name);
             assert!(stream.parent.is_none_or(has), "{}", table.name);
+            for (column, other) in stream.refers {
+                assert!(has(column) && streams.find(other).is_some(), "{}", table.name);
+            }
             let compared = stream.fingerprint.map(|fingerprint| fingerprint.columns);
             assert!(
                 compared.unwrap_or_default().iter().all(|name| has(name)),

@@ -15,6 +15,7 @@ pub fn stream() -> Stream {
             cluster_by: &["merge_request_id"],
             read: Read::Within { of: "merge_requests", at: "labels", ask: "" },
             parent: Some("merge_request_id"),
+            refers: &[("label_id", "labels")],
             ..Shape::default()
         },
         vec![

@@ -5,12 +5,15 @@ use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
 use super::stream::{Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "mr_notes";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "mr_notes",
+            name: NAME,
             description: "Comments on merge requests, and GitLab's own notes about them (approvals, pushes, changes).",
             version: Some("updated_at"),
             partition_by: Some("created_at"),

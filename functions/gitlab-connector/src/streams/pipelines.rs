@@ -5,12 +5,17 @@ use mergemind_shared::warehouse::Value;
 
 use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "pipelines";
+/// GitLab's GraphQL field that lists them.
+pub const LIST: &str = "pipelines";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "pipelines",
+            name: NAME,
             description: "GitLab's CI pipelines.",
             version: Some("updated_at"),
             partition_by: Some("created_at"),

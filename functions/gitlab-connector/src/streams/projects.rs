@@ -4,12 +4,17 @@ use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
 use super::stream::{ChangedList, Fingerprint, Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "projects";
+/// GitLab's GraphQL field that lists them.
+pub const LIST: &str = "projects";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "projects",
+            name: NAME,
             description: "GitLab's projects.",
             cluster_by: &["id"],
             node_type: Some("Project"),
@@ -20,6 +25,7 @@ pub fn stream() -> Stream {
             ],
             read: Read::Changes(ChangedList::Projects),
             fingerprint: Some(Fingerprint { columns: &["full_path"], ask: "" }),
+            named_by: Some("project_id"),
             ..Shape::default()
         },
         vec![

@@ -32,6 +32,11 @@ pub fn key(node: &Node) -> Result<Value, Malformed> {
     node.key()
 }
 
+/// The column that names the group that a row is in.
+pub const GROUP: &str = "group_id";
+/// The column that names the project that a row is in.
+pub const PROJECT: &str = "project_id";
+
 /// How a stream's rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
@@ -39,6 +44,8 @@ pub enum Read {
     Changes(ChangedList),
     /// Whole, now and then: GitLab cannot list only those that changed.
     Snapshot,
+    /// The same, together with the groups and projects that own them.
+    Owned(OwnedList),
     /// Nodes within each node of another stream, which is asked for anyway.
     Within {
         /// The other stream.
@@ -57,6 +64,17 @@ pub enum Read {
     Referenced,
     /// A list of GitLab's REST API.
     Rest(Rest),
+}
+
+/// A list of what groups and projects own. The arguments are GitLab's, each of them true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnedList {
+    /// GitLab's GraphQL field.
+    pub list: &'static str,
+    /// What leaves those of a group alone.
+    pub of_group: &'static [&'static str],
+    /// What adds those of all groups above.
+    pub with_ancestors: &'static [&'static str],
 }
 
 /// The lists that GitLab sorts, or filters, by time of update.
@@ -121,6 +139,10 @@ pub struct Stream {
     pub usual: bool,
     /// The column that refers to the row above, of which GitLab always tells all rows at once.
     pub parent: Option<&'static str>,
+    /// The column by which rows of other streams name the row of this one that they belong to.
+    pub named_by: Option<&'static str>,
+    /// Columns that refer to rows of another stream, which is read at times of its own.
+    pub refers: &'static [(&'static str, &'static str)],
     /// GitLab's name of a node's type, whose fields are probed; none for a REST list.
     pub node_type: Option<&'static str>,
     /// GraphQL fields to ask for, one node's worth; each begins with its field's name.
@@ -152,6 +174,8 @@ pub struct Shape {
     pub fingerprint: Option<Fingerprint>,
     pub usual: bool,
     pub parent: Option<&'static str>,
+    pub named_by: Option<&'static str>,
+    pub refers: &'static [(&'static str, &'static str)],
     pub node_type: Option<&'static str>,
     pub selection: &'static [&'static str],
     pub users: &'static [&'static str],
@@ -171,6 +195,8 @@ impl Default for Shape {
             fingerprint: None,
             usual: true,
             parent: None,
+            named_by: None,
+            refers: &[],
             node_type: None,
             selection: &[],
             users: &[],
@@ -196,6 +222,8 @@ impl Stream {
             fingerprint: shape.fingerprint,
             usual: shape.usual,
             parent: shape.parent,
+            named_by: shape.named_by,
+            refers: shape.refers,
             node_type: shape.node_type,
             selection: shape.selection,
             readers,
@@ -290,9 +318,9 @@ impl Stream {
 
     /// The column that names the project, or the group, that a row is in.
     pub fn owner_column(&self) -> &'static str {
-        match self.table.position("project_id") {
-            Some(_) => "project_id",
-            None => "group_id",
+        match self.table.position(PROJECT) {
+            Some(_) => PROJECT,
+            None => GROUP,
         }
     }
 

@@ -4,12 +4,17 @@ use mergemind_shared::warehouse::Kind::{Bool, Date, Int64, String, Timestamp};
 
 use super::stream::{Read, Shape, Stream, field, key};
 
+/// The stream's name.
+pub const NAME: &str = "users";
+/// GitLab's GraphQL field that lists them.
+pub const LIST: &str = "users";
+
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
 pub fn stream() -> Stream {
     Stream::new(
         Shape {
-            name: "users",
+            name: NAME,
             description: "GitLab's users, as far as other rows refer to them.",
             cluster_by: &["id"],
             node_type: Some("UserCore"),

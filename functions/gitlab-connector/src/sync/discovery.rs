@@ -5,7 +5,7 @@ use wildmatch::WildMatch;
 
 use crate::config::{Discovery, Target};
 use crate::gitlab::{self, Argument, Connection, Owner, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{Node, projects};
 use crate::sync::session::Session;
 
 /// Whether discovery takes this project.
@@ -35,10 +35,10 @@ pub async fn find(
     discovery: &Discovery,
     configured: &[Target],
 ) -> Result<Discovered, gitlab::Error> {
-    let list = Connection::new(Owner::GitLab, "projects")
+    let list = Connection::new(Owner::GitLab, projects::LIST)
         .with("membership", Argument::flag(true))
         .nodes(Selection::parse("id fullPath name visibility archived"));
-    let found = gitlab::all(session.client, &Purpose::new("projects", "Discover"), list).await?;
+    let found = gitlab::all(session.client, &Purpose::new(projects::NAME, "Discover"), list).await?;
     session.warn_left_out(&"discovery", &found.left_out);
     let taken = found.nodes.iter().filter(|node| takes(discovery, node));
     let place = |node: &Json| {

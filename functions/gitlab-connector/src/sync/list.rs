@@ -1,6 +1,7 @@
 //! The lists that are read by time of update.
 
 use crate::gitlab::{ISSUE, MERGE_REQUEST, RowKind};
+use crate::streams::{issue_notes, issues, merge_requests, mr_notes};
 
 /// A list that is read by time of update.
 pub struct List {
@@ -10,8 +11,6 @@ pub struct List {
     pub field: &'static str,
     /// How one of them is named by its id.
     pub kind: RowKind,
-    /// The column that names one of them in what belongs to it.
-    pub column: &'static str,
     /// The stream of notes on its rows.
     pub notes: &'static str,
     /// Names its queries in GitLab's logs.
@@ -19,19 +18,17 @@ pub struct List {
 }
 
 pub const MERGE_REQUESTS: List = List {
-    stream: "merge_requests",
-    field: "mergeRequests",
+    stream: merge_requests::NAME,
+    field: merge_requests::LIST,
     kind: MERGE_REQUEST,
-    column: "merge_request_id",
-    notes: "mr_notes",
+    notes: mr_notes::NAME,
     operation: "MergeRequests",
 };
 
 pub const ISSUES: List = List {
-    stream: "issues",
-    field: "issues",
+    stream: issues::NAME,
+    field: issues::LIST,
     kind: ISSUE,
-    column: "issue_id",
-    notes: "issue_notes",
+    notes: issue_notes::NAME,
     operation: "Issues",
 };

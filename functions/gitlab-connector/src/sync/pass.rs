@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::Options;
-use crate::streams::{ChangedList, Read, Stream, Streams};
+use crate::streams::{ChangedList, Read, Stream, Streams, issues, merge_requests, pipelines};
 
 /// A pass over a scope. Each is named after the stream whose cursor it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,9 @@ impl Pass {
     /// The name of its cursor.
     pub fn stream(self) -> &'static str {
         match self {
-            Self::Projects => "pipelines",
-            Self::MergeRequests => "merge_requests",
-            Self::Issues => "issues",
+            Self::Projects => pipelines::NAME,
+            Self::MergeRequests => merge_requests::NAME,
+            Self::Issues => issues::NAME,
             Self::Dimensions => "dimensions",
             Self::OpenMergeRequests => "open_merge_requests",
             Self::Reconcile => "reconcile",
@@ -55,7 +55,7 @@ impl Pass {
             Read::Changes(ChangedList::Projects) => Some(Self::Projects),
             Read::Changes(ChangedList::MergeRequests) => Some(Self::MergeRequests),
             Read::Changes(ChangedList::Issues) => Some(Self::Issues),
-            Read::Snapshot => Some(Self::Dimensions),
+            Read::Snapshot | Read::Owned(_) => Some(Self::Dimensions),
             Read::Within { of, .. } | Read::Notes { of } => Self::of(streams.named(of), streams),
             Read::Referenced => None,
             Read::Rest(_) => Some(Self::RestStreams),
@@ -74,7 +74,7 @@ impl Pass {
                 on.any(|stream| stream.read == Read::Changes(ChangedList::MergeRequests))
             }
             Self::Issues => on.any(|stream| stream.read == Read::Changes(ChangedList::Issues)),
-            Self::Dimensions => on.any(|stream| stream.read == Read::Snapshot),
+            Self::Dimensions => on.any(|stream| matches!(stream.read, Read::Snapshot | Read::Owned(_))),
             Self::RestStreams => on.any(|stream| matches!(stream.read, Read::Rest(_))),
         }
     }

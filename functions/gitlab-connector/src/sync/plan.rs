@@ -3,7 +3,7 @@
 use mergemind_shared::warehouse::CursorMove;
 
 use crate::gitlab::Changed;
-use crate::streams::Stream;
+use crate::streams::{Stream, projects};
 use crate::sync::commit::commit;
 use crate::sync::driver;
 use crate::sync::error::Error;
@@ -70,7 +70,7 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
     let projects = scope_ids::projects_of(session, scope).await?;
     let mut rows = Rows::default();
     let away = reconcile::reconcile_projects(session, scope, &projects, &mut rows).await?;
-    rows.mark_gone(session.streams.named("projects"), away.into_keys().collect());
+    rows.mark_gone(session.streams.named(projects::NAME), away.into_keys().collect());
     commit(session, rows, None).await?;
     let key = (Pass::Projects.stream().to_owned(), scope.to_string());
     if let Some(cursor) = cursors.remove(&key) {

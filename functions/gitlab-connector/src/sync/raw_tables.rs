@@ -7,7 +7,7 @@ use mergemind_shared::warehouse::{
     Column, Commit, Error, Kind, ResultRow, Row, SoftDelete, Table, Value, Warehouse, Within, Written, one_of,
 };
 
-use crate::streams::Stream;
+use crate::streams::{Stream, Streams, merge_requests, projects};
 
 /// A place for rows: the warehouse, or what stands in for it in tests.
 pub trait RawTables: Send + Sync {
@@ -51,8 +51,8 @@ pub trait RawTables: Send + Sync {
     /// All rows of a small table that are not marked as deleted.
     fn rows_of<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Row>, Error>>;
 
-    /// Whether a row refers to a label or milestone that is not there.
-    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>>;
+    /// Whether a row refers to one that is not there, by a column of [`Stream::refers`].
+    fn has_dangling_refs<'a>(&'a self, streams: &'a Streams) -> BoxFuture<'a, Result<bool, Error>>;
 }
 
 /// A row of a project, as the raw table has it.
@@ -140,8 +140,8 @@ impl RawTables for Warehouse {
             let list: Vec<String> = shas.iter().map(|sha| format!("'{sha}'")).collect();
             let sql = format!(
                 "SELECT p.full_path, m.iid FROM {} m JOIN {} p ON p.id = m.project_id WHERE NOT m._deleted AND m.head_sha IN ({})",
-                self.name_of("merge_requests"),
-                self.name_of("projects"),
+                self.name_of(merge_requests::NAME),
+                self.name_of(projects::NAME),
                 list.join(", ")
             );
             let rows = self.query(sql).await?;
@@ -221,7 +221,7 @@ impl RawTables for Warehouse {
         })
     }
 
-    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>> {
+    fn has_dangling_refs<'a>(&'a self, streams: &'a Streams) -> BoxFuture<'a, Result<bool, Error>> {
         let unknown = |table: &str, column: &str, parents: &str| {
             format!(
                 "EXISTS (SELECT 1 FROM {} t LEFT JOIN {} p ON p.id = t.{column} WHERE t.{column} IS NOT NULL AND NOT t._deleted AND p.id IS NULL)",
@@ -229,12 +229,11 @@ impl RawTables for Warehouse {
                 self.name_of(parents)
             )
         };
-        let sql = format!(
-            "SELECT {} OR {} OR {} AS dangles",
-            unknown("mr_labels", "label_id", "labels"),
-            unknown("merge_requests", "milestone_id", "milestones"),
-            unknown("issues", "milestone_id", "milestones"),
-        );
+        let any: Vec<String> = streams
+            .references()
+            .map(|(stream, column, parents)| unknown(stream.name(), column, parents))
+            .collect();
+        let sql = format!("SELECT {} AS dangles", any.join(" OR "));
         Box::pin(async move {
             let rows = self.query(sql).await?;
             match rows.first() {

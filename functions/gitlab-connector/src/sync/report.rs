@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::gitlab::Instance;
-use crate::streams::{Stream, Streams};
+use crate::streams::{Stream, Streams, merge_requests};
 use crate::sync::error::{Error, OTHER_GITLAB};
 use crate::sync::verified::Verified;
 
@@ -160,7 +160,7 @@ impl Summary {
     /// How many seconds the merge requests were behind GitLab when the sync ended, in the scope that is farthest
     /// behind; `None` while a scope has not been read to its end once.
     pub fn lag_s(&self) -> Option<f64> {
-        let steps = self.cursors.get("merge_requests")?.iter().map(|step| step.to);
+        let steps = self.cursors.get(merge_requests::NAME)?.iter().map(|step| step.to);
         let oldest = steps.collect::<Option<Vec<_>>>()?.into_iter().min()?;
         let ended = self.started_at + time::Duration::seconds_f64(self.elapsed_s);
         Some((ended - oldest).as_seconds_f64().max(0.0))
@@ -196,7 +196,7 @@ impl Summary {
                 "requests": self.requests.values().sum::<u64>(),
             },
             "streams": per_stream,
-            "rejected": self.counters.of("_rejected").0,
+            "rejected": self.counters.of(streams.rejected.name).0,
             "warnings": self.warnings,
             "missing_fields": self.missing_fields,
             "token_warning": self.token_ends,

@@ -6,14 +6,14 @@ use serde_json::Value as Json;
 
 use crate::config::{Discovery, Target};
 use crate::gitlab::{self, Client, Connection, Owner, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{Node, projects};
 use crate::sync::discovery;
 use crate::sync::error::Error;
 use crate::sync::scope::{Projects, Scope};
 use crate::sync::session::Session;
 
-/// The cursor of all projects that are configured or discovered.
-const ALL: &str = "projects";
+/// The scope of all projects that are configured or discovered, as cursors name it.
+const ALL: &str = projects::NAME;
 
 /// The groups, and the projects in one scope; each in its own if only some are asked for. A project that GitLab does
 /// not show is a warning. Beside them, how many discovered projects are left out for their number.
@@ -94,7 +94,7 @@ async fn configured(
     });
     let asked = gitlab::fetch(
         session.client,
-        &Purpose::new("projects", "IdsOfProjects"),
+        &Purpose::new(projects::NAME, "IdsOfProjects"),
         owners.collect(),
     )
     .await?;
@@ -132,10 +132,10 @@ pub fn id_of(target: &Target) -> Option<i64> {
 /// # Errors
 /// If GitLab can't be asked.
 pub async fn paths(client: &Client, targets: &[Target]) -> Result<Paths, gitlab::Error> {
-    let list = Connection::new(Owner::GitLab, "projects")
+    let list = Connection::new(Owner::GitLab, projects::LIST)
         .ids("Project", targets.iter().filter_map(id_of))
         .nodes(Selection::parse("id fullPath"));
-    let page = gitlab::fetch_one(client, &Purpose::new("projects", "PathsOfProjects"), list).await?;
+    let page = gitlab::fetch_one(client, &Purpose::new(projects::NAME, "PathsOfProjects"), list).await?;
     let place = |node: &Json| Some((Node::new(node).number("id")?, node["fullPath"].as_str()?.to_owned()));
     Ok(page.nodes.iter().filter_map(place).collect())
 }

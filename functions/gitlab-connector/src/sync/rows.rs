@@ -99,13 +99,16 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Leaves out the rows of `stream` with these ids, and all that belongs to them by `column`.
-    pub fn forget(&mut self, streams: &Streams, stream: &str, column: &'static str, ids: &BTreeSet<i64>) {
-        if let Some(rows) = self.tables.get_mut(stream) {
-            let place = streams.named(stream).table.position("id").expect("its key");
+    /// Leaves out the rows of `stream` with these ids, and all that belongs to them.
+    pub fn forget(&mut self, streams: &Streams, stream: &Stream, ids: &BTreeSet<i64>) {
+        if let Some(rows) = self.tables.get_mut(stream.name()) {
+            let place = stream.table.position("id").expect("its key");
             rows.retain(|row| !matches!(row[place], Value::Int(id) if ids.contains(&id)));
         }
-        for child in streams.all().filter(|child| child.parent == Some(column)) {
+        for child in streams
+            .all()
+            .filter(|child| child.parent.is_some() && child.parent == stream.named_by)
+        {
             if let Some(rows) = self.tables.get_mut(child.name()) {
                 rows.retain(|row| child.parent_of(row).is_none_or(|parent| !ids.contains(&parent)));
             }
@@ -287,7 +290,7 @@ mod tests {
             rows.complete(streams.named("mr_labels"), parent);
             rows.complete(streams.named("mr_assignees"), parent);
         }
-        rows.forget(&streams, "merge_requests", "merge_request_id", &BTreeSet::from([7]));
+        rows.forget(&streams, streams.named("merge_requests"), &BTreeSet::from([7]));
         let (batches, _) = rows.into_batches(&streams);
         let told = batches.iter().map(|batch| {
             (

@@ -342,12 +342,14 @@ async fn run_scope(
         if !outcome.complete {
             return Ok(());
         }
-        let facts = ["merge_requests", "issues", "mr_labels"];
         if pass == Pass::Issues
             && !dimensions_done
-            && ["labels", "milestones"].iter().all(|stream| session.on(stream))
-            && facts.iter().any(|table| lock(&session.counters).written_to(table) > 0)
-            && session.tables.has_dangling_refs().await?
+            && session.streams.references().all(|(_, _, other)| session.on(other))
+            && session
+                .streams
+                .references()
+                .any(|(stream, ..)| lock(&session.counters).written_to(stream.name()) > 0)
+            && session.tables.has_dangling_refs(session.streams).await?
         {
             run_pass(session, Pass::Dimensions, scope, cursors, outcome).await?;
         }

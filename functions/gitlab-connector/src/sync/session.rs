@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
 use crate::ledger::{Entry, Gap, GapReason};
-use crate::streams::{Node, Stream, Streams};
+use crate::streams::{Node, Read, Stream, Streams};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
@@ -120,7 +120,8 @@ impl<'a> Session<'a> {
         instance: Instance,
         shutdown: Shutdown,
     ) -> Self {
-        let pages = ["merge_requests", "issues", "pipelines", "projects", IDS];
+        let changed = streams.all().filter(|stream| matches!(stream.read, Read::Changes(_)));
+        let pages = changed.map(Stream::name).chain([IDS]);
         Self {
             sync_id: uuid::Uuid::new_v4().to_string(),
             options,
@@ -150,7 +151,7 @@ impl<'a> Session<'a> {
             warnings: Mutex::default(),
             notes_inside: NOTES_INSIDE,
             rows_of_each: ROWS_OF_EACH,
-            pages: pages.map(|list| (list, LARGEST_PAGE)).into(),
+            pages: pages.map(|list| (list, LARGEST_PAGE)).collect(),
         }
     }
 

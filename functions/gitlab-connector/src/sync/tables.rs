@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mergemind_shared::warehouse::{Commit, CursorMove};
 
-use crate::streams::Streams;
+use crate::streams::{Read, Streams};
 use crate::sync::error::Error;
 use crate::sync::resources::{Ready, Resources};
 use crate::sync::state::{Cursors, STREAMS};
@@ -62,7 +62,10 @@ async fn ensure_tables(inner: &Resources) -> Result<(), Error> {
 /// the tables are made: whoever dies in between does it again.
 async fn forget_past(inner: &Resources, dropped: &[&str]) -> Result<(), Error> {
     // Users come with whatever refers to them.
-    let all = dropped.contains(&"users");
+    let all = inner
+        .streams
+        .all()
+        .any(|stream| stream.read == Read::Referenced && dropped.contains(&stream.name()));
     for ((stream, scope), known) in committed(inner).await? {
         if stream != STREAMS {
             continue;

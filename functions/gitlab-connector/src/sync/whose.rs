@@ -7,7 +7,7 @@ use mergemind_shared::warehouse::Kind::String as Text;
 use mergemind_shared::warehouse::{Column, Commit, Error as WarehouseError, ResultRow, Table, TableRows, Value};
 
 use crate::gitlab::{self, Connection, Owner, Purpose, Selection, time_of};
-use crate::streams::Node;
+use crate::streams::{Node, projects};
 use crate::sync::error::Error;
 use crate::sync::raw_tables::RawTables;
 use crate::sync::resources::Resources;
@@ -77,15 +77,15 @@ pub async fn check(inner: &Resources) -> Result<(), Error> {
 async fn shows_them(inner: &Resources) -> Result<bool, Error> {
     let sql = format!(
         "SELECT id, COALESCE(UNIX_MICROS(created_at), 0) AS created_at FROM {} WHERE NOT _deleted ORDER BY id LIMIT {SAMPLE}",
-        inner.warehouse.name_of("projects")
+        inner.warehouse.name_of(projects::NAME)
     );
     let pair = |row: ResultRow| Ok((row.get("id")?, row.get("created_at")?));
     let rows = inner.warehouse.query(sql).await?.into_iter();
     let known: HashMap<i64, i64> = rows.map(pair).collect::<Result<_, WarehouseError>>()?;
-    let list = Connection::new(Owner::GitLab, "projects")
+    let list = Connection::new(Owner::GitLab, projects::LIST)
         .ids("Project", known.keys().copied())
         .nodes(Selection::parse("id createdAt"));
-    let page = gitlab::fetch_one(&inner.client, &Purpose::new("projects", "Whose"), list).await?;
+    let page = gitlab::fetch_one(&inner.client, &Purpose::new(projects::NAME, "Whose"), list).await?;
     let is_known = |node: &serde_json::Value| {
         let id = Node::new(node).number("id")?;
         let created = time_of(node, "createdAt")?.unix_timestamp_nanos() / 1000;

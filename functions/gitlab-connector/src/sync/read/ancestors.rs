@@ -10,38 +10,32 @@ use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 
-/// The lists, and what makes them hold those of all groups above.
-const LISTS: [(&str, &[&str]); 2] = [
-    ("labels", &["onlyGroupLabels", "includeAncestorGroups"]),
-    ("milestones", &["includeAncestors"]),
-];
-
 /// Adds them.
 ///
 /// # Errors
 /// If GitLab still fails after retries.
 pub async fn add<'a>(session: &Session<'a>, scope: &Scope, rows: &mut Rows<'a>) -> Result<(), Error> {
     let parents = parents(scope);
-    for (list, arguments) in LISTS.into_iter().filter(|(list, _)| session.on(list)) {
-        let stream = session.streams.named(list);
+    let owned = session.streams.owned();
+    for (stream, owned) in owned.filter(|(stream, _)| session.on(stream.name())) {
         let of_parent = |path: &String| {
-            let mut connection = Connection::new(Owner::Group(path.clone()), list)
+            let mut connection = Connection::new(Owner::Group(path.clone()), owned.list)
                 .nodes(session.fields(stream))
                 .beside(Selection::parse("webUrl"));
-            for argument in arguments {
+            for argument in owned.with_ancestors {
                 connection = connection.with(argument, Argument::flag(true));
             }
             connection
         };
         let asked = parents.iter().map(of_parent).collect();
-        let found = gitlab::all_of(session.client, &Purpose::new(list, "Ancestors"), asked).await?;
+        let found = gitlab::all_of(session.client, &Purpose::new(stream.name(), "Ancestors"), asked).await?;
         for page in found {
             let page = match page {
                 Ok(page) => page,
                 // The token may not see the group above.
                 Err(gitlab::Error::ScopeNotFound(_)) => continue,
                 Err(error) => {
-                    session.warn(scope, &format!("{list} of the groups above"), &error.into());
+                    session.warn(scope, &format!("{} of the groups above", owned.list), &error.into());
                     continue;
                 }
             };

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::gitlab::{self, Owner, time_of};
-use crate::streams::Node;
+use crate::streams::{Node, pipelines, projects};
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
 use crate::sync::read::list_request::{Which, Window, fetch};
@@ -28,7 +28,7 @@ pub async fn find_new(
     let ids: Vec<i64> = nodes.iter().filter_map(|node| Node::new(node).number("id")).collect();
     let seen = session
         .tables
-        .fingerprints(session.streams.named("projects"), &ids)
+        .fingerprints(session.streams.named(projects::NAME), &ids)
         .await?;
     let was_away = |id: i64| !state.members.is_empty() && !state.members.contains(&id);
     for node in nodes {
@@ -48,7 +48,7 @@ pub async fn find_new(
             project = path,
             "a project moved, or came into the scope; reading it from its beginning"
         );
-        if session.on("pipelines") {
+        if session.on(pipelines::NAME) {
             progress.pending.push(PendingPipelines::of_path(path, true));
         }
         for list in [&MERGE_REQUESTS, &ISSUES].iter().filter(|list| session.on(list.stream)) {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 
 use crate::gitlab::{self, Argument, Connection, LeftOut, Owner, Page, Purpose};
-use crate::streams::merge_request_iid;
+use crate::streams::pipelines::{self, merge_request_iid};
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
 use crate::sync::read::list_request::rows_of;
@@ -132,7 +132,7 @@ pub async fn refetch<'a>(session: &Session<'a>, wanted: &[Refetch], rows: &mut R
         if !hint.merge_requests.is_empty() {
             merge_requests.entry(path()).or_default().extend(&hint.merge_requests);
         }
-        if !hint.issues.is_empty() && session.on("issues") {
+        if !hint.issues.is_empty() && session.on(ISSUES.stream) {
             issues.entry(path()).or_default().extend(&hint.issues);
         }
         commits.extend(hint.pipelines_of.iter().map(|sha| (path(), sha.clone())));
@@ -150,14 +150,14 @@ pub async fn refetch<'a>(session: &Session<'a>, wanted: &[Refetch], rows: &mut R
 
 /// The pipelines of a commit, and the merge requests that they belong to.
 async fn add_pipelines<'a>(session: &Session<'a>, path: &str, sha: &str, rows: &mut Rows<'a>) -> Result<(), Error> {
-    if !session.on("pipelines") {
+    if !session.on(pipelines::NAME) {
         return Ok(());
     }
-    let stream = session.streams.named("pipelines");
-    let pipelines = Connection::new(Owner::ProjectAt(path.to_owned()), "pipelines")
+    let stream = session.streams.named(pipelines::NAME);
+    let pipelines = Connection::new(Owner::ProjectAt(path.to_owned()), pipelines::LIST)
         .with("sha", Argument::text(sha))
         .nodes(session.fields(stream));
-    let Some(page) = all_or_none(session, &Purpose::new("pipelines", "PipelinesOf"), pipelines).await? else {
+    let Some(page) = all_or_none(session, &Purpose::new(pipelines::NAME, "PipelinesOf"), pipelines).await? else {
         return Ok(());
     };
     let mut pipelines = page.nodes;
@@ -176,7 +176,7 @@ async fn add_of_branch<'a>(session: &Session<'a>, path: &str, branch: &str, rows
         .with("state", Argument::word("opened"))
         .first(OF_BRANCH)
         .nodes(selection(session, &MERGE_REQUESTS));
-    let (purpose, fields) = (Purpose::new("merge_requests", "OfBranch"), open.nodes.clone());
+    let (purpose, fields) = (Purpose::new(MERGE_REQUESTS.stream, "OfBranch"), open.nodes.clone());
     if let Some(mut page) = all_or_none(session, &purpose, open).await? {
         let told = page.left_out.len();
         gitlab::read_on(session.client, &purpose, MERGE_REQUESTS.kind, &fields, &mut page).await?;

@@ -138,7 +138,7 @@ async fn finish<'a>(
         }
     }
     // Without its notes a row would seem complete when the token may see it again.
-    rows.forget(session.streams, list.stream, list.column, &hidden);
+    rows.forget(session.streams, session.streams.named(list.stream), &hidden);
     Ok(())
 }
 

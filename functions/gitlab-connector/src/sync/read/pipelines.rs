@@ -7,6 +7,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::gitlab::{self, By, Connection, Owner, Purpose, Selection, time_of};
+use crate::streams::pipelines;
 use crate::sync::error::Error;
 use crate::sync::read::lookup;
 use crate::sync::rows::Rows;
@@ -34,9 +35,9 @@ pub async fn next<'a>(
     let most = at_once * REQUESTS;
     let now: Vec<PendingPipelines> = progress.pending.drain(..progress.pending.len().min(most)).collect();
     let lists = now.iter().map(|pending| request(session, pending, since)).collect();
-    let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "Pipelines"), lists).await?;
-    let stream = session.streams.named("pipelines");
-    let (mut pipelines, mut left) = (Vec::new(), Vec::new());
+    let pages = gitlab::fetch(session.client, &Purpose::new(pipelines::NAME, "Pipelines"), lists).await?;
+    let stream = session.streams.named(pipelines::NAME);
+    let (mut found, mut left) = (Vec::new(), Vec::new());
     for (pending, page) in now.into_iter().zip(pages) {
         let page = match page {
             Ok(page) => page,
@@ -67,25 +68,25 @@ pub async fn next<'a>(
             pipeline["_parent"] = json!({"id": project["id"]});
             pipeline["_path"] = json!(pending.path);
             rows.map(stream, &pipeline);
-            pipelines.push(pipeline);
+            found.push(pipeline);
         }
     }
     let room = most.saturating_sub(progress.pending.len());
     progress.pending.extend(cut(left, at_once, room));
     // In a first pass the merge requests are all read afterwards.
     if state.complete_until.is_some() {
-        lookup::add_of_pipelines(session, &pipelines, rows).await?;
+        lookup::add_of_pipelines(session, &found, rows).await?;
     }
     Ok(())
 }
 
 /// The list of a project's pipelines.
 fn request(session: &Session<'_>, pending: &PendingPipelines, since: Option<OffsetDateTime>) -> Connection {
-    Connection::new(Owner::ProjectAt(pending.path.clone()), "pipelines")
+    Connection::new(Owner::ProjectAt(pending.path.clone()), pipelines::LIST)
         .within(By::UpdatedOnly, since_of(pending, since, session), pending.until)
-        .first(session.page("pipelines"))
+        .first(session.page(pipelines::NAME))
         .after(pending.after.clone())
-        .nodes(session.fields(session.streams.named("pipelines")))
+        .nodes(session.fields(session.streams.named(pipelines::NAME)))
         .beside(Selection::parse("createdAt"))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::gitlab::{self, Argument, Connection, Field, Owner, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{Node, pipelines, projects};
 use crate::sync::error::Error;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
@@ -32,7 +32,7 @@ pub async fn next_pages(
     state: &ProjectsState,
     progress: &ProjectsProgress,
 ) -> Result<Vec<ProjectPage>, Error> {
-    let first = session.page("projects");
+    let first = session.page(projects::NAME);
     let place = state.pages.iter().position(|page| page.after == progress.after);
     let starts: Vec<Option<After>> = match place {
         Some(place) => state.pages[place..].iter().map(|page| page.after.clone()).collect(),
@@ -114,7 +114,7 @@ fn purpose(scope: &Scope) -> Purpose {
         Scope::Group(_) => "Projects",
         Scope::Projects(_) => "ProjectsByIds",
     };
-    Purpose::new("projects", operation)
+    Purpose::new(projects::NAME, operation)
 }
 
 /// A page to be filled, and how GitLab is asked for it; none where no project is left to be named.
@@ -131,7 +131,7 @@ fn request(
     };
     match scope {
         Scope::Group(path) => {
-            let list = Connection::new(Owner::Group(path.clone()), "projects")
+            let list = Connection::new(Owner::Group(path.clone()), projects::LIST)
                 .with_all_below()
                 .first(first)
                 .after(page.after.as_ref().and_then(After::cursor).map(ToOwned::to_owned))
@@ -141,7 +141,7 @@ fn request(
         Scope::Projects(projects) => {
             let (ids, has_next) = projects.after(page.after.as_ref().and_then(After::project), first as usize);
             let end = After::Project(*ids.last()?);
-            let list = Connection::new(Owner::GitLab, "projects")
+            let list = Connection::new(Owner::GitLab, projects::LIST)
                 .ids("Project", ids)
                 .nodes(of_each(session, state));
             let page = ProjectPage {
@@ -156,11 +156,11 @@ fn request(
 
 /// What is asked of each project: its row, and whether it has pipelines that changed.
 fn of_each(session: &Session<'_>, state: &ProjectsState) -> Selection {
-    let node = session.fields(session.streams.named("projects"));
-    if !session.on("pipelines") {
+    let node = session.fields(session.streams.named(projects::NAME));
+    if !session.on(pipelines::NAME) {
         return node;
     }
-    let mut pipelines = Field::new("pipelines").with("first", Argument::word("1"));
+    let mut pipelines = Field::new(pipelines::LIST).with("first", Argument::word("1"));
     if let Some(since) = state.complete_until.or(session.options.start_date) {
         pipelines = pipelines.with("updatedAfter", Argument::time(since));
     }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::gitlab::time_of;
-use crate::streams::Node;
+use crate::streams::{self, Node};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::read::project_pages::next_pages;
@@ -66,13 +66,13 @@ async fn next_projects<'a>(
             seen(session, scope, id, true, progress);
         }
         for project in page.nodes {
-            rows.map(session.streams.named("projects"), &project);
+            rows.map(session.streams.named(streams::projects::NAME), &project);
             let (Some(id), Some(path)) = (Node::new(&project).number("id"), project["fullPath"].as_str()) else {
                 continue;
             };
             session.learn_path(id, path);
             seen(session, scope, id, is_active(&project, state), progress);
-            let moved = project["pipelines"]["nodes"]
+            let moved = project[streams::pipelines::LIST]["nodes"]
                 .as_array()
                 .is_some_and(|nodes| !nodes.is_empty());
             let known = |pending: &PendingPipelines| pending.path == path && pending.until.is_none();
@@ -102,7 +102,7 @@ fn is_active(project: &Json, state: &ProjectsState) -> bool {
         return true;
     };
     let since = since - time::Duration::minutes(70);
-    let pipelines = project["pipelines"]["nodes"]
+    let pipelines = project[streams::pipelines::LIST]["nodes"]
         .as_array()
         .is_some_and(|nodes| !nodes.is_empty());
     pipelines

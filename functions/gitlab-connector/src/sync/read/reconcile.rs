@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Connection, Owner, Purpose};
-use crate::streams::Node;
+use crate::streams::{self, Node};
 use crate::sync::bookkeeping;
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
@@ -72,7 +72,7 @@ pub async fn step<'a>(
                 false => ReconcilePart::Issues(ids),
             })
         }
-        ReconcilePart::Pipelines(pending) if !pending.is_empty() && session.on("pipelines") => {
+        ReconcilePart::Pipelines(pending) if !pending.is_empty() && session.on(streams::pipelines::NAME) => {
             let left = pass.compare_pipelines(pending, &mut rows).await?;
             Some(ReconcilePart::Pipelines(left))
         }
@@ -90,7 +90,7 @@ pub async fn step<'a>(
 /// Users are read when rows refer to them, so those of old rows would never change.
 async fn refresh_users<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
     let all = SoftDelete {
-        table: &session.streams.named("users").table,
+        table: &session.streams.named(streams::users::NAME).table,
         within: Vec::new(),
         present: Vec::new(),
     };
@@ -112,17 +112,22 @@ pub async fn reconcile_projects<'a>(
     let Scope::Group(path) = scope else {
         return Ok(BTreeMap::new());
     };
-    let stream = session.streams.named("projects");
+    let stream = session.streams.named(streams::projects::NAME);
     let soft_delete = SoftDelete {
         table: &stream.table,
         within: vec![Within::Below("full_path", path.clone())],
         present: projects.keys().copied().collect(),
     };
     let mut gone = session.tables.missing_from(&soft_delete).await?;
-    let list = Connection::new(Owner::GitLab, "projects")
+    let list = Connection::new(Owner::GitLab, streams::projects::LIST)
         .ids("Project", gone.iter().copied())
         .nodes(session.fields(stream));
-    let page = gitlab::fetch_one(session.client, &Purpose::new("projects", "ProjectsByIds"), list).await?;
+    let page = gitlab::fetch_one(
+        session.client,
+        &Purpose::new(streams::projects::NAME, "ProjectsByIds"),
+        list,
+    )
+    .await?;
     session.warn_left_out(scope, &page.left_out);
     for node in &page.nodes {
         rows.map(stream, node);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{Node, groups, projects};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::scope::Scope;
@@ -29,7 +29,7 @@ pub async fn projects_of(session: &Session<'_>, scope: &Scope) -> Result<BTreeMa
     if let Some(known) = lock(&session.projects).get(path) {
         return Ok(known.clone());
     }
-    let list = Connection::new(Owner::Group(path.clone()), "projects")
+    let list = Connection::new(Owner::Group(path.clone()), projects::LIST)
         .with_all_below()
         .nodes(Selection::parse("id fullPath"));
     let page = all_pages(session, scope, list).await?;
@@ -78,9 +78,9 @@ pub async fn groups_of(session: &Session<'_>, scope: &Scope) -> Result<Vec<i64>,
         return Ok(Vec::new());
     };
     let list = Connection::new(Owner::Group(path.clone()), "descendantGroups").nodes(Selection::parse("id"));
-    let page = gitlab::all(session.client, &Purpose::new("groups", "IdsOfGroups"), list).await?;
-    let groups = page.nodes.iter().chain([&page.owner]);
-    let mut ids: Vec<i64> = groups.filter_map(|node| Node::new(node).number("id")).collect();
+    let page = gitlab::all(session.client, &Purpose::new(groups::NAME, "IdsOfGroups"), list).await?;
+    let shown = page.nodes.iter().chain([&page.owner]);
+    let mut ids: Vec<i64> = shown.filter_map(|node| Node::new(node).number("id")).collect();
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)

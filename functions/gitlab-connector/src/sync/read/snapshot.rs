@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Argument, Connection, LeftOut, Page, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{GROUP, Node, OwnedList, PROJECT, Stream, groups, projects};
 use crate::sync::error::Error;
 use crate::sync::read::ancestors;
 use crate::sync::read::nodes::{complete, host_of};
@@ -20,9 +20,6 @@ use crate::sync::state::SnapshotState;
 /// Groups or projects in one request, each with up to 100 labels and milestones.
 const AT_ONCE: u32 = 50;
 
-/// The two kinds of things that groups and projects own.
-const OWNED: [&str; 2] = ["labels", "milestones"];
-
 /// Who owns labels and milestones.
 #[derive(Clone, Copy)]
 enum ListOwner {
@@ -33,8 +30,8 @@ enum ListOwner {
 impl ListOwner {
     fn column(self) -> &'static str {
         match self {
-            Self::Group => "group_id",
-            Self::Project => "project_id",
+            Self::Group => GROUP,
+            Self::Project => PROJECT,
         }
     }
 
@@ -55,11 +52,11 @@ impl ListOwner {
 
 /// What was seen of all owners: the rest of what they owned is gone.
 #[derive(Default)]
-struct SeenRows(BTreeMap<(&'static str, &'static str), Owned>);
+struct SeenRows(BTreeMap<(&'static str, &'static str), SeenOwned>);
 
 /// Owners, and what they own.
 #[derive(Default)]
-struct Owned {
+struct SeenOwned {
     owners: Vec<i64>,
     present: Vec<i64>,
 }
@@ -72,7 +69,7 @@ impl SeenRows {
     }
 
     fn soft_delete_into<'a>(self, session: &Session<'a>, rows: &mut Rows<'a>) {
-        for ((stream, column), Owned { owners, present }) in self.0 {
+        for ((stream, column), SeenOwned { owners, present }) in self.0 {
             rows.soft_deletes.push(SoftDelete {
                 table: &session.streams.named(stream).table,
                 within: vec![Within::OneOf(column, owners)],
@@ -97,40 +94,36 @@ pub async fn step<'a>(
     match scope {
         Scope::Group(path) => {
             let of_scope = gitlab::Owner::Group(path.clone());
-            let mut groups = snapshot.one_by_one(ListOwner::Group, vec![of_scope.clone()]).await?;
-            if groups.is_empty() {
+            let mut found = snapshot.one_by_one(ListOwner::Group, vec![of_scope.clone()]).await?;
+            if found.is_empty() {
                 return Err(gitlab::Error::ScopeNotFound(scope.to_string()).into());
             }
             let below = Connection::new(of_scope.clone(), "descendantGroups");
             let below = snapshot.all(ListOwner::Group, below).await?;
-            groups.extend(below.found);
-            let shown = groups.iter().filter_map(|group| Node::new(&group.node).number("id"));
+            found.extend(below.found);
+            let shown = found.iter().filter_map(|group| Node::new(&group.node).number("id"));
             // What GitLab fails at is there.
             let present = shown.chain(below.failing).collect();
-            for group in &groups {
-                rows.map(session.streams.named("groups"), &group.node);
+            for group in &found {
+                rows.map(session.streams.named(groups::NAME), &group.node);
             }
-            snapshot.take(ListOwner::Group, groups, &mut rows, &mut seen).await?;
+            snapshot.take(ListOwner::Group, found, &mut rows, &mut seen).await?;
             if below.is_whole {
                 rows.soft_deletes.push(SoftDelete {
-                    table: &session.streams.named("groups").table,
+                    table: &session.streams.named(groups::NAME).table,
                     within: vec![Within::Below("full_path", path.clone())],
                     present,
                 });
             }
-            let projects = Connection::new(of_scope, "projects").with_all_below();
-            let projects = snapshot.all(ListOwner::Project, projects).await?.found;
-            snapshot
-                .take(ListOwner::Project, projects, &mut rows, &mut seen)
-                .await?;
+            let list = Connection::new(of_scope, projects::LIST).with_all_below();
+            let found = snapshot.all(ListOwner::Project, list).await?.found;
+            snapshot.take(ListOwner::Project, found, &mut rows, &mut seen).await?;
         }
-        Scope::Projects(projects) => {
+        Scope::Projects(named) => {
             let list =
-                Connection::new(gitlab::Owner::GitLab, "projects").ids("Project", projects.paths.keys().copied());
-            let projects = snapshot.all(ListOwner::Project, list).await?.found;
-            snapshot
-                .take(ListOwner::Project, projects, &mut rows, &mut seen)
-                .await?;
+                Connection::new(gitlab::Owner::GitLab, projects::LIST).ids("Project", named.paths.keys().copied());
+            let found = snapshot.all(ListOwner::Project, list).await?.found;
+            snapshot.take(ListOwner::Project, found, &mut rows, &mut seen).await?;
         }
     }
     ancestors::add(session, scope, &mut rows).await?;
@@ -143,19 +136,22 @@ pub async fn step<'a>(
 }
 
 /// An owner, and the first page of each of its lists.
-struct OwnerLists {
+struct OwnerLists<'a> {
     node: Json,
-    lists: Vec<(&'static str, Result<Page, gitlab::Error>)>,
+    lists: Vec<(Owned<'a>, Result<Page, gitlab::Error>)>,
 }
 
 /// Owners on a list.
-struct Listed {
-    found: Vec<OwnerLists>,
+struct Listed<'a> {
+    found: Vec<OwnerLists<'a>>,
     /// Those at which GitLab fails together with what they own.
     failing: Vec<i64>,
     /// Whether there are no others.
     is_whole: bool,
 }
+
+/// What is owned, and how it is listed.
+type Owned<'a> = (&'a Stream, OwnedList);
 
 struct Snapshot<'c, 'a> {
     session: &'c Session<'a>,
@@ -164,43 +160,47 @@ struct Snapshot<'c, 'a> {
 
 impl<'a> Snapshot<'_, 'a> {
     /// The lists that are synced.
-    fn lists(&self) -> impl Iterator<Item = &'static str> {
-        OWNED.into_iter().filter(|list| self.session.on(list))
+    fn lists(&self) -> impl Iterator<Item = Owned<'a>> {
+        let all = self.session.streams.owned();
+        all.filter(|(stream, _)| self.session.on(stream.name()))
     }
 
     /// What is asked of an owner itself.
     fn fields(&self, kind: ListOwner) -> Selection {
         match kind {
-            ListOwner::Group => self.session.fields(self.session.streams.named("groups")),
+            ListOwner::Group => self.session.fields(self.session.streams.named(groups::NAME)),
             ListOwner::Project => Selection::parse("id fullPath webUrl"),
         }
     }
 
     /// What an owner owns, without what groups above own.
-    fn owned(&self, kind: ListOwner, list: &'static str, owner: gitlab::Owner) -> Connection {
-        let connection = Connection::new(owner, list)
-            .nodes(self.session.fields(self.session.streams.named(list)))
+    fn owned(&self, kind: ListOwner, (stream, owned): Owned<'_>, owner: gitlab::Owner) -> Connection {
+        let connection = Connection::new(owner, owned.list)
+            .nodes(self.session.fields(stream))
             .beside(self.fields(kind));
-        match (kind, list) {
-            (ListOwner::Group, "labels") => connection.with("onlyGroupLabels", Argument::flag(true)),
-            _ => connection,
-        }
+        let arguments = match kind {
+            ListOwner::Group => owned.of_group,
+            ListOwner::Project => &[],
+        };
+        arguments.iter().fold(connection, |connection, argument| {
+            connection.with(argument, Argument::flag(true))
+        })
     }
 
     /// All owners on a list, each with the first page of what it owns. Those at which GitLab fails together with that
     /// are asked for one by one.
-    async fn all(&self, kind: ListOwner, list: Connection) -> Result<Listed, gitlab::Error> {
+    async fn all(&self, kind: ListOwner, list: Connection) -> Result<Listed<'a>, gitlab::Error> {
         let name = list.to_string();
         let mut node = self.fields(kind);
-        for name in self.lists() {
-            let owned = self.owned(kind, name, gitlab::Owner::GitLab);
+        for owned in self.lists() {
+            let owned = self.owned(kind, owned, gitlab::Owner::GitLab);
             let first = self.session.client.limits.page_size(&owned);
             node = node.with(owned.first(first).to_field());
         }
         let is_named = list.is_named();
         let list = list.first_if_paged(AT_ONCE).nodes(node);
         let operation = if is_named { "DimensionsByIds" } else { "Dimensions" };
-        let page = gitlab::all(self.session.client, &Purpose::new("groups", operation), list).await?;
+        let page = gitlab::all(self.session.client, &Purpose::new(groups::NAME, operation), list).await?;
         let is_whole = !page.is_null && !page.has_next;
         if !is_whole {
             let error = match page.is_null {
@@ -212,7 +212,7 @@ impl<'a> Snapshot<'_, 'a> {
         let inner = |mut node: Json| OwnerLists {
             lists: self
                 .lists()
-                .map(|name| (name, Ok(Page::of(node[name].take()))))
+                .map(|owned| (owned, Ok(Page::of(node[owned.1.list].take()))))
                 .collect(),
             node,
         };
@@ -225,7 +225,7 @@ impl<'a> Snapshot<'_, 'a> {
         let (failing, partly): (Vec<LeftOut>, Vec<LeftOut>) =
             page.left_out.into_iter().partition(|left_out| left_out.field.is_none());
         self.session.warn_left_out(self.scope, &partly);
-        let mut found: Vec<OwnerLists> = page.nodes.into_iter().map(inner).collect();
+        let mut found: Vec<OwnerLists<'_>> = page.nodes.into_iter().map(inner).collect();
         found.extend(
             self.one_by_one(kind, failing.iter().filter_map(owner).collect())
                 .await?,
@@ -241,13 +241,17 @@ impl<'a> Snapshot<'_, 'a> {
     }
 
     /// These owners, with the first page of what they own; those that GitLab does not show are left out.
-    async fn one_by_one(&self, kind: ListOwner, owners: Vec<gitlab::Owner>) -> Result<Vec<OwnerLists>, gitlab::Error> {
+    async fn one_by_one(
+        &self,
+        kind: ListOwner,
+        owners: Vec<gitlab::Owner>,
+    ) -> Result<Vec<OwnerLists<'a>>, gitlab::Error> {
         let mut asked: Vec<Connection> = Vec::new();
         for owner in &owners {
             asked.push(Connection::of_owner(owner.clone()).beside(self.fields(kind)));
-            asked.extend(self.lists().map(|name| self.owned(kind, name, owner.clone())));
+            asked.extend(self.lists().map(|owned| self.owned(kind, owned, owner.clone())));
         }
-        let mut pages = gitlab::fetch(self.session.client, &Purpose::new("groups", "Dimension"), asked)
+        let mut pages = gitlab::fetch(self.session.client, &Purpose::new(groups::NAME, "Dimension"), asked)
             .await?
             .into_iter();
         let mut found = Vec::new();
@@ -273,7 +277,7 @@ impl<'a> Snapshot<'_, 'a> {
     async fn take(
         &self,
         kind: ListOwner,
-        found: Vec<OwnerLists>,
+        found: Vec<OwnerLists<'a>>,
         rows: &mut Rows<'a>,
         seen: &mut SeenRows,
     ) -> Result<(), gitlab::Error> {
@@ -297,7 +301,7 @@ impl<'a> Snapshot<'_, 'a> {
             }
         }
         let lists = open.iter().map(|(_, list)| list.clone()).collect();
-        let rest = gitlab::all_of(self.session.client, &Purpose::new("groups", "Owned"), lists).await?;
+        let rest = gitlab::all_of(self.session.client, &Purpose::new(groups::NAME, "Owned"), lists).await?;
         for ((place, _), rest) in open.into_iter().zip(rest) {
             match (&mut owned[place].2, rest) {
                 (Ok(page), Ok(rest)) => page.append(rest),
@@ -309,7 +313,7 @@ impl<'a> Snapshot<'_, 'a> {
             match page {
                 Ok(page) => self.take_list(kind, &node, list, page, rows, seen),
                 Err(error) => {
-                    let what = format!("{list} of {}", node["fullPath"].as_str().unwrap_or_default());
+                    let what = format!("{} of {}", list.1.list, node["fullPath"].as_str().unwrap_or_default());
                     self.session.warn(self.scope, &what, &error.into());
                 }
             }
@@ -321,7 +325,7 @@ impl<'a> Snapshot<'_, 'a> {
         &self,
         kind: ListOwner,
         node: &Json,
-        list: &'static str,
+        (stream, _): Owned<'_>,
         page: Page,
         rows: &mut Rows<'a>,
         seen: &mut SeenRows,
@@ -341,11 +345,11 @@ impl<'a> Snapshot<'_, 'a> {
             present.extend(Node::new(&owned).number("id"));
             owned[kind.key()] = node["id"].clone();
             complete(&host, &mut owned);
-            rows.map(self.session.streams.named(list), &owned);
+            rows.map(stream, &owned);
         }
         // A list that is not offered here, or not to this token, says nothing about what there is; nor does a part of one.
         if !page.is_null && !page.has_next {
-            seen.add(list, kind, id, present);
+            seen.add(stream.name(), kind, id, present);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The users that a page refers to.
 
 use crate::gitlab::{self, Connection, Owner, Purpose, fetch_one};
+use crate::streams::users;
 use crate::sync::lock::lock;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
@@ -30,15 +31,15 @@ pub async fn add_these<'a>(
         wanted.filter(|id| !known.contains(id) && !asked.contains(id)).collect()
     };
     unknown.sort_unstable();
-    let users = session.streams.named("users");
-    let list = Connection::new(Owner::GitLab, "users")
+    let stream = session.streams.named(users::NAME);
+    let list = Connection::new(Owner::GitLab, users::LIST)
         .ids("User", unknown.iter().copied())
-        .nodes(session.fields(users));
-    let page = fetch_one(session.client, &Purpose::new("users", "Users"), list).await?;
+        .nodes(session.fields(stream));
+    let page = fetch_one(session.client, &Purpose::new(users::NAME, "Users"), list).await?;
     for node in &page.nodes {
-        rows.map(users, node);
+        rows.map(stream, node);
     }
-    session.warn_left_out(&"users", &page.left_out);
+    session.warn_left_out(&users::NAME, &page.left_out);
     rows.users_asked.extend(unknown);
     Ok(())
 }

@@ -249,7 +249,7 @@ impl RawTables for Memory {
         Box::pin(async move { Ok(rows) })
     }
 
-    fn has_dangling_refs(&self) -> BoxFuture<'_, Result<bool, Error>> {
+    fn has_dangling_refs<'a>(&'a self, streams: &'a Streams) -> BoxFuture<'a, Result<bool, Error>> {
         let state = self.state();
         let unknown = |table: &str, column: &str, parents: &str| {
             state.alive(table).any(|row| match state.column(table, row, column) {
@@ -260,9 +260,9 @@ impl RawTables for Memory {
                 _ => false,
             })
         };
-        let dangles = unknown("mr_labels", "label_id", "labels")
-            || unknown("merge_requests", "milestone_id", "milestones")
-            || unknown("issues", "milestone_id", "milestones");
+        let dangles = streams
+            .references()
+            .any(|(stream, column, parents)| unknown(stream.name(), column, parents));
         Box::pin(async move { Ok(dangles) })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
+use crate::streams::{issues, merge_requests, projects};
 use crate::sync::pass::Pass;
 use crate::sync::state::{
     After, Backfill, ChangesProgress, ChangesState, IdsProgress, KnownPage, PassState, PendingIds, PendingList,
@@ -187,9 +188,9 @@ fn reconcile(old: OldState) -> ReconcileState {
             sweep: Sweep::default(),
             held: BTreeMap::new(),
             part: match progress.part.as_deref() {
-                None | Some("projects") => ReconcilePart::Projects,
-                Some("merge_requests") => ReconcilePart::MergeRequests(ids),
-                Some("issues") => ReconcilePart::Issues(ids),
+                None | Some(projects::NAME) => ReconcilePart::Projects,
+                Some(merge_requests::NAME) => ReconcilePart::MergeRequests(ids),
+                Some(issues::NAME) => ReconcilePart::Issues(ids),
                 Some(_) => ReconcilePart::Pipelines(pending.collect()),
             },
         }

@@ -6,7 +6,7 @@ use mergemind_shared::warehouse::Within;
 use serde_json::Value as Json;
 
 use crate::gitlab::{self, Connection, Owner, Purpose, Selection};
-use crate::streams::Node;
+use crate::streams::{Node, pipelines};
 use crate::sync::error::Error;
 use crate::sync::read::pipelines::add_all_of;
 use crate::sync::read::reconcile::compare::{difference, ids_left_out};
@@ -40,7 +40,7 @@ impl<'a> Comparison<'_, 'a> {
         rows: &mut Rows<'a>,
     ) -> Result<Vec<PendingIds>, Error> {
         let session = self.session;
-        let stream = session.streams.named("pipelines");
+        let stream = session.streams.named(pipelines::NAME);
         let now: Vec<PendingIds> = pending.drain(..pending.len().min(self.at_once())).collect();
         let mut found = self.pages_of_pipelines(now).await?;
         let nodes: Vec<(i64, &Json)> = found.nodes.iter().map(|(id, _, node)| (*id, node)).collect();
@@ -72,7 +72,7 @@ impl<'a> Comparison<'_, 'a> {
     /// The next page of each of these projects.
     async fn pages_of_pipelines(&mut self, now: Vec<PendingIds>) -> Result<Found, Error> {
         let (session, scope) = (self.session, self.scope);
-        let stream = session.streams.named("pipelines");
+        let stream = session.streams.named(pipelines::NAME);
         let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
         let compared = match session.is_comparing() {
             true => Selection::parse("id updatedAt"),
@@ -80,13 +80,13 @@ impl<'a> Comparison<'_, 'a> {
         };
         let of_project = |list: &PendingIds| {
             let by_path = || Owner::ProjectAt(list.path.clone());
-            Connection::new(list.project.map_or_else(by_path, Owner::Project), "pipelines")
+            Connection::new(list.project.map_or_else(by_path, Owner::Project), pipelines::LIST)
                 .first(session.page(IDS))
                 .after(list.after.clone())
                 .nodes(compared.clone())
         };
         let lists = now.iter().map(of_project).collect();
-        let pages = gitlab::fetch(session.client, &Purpose::new("pipelines", "IdsOfPipelines"), lists).await?;
+        let pages = gitlab::fetch(session.client, &Purpose::new(pipelines::NAME, "IdsOfPipelines"), lists).await?;
         let mut found = Found::default();
         for (list, page) in now.into_iter().zip(pages) {
             let page = match page {

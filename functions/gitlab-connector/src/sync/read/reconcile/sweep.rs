@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ledger::{Counted, Entry, GapReason};
-use crate::streams::Node;
+use crate::streams::{Node, projects};
 use crate::sync::lock::lock;
 use crate::sync::read::reconcile::compare::{Difference, Differing};
 use crate::sync::report::ScopeProblem;
@@ -136,12 +136,12 @@ impl<'a> Comparison<'_, 'a> {
 
     /// The same of projects, with their full paths, with which all that is in them goes.
     pub fn settle_projects(&mut self, gone: &BTreeMap<i64, String>, rows: &mut Rows<'a>) {
-        let before = self.before.get("projects");
+        let before = self.before.get(projects::NAME);
         let confirmed = self.session.deletions_are_confirmed();
         let again = |id: &i64| confirmed || before.is_some_and(|held| held.projects.contains_key(id));
         let (done, held): (Vec<i64>, Vec<i64>) = gone.keys().copied().partition(again);
         lock(&self.session.news).ended.extend(&done);
-        rows.mark_gone(self.session.streams.named("projects"), done);
+        rows.mark_gone(self.session.streams.named(projects::NAME), done);
         if let Some(verified) = &mut *lock(&self.session.verified) {
             verified.hidden.extend(gone.values().cloned());
         }
@@ -149,8 +149,14 @@ impl<'a> Comparison<'_, 'a> {
             let message = "GitLab does not show it any more: it was deleted, or access was lost";
             self.session.gap(GapReason::Hidden, gone[id].clone(), message.into(), 1);
         }
-        let projects = held.into_iter().map(|id| (id, (1, checksum(&[id])))).collect();
-        self.hold("projects", Held { projects, over: false });
+        let held = held.into_iter().map(|id| (id, (1, checksum(&[id])))).collect();
+        self.hold(
+            projects::NAME,
+            Held {
+                projects: held,
+                over: false,
+            },
+        );
     }
 
     fn hold(&mut self, stream: &'static str, held: Held) {
