@@ -12,6 +12,7 @@ Why not `bqemulator start` itself:
 * it cannot delete a view through `tables.delete`, and answers 500, which Google's client repeats for ten minutes: dbt does
   that when a model turns from a view into a table;
 * it parses each statement anew for each of its rules, which takes half of a dbt build's time;
+* copying what was parsed and parsing it once more to see whether it is a CREATE or a DROP take half of what is left;
 * it loses the labels of a view that is made by a statement (labels.py);
 * it takes requests of any page in a browser, and lets SQL, loads and exports read and write any file (guard.py).
 
@@ -43,6 +44,7 @@ LOOPBACK = "127.0.0.1"  # The emulator has no authentication: it must not be rea
 # Characters of the shortest statement that is kept parsed, and how many are kept: those under way and what they turn into.
 WORTH_KEEPING = 100
 KEPT_STATEMENTS = 64
+POSITION = {"line", "col", "start", "end"}
 
 
 class StartError(Exception):
@@ -150,12 +152,22 @@ def lock_data_folder(folder: Path):
     return lock
 
 
+def forget_positions(trees: list) -> None:
+    """Takes from parsed statements where in the text each word stood: nobody asks, and copying it is most of a copy's time."""
+    for tree in filter(None, trees):
+        for node in tree.walk():
+            if node._meta and node._meta.keys() <= POSITION:
+                node._meta = None
+
+
 def change_emulator(folders: list[Path]) -> None:
     """Applies the changes that the module's head explains; `folders` are where loads and exports find and leave their files."""
     import bqemulator.jobs.executor as jobs
     import duckdb
+    from bqemulator.catalog import ddl_sync
     from bqemulator.domain.errors import UnsupportedFeatureError
     from bqemulator.sql.rewriter import create_table_schema_ctas
+    from bqemulator.scripting.interpreter import ScriptInterpreter
     from bqemulator.storage.engine import DuckDBEngine
     from bqemulator.versioning.snapshots import SnapshotManager
     from sqlglot.dialects.dialect import Dialect
@@ -198,6 +210,7 @@ def change_emulator(folders: list[Path]) -> None:
             trees = parsed.pop(key, None)
         if trees is None:
             trees = parse(self, sql)
+            forget_positions(trees)
         # Rules change what they are given.
         kept = [tree and tree.copy() for tree in trees]
         with parsing:
@@ -213,8 +226,21 @@ def change_emulator(folders: list[Path]) -> None:
     labels.keep()
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine.execute = execute_and_drop_views
+    for name, word in (("_detect_catalog_drop", "drop"), ("_detect_create_schema", "create"), ("_detect_plain_create_table", "create")):
+        setattr(ddl_sync, name, only_with(word, getattr(ddl_sync, name)))
+    jobs._capture_dml_snapshots = ScriptInterpreter._snapshot_dml_targets = no_snapshots
     SnapshotManager.capture = capture_only_named
     SnapshotManager.resolve_time_travel = refuse_time_travel
+
+
+def only_with(word: str, detect):
+    """`detect`, which parses a statement to see whether it is of some kind, for those alone that begin with this word."""
+    begins = re.compile(rf"(\s|--[^\n]*\n|/\*.*?\*/)*{word}\b", re.I | re.S)
+    return lambda sql, *more: detect(sql, *more) if begins.match(sql) else None
+
+
+async def no_snapshots(*_) -> None:
+    """Where the emulator parses a statement once more to copy what it changes, which is turned off."""
 
 
 async def serve(options: argparse.Namespace) -> None:
