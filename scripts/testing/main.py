@@ -28,7 +28,7 @@ def main() -> int:
     place = Place()
     moved = clock.environment(options.on) if options.on else None
     plan = Plan(options.names, options.slow, moved)
-    begun = time.monotonic()
+    begun, worked = time.monotonic(), work_of_processors()
     schedule = Schedule(plan.jobs(), options.only or [], processors() * OVERLAP, LOGS, {"TMPDIR": str(TEMPORARY), "BUILT": "1"})
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: interrupt(schedule, place))
@@ -37,7 +37,9 @@ def main() -> int:
         print(f"== with the clock at {now}", flush=True)
     results = schedule.run()
     place.clean()
-    counts = summary(results, plan.without, time.monotonic() - begun, bool(options.names or options.slow or options.only))
+    counts = summary(results, plan.without, bool(options.names or options.slow or options.only))
+    seconds, worked = time.monotonic() - begun, work_of_processors() - worked
+    print(f"all of it took {seconds:.0f} s" + (f", in which the processors were busy for {worked:.0f} s: {worked / seconds / processors():.0%}" if worked else ""))
     kind = "part" if options.names or options.only else "slow" if options.slow else "on" if options.on else "usual"
     (RESULTS / f"{kind}.json").write_text(json.dumps({"passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped}))
     print(last_line(counts.passed, counts.failed, len(counts.skipped)), flush=True)
@@ -51,7 +53,7 @@ def parse_arguments() -> argparse.Namespace:
         epilog="--on moves the calendar of all programs that are started (Linux; needs a C compiler); today's clock is used to build and to install. TZ is taken over from the shell.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only black-box tests with this in their name")
-    parser.add_argument("--slow", action="store_true", help="what is left out of the rest for its time: long black-box tests, dbt-trigger on the dbt before, images, the short bench")
+    parser.add_argument("--slow", action="store_true", help="what is left out of the rest for its time: long black-box tests, dbt-trigger on the dbt before, three kinds of chaos, statements on GoogleSQL, images, the short bench")
     parser.add_argument("--on", metavar="DATE", help="on another date: 2028-02-29, or '2026-12-06 23:30' (UTC); `today` is one of a list, another one each day")
     parser.add_argument("--only", metavar="STEP", type=lambda text: text.split(","), help="only steps with one of these in their name, commas between, and what they need: lint,chaos")
     parser.add_argument("--total", nargs="+", metavar="RUN", help=argparse.SUPPRESS)
@@ -62,6 +64,16 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def work_of_processors() -> float:
+    """Seconds that this machine's processors have worked, with what else runs there and what a step leaves to end by itself. Linux tells; 0 elsewhere."""
+    try:
+        with open("/proc/stat") as file:
+            user, nice, system = map(int, file.readline().split()[1:4])
+    except OSError:
+        return 0.0
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
+
+
 def interrupt(schedule: Schedule, place: Place) -> None:
     schedule.stop()
     place.clean()
@@ -69,7 +81,7 @@ def interrupt(schedule: Schedule, place: Place) -> None:
     os._exit(130)
 
 
-def summary(results: list[Result], without: list[str], seconds: float, only_some: bool) -> Counts:
+def summary(results: list[Result], without: list[str], only_some: bool) -> Counts:
     """Prints what was done, how long it took, what was skipped and why; all counts together."""
     counts = sum((result.counts for result in results), Counts())
     print(f"\n{'step':<34} {'began':>6} {'took':>6} {'CPU':>6}   outcome")
@@ -80,8 +92,6 @@ def summary(results: list[Result], without: list[str], seconds: float, only_some
         else:
             word = "" if result.passed else f"  FAILED, see {LOGS.relative_to(ROOT)}/{result.job.log}"
             print(f"{result.job.name:<34} {result.began:>4.0f} s {result.seconds:>4.0f} s {result.processor_seconds:>4.0f} s   {result.counts}{word}")
-    busy = sum(result.processor_seconds for result in results) / seconds / processors()
-    print(f"{'all':<34} {'':>6} {seconds:>4.0f} s {sum(result.processor_seconds for result in results):>4.0f} s   {busy:.0%} of the processors' time")
     if counts.times:
         print(f"\nthe {SLOWEST} slowest tests")
         for took, name in sorted(counts.times, reverse=True)[:SLOWEST]:

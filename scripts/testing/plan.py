@@ -21,6 +21,9 @@ CARGO = ["cargo", "build", "--locked", "--workspace"]
 JSON = "--message-format=json-render-diagnostics"
 # Cargo repeats the warnings of what it compiled before. See scripts/lib/cargo.sh for where clippy's come from.
 LINT = ["bash", "-c", 'found=$("$@" 2>&1) && [ -z "$found" ] || { printf "%s\\n" "$found"; exit 1; }', "lint", *CARGO, "--all-targets", "--quiet"]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+# What can damage tables that were right decides quickly.
+QUICK_CHAOS, SLOW_CHAOS = ["kills", "bigquery"], ["gitlab", "crowd", "poison"]
 # Of a test program that prints how long each test took. libtest calls that unstable, and takes it from a stable compiler so.
 TIMED = ["-Zunstable-options", "--report-time"]
 
@@ -63,25 +66,29 @@ class Plan:
         if not self.names and not self.slow:
             # Compiling the analyzer for this machine takes a processor most of a minute, which downloads of the build leave free.
             installs.append(Job("analyzer", [SCRIPTS / "check-sql", "--prepare"], ("environments",), 0.6, count=Counts.of_preparation))
-        targets = ["--bins", "--test", "black-box"] if self.names or self.slow else ["--all-targets"]
-        return [*installs, Job("build", [*CARGO, JSON, *targets], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_build)]
+        # What waits most, and so is begun first, needs only these.
+        builds = [Job("programs", [*CARGO, JSON, "--bins", "--test", "black-box"], weight=1.5, count=Counts.of_preparation, prepares=True, then=self._after_programs)]
+        if not self.names and not self.slow:
+            builds.append(Job("build", [*CARGO, JSON, "--all-targets"], ("programs",), 1.5, count=Counts.of_preparation, prepares=True, then=self._after_build))
+        return [*installs, *builds]
+
+    def _after_programs(self, output: str) -> list[Job]:
+        found = test_programs(output)["black-box"]
+        black_box = self._black_box(found, ("environments", *(["browser"] if self.browser == "install" else [])))
+        if self.names:
+            return [black_box]
+        if self.slow:
+            return [black_box, self._other_dbt(found), self._statements(), *self._images(), *self._chaos(SLOW_CHAOS), self._bench(), self._supply()]
+        self.without += [f"chaos {family} (slow: scripts/test --slow)" for family in SLOW_CHAOS]
+        return [black_box, *self._infra(), *self._chaos(QUICK_CHAOS), self._models()]
 
     def _after_build(self, output: str) -> list[Job]:
         programs = test_programs(output)
-        prepared = ("build", "environments", *(["browser"] if self.browser == "install" else []))
-        found = programs.pop("black-box")
-        target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
-        black_box = self._black_box(found, prepared)
-        if self.slow and not self.names:
-            return [black_box, self._other_dbt(found), *self._images(), self._bench(target, "bench short"), self._supply()]
-        if self.names or self.slow:
-            return [black_box]
-        jobs = [black_box, *self._models(), *self._infra(), self._chaos(target)]
-        jobs += [self._rust(name, program, folder) for name, (program, folder) in programs.items()]
+        del programs["black-box"]
+        jobs = [self._rust(name, program, folder) for name, (program, folder) in programs.items()]
         if not self.shifted:
             # What knows nothing of the date.
-            jobs.append(self._bench(target, "jobs on BigQuery", "--only", "bigquery-like"))
-            self.without += [f"{name} (slow: scripts/test --slow)" for name in ("images", "bench short")]
+            self.without += [f"{name} (slow: scripts/test --slow)" for name in ("images", "bench short", "statements on GoogleSQL")]
             jobs.append(Job("examples in documentation", ["cargo", "test", "--locked", "--workspace", "--doc", "--quiet"], ("build",), 0.8, count=Counts.of_rust))
             if "RUSTC_WORKSPACE_WRAPPER" in os.environ:
                 jobs.append(Job("lint", LINT, ("build",), 0.2))
@@ -104,7 +111,9 @@ class Plan:
             arguments += ["--skip", "in_a_browser"]
             self.without.append("tests whose names hold in_a_browser (neither a Chromium nor npm is installed; CHROMIUM=… names one)")
         SENT.parent.mkdir(parents=True, exist_ok=True)
-        SENT.unlink(missing_ok=True)
+        if not self.slow:
+            # The slow run adds to what the quick one before it wrote, and checks all of it.
+            SENT.unlink(missing_ok=True)
         return Job("black-box tests", [program, *arguments], after, 1.2, environment, folder, Counts.of_rust)
 
     def _other_dbt(self, found: tuple[Path, Path]) -> Job:
@@ -114,34 +123,37 @@ class Plan:
         environment = {"RUSTC_BOOTSTRAP": "1", "DBT_ENVIRONMENT": "dbt-1.11"} | self.moved
         return Job("dbt-trigger on dbt 1.11", command, ("black-box tests",), 1.2, environment, folder, Counts.of_rust)
 
-    def _models(self) -> list[Job]:
-        models = Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "analyzer", "build"), 1.0, self.moved, count=Counts.of_python)
-        statements = Job("statements on GoogleSQL", [SCRIPTS / "check-sql", "--kept", TABLES, SENT], ("models on GoogleSQL", "black-box tests"), 1.0, self.moved)
-        return [models, statements]
+    def _models(self) -> Job:
+        return Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "analyzer"), 1.0, self.moved, count=Counts.of_python)
 
-    def _chaos(self, target: Path) -> Job:
-        return Job("chaos short", [target / "chaos", "--short"], ("build", "environments"), 0.8, self.moved, count=Counts.of_rounds)
+    def _statements(self) -> Job:
+        """What the functions have sent, in this run and in a quick one before it."""
+        tables = ["--kept", TABLES] if TABLES.exists() else []
+        return Job("statements on GoogleSQL", [SCRIPTS / "check-sql", *tables, SENT], ("black-box tests",), 1.0, self.moved)
+
+    def _chaos(self, families: list[str]) -> list[Job]:
+        return [Job(f"chaos {family}", [TARGET / "chaos", "--short", "--only", family], ("environments",), 0.6, self.moved, count=Counts.of_rounds) for family in families]
 
     def _infra(self) -> list[Job]:
         if not shutil.which("terraform"):
             self.without.append("infra (Terraform is not installed)")
             return []
-        return [Job("infra", [SCRIPTS / "check-infra"], ("build", "environments"), 1.3, {"BUILT": "1"} | self.moved, count=Counts.of_python)]
+        return [Job("infra", [SCRIPTS / "check-infra"], ("environments",), 1.3, {"BUILT": "1"} | self.moved, count=Counts.of_python)]
 
     def _images(self) -> list[Job]:
         problem = image_problem()
         if problem:
             self.without.append(f"images ({problem})")
             return []
-        return [Job("images", [SCRIPTS / "check-images"], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_python)]
+        return [Job("images", [SCRIPTS / "check-images"], ("environments",), 0.8, {"BUILT": "1"}, count=Counts.of_python)]
 
     def _supply(self) -> Job:
         """Looks up weaknesses elsewhere, where that can be reached: what it finds tomorrow is not what it finds today."""
-        return Job("supply", [SCRIPTS / "check-supply"], ("build", "environments"), 0.2)
+        return Job("supply", [SCRIPTS / "check-supply"], ("environments",), 0.2)
 
-    def _bench(self, target: Path, name: str, *only: str) -> Job:
-        """Beside others its times say little: what is tried is that they can be measured, and how many jobs a build takes."""
-        return Job(name, [target / "bench", "--short", *only], ("build", "environments"), 0.8, {"BUILT": "1"}, count=Counts.of_measurements)
+    def _bench(self) -> Job:
+        """Beside others its times say little: what is tried is that they can be measured, and how many jobs a build takes on BigQuery."""
+        return Job("bench short", [TARGET / "bench", "--short"], ("environments",), 0.8, {"BUILT": "1"}, count=Counts.of_measurements)
 
     @staticmethod
     def _browser() -> str:

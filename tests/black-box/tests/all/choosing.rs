@@ -84,6 +84,7 @@ fn paths<'a>(projects: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
 }
 
 #[test]
+#[ignore = "slow (a minute of syncs): scripts/test --slow"]
 fn projects_are_named_by_path_or_id_and_are_read_together() {
     let world = World::new("single", &["--seed", "63", "--projects", "4", "--merge-requests", "40"]);
     let projects = world.gitlab.rows("projects").expect("projects");
@@ -153,6 +154,7 @@ fn a_sync_stops_at_its_number_of_rows_and_the_next_goes_on() {
 }
 
 #[test]
+#[ignore = "slow (three syncs): scripts/test --slow; unit tests read the same settings"]
 fn settings_come_from_a_json_file_or_a_body_as_well() {
     let world = World::new("json", &["--seed", "63", "--merge-requests", "60"]);
     let mut file = tempfile::NamedTempFile::new().expect("a file");

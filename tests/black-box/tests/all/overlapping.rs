@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 const HELD: Duration = Duration::from_secs(15);
 
 #[test]
+#[ignore = "slow (it holds syncs for half a minute): scripts/test --slow; chaos kills and two connectors at once are in the quick run"]
 fn a_sync_whose_lease_was_lost_or_whose_cursor_moved_writes_nothing_more_and_corrupts_nothing() {
     let world = World::new("overlapping", &["--seed", "17", "--merge-requests", "40"]);
     let connectors = [(); 2].map(|()| world.connector(&[("SYNC_LEASE_SECONDS", "1000")]));
