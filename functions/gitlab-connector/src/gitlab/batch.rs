@@ -5,7 +5,6 @@
 //! row or field at which GitLab fails (docs/gitlab.md#partial-data) stops nobody else. Only what everybody would meet ends it all: a token that is
 //! refused, or a GitLab that does not answer at all.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::future::try_join_all;
@@ -16,29 +15,13 @@ use crate::gitlab::compose::{Ask, ListOutcome, compose};
 use crate::gitlab::list::{Connection, Rows};
 use crate::gitlab::pack::pack;
 use crate::gitlab::page::{LeftOut, Page};
+use crate::gitlab::purpose::Purpose;
 use crate::gitlab::{Client, Error, cost};
 
 /// Parts that a request is split into when GitLab fails at it, which may take it long; two when it only ran out of time.
 const PARTS: usize = 8;
 /// Failures one after the other, without any success between them, after which what is left counts as failing too.
 const MOST_FAILURES: u32 = 10;
-
-/// What lists are asked for.
-#[derive(Clone, Debug)]
-pub struct Purpose {
-    /// What requests are counted under.
-    pub stream: &'static str,
-    /// Names the query in GitLab's logs.
-    pub operation: Cow<'static, str>,
-}
-
-impl Purpose {
-    /// For the sake of this stream.
-    pub fn new(stream: &'static str, operation: impl Into<Cow<'static, str>>) -> Self {
-        let operation = operation.into();
-        Self { stream, operation }
-    }
-}
 
 /// Fetches a page of each list, or all rows that it names. The pages come in the lists' order; an error within concerns
 /// that list alone.

@@ -3,10 +3,10 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::gitlab::batch::Purpose;
 use crate::gitlab::graphql::{Field, Selection};
 use crate::gitlab::list::{Connection, Owner, RowKind};
 use crate::gitlab::page::{LeftOut, Page};
+use crate::gitlab::purpose::Purpose;
 use crate::gitlab::{Client, Error, number_of, pager};
 
 /// The same fields; each list among them also tells whether it goes on. One whose size is named is its reader's business.

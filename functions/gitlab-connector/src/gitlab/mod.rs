@@ -20,6 +20,7 @@ mod list;
 mod pack;
 mod page;
 mod pager;
+mod purpose;
 mod repair;
 mod response;
 mod shape;
@@ -31,7 +32,7 @@ mod transport;
 mod trust;
 mod values;
 
-pub use batch::{Purpose, fetch, fetch_one};
+pub use batch::{fetch, fetch_one};
 pub use client::Client;
 pub use cost::LARGEST_PAGE;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use list::{By, Connection, ISSUE, MERGE_REQUEST, Owner, RowKind};
 pub use pack::fitting;
 pub use page::{LeftOut, Page};
 pub use pager::{Seen, all, all_of, next};
+pub use purpose::Purpose;
 pub use token::TokenFacts;
 #[cfg(test)]
 pub use transport::Call;

@@ -11,11 +11,12 @@ use serde_json::Value as Json;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use crate::gitlab::batch::{Purpose, fetch, fetch_one};
+use crate::gitlab::batch::{fetch, fetch_one};
 use crate::gitlab::graphql::Selection;
 use crate::gitlab::list::{By, Connection, Rows, TimeRange};
 use crate::gitlab::pack;
 use crate::gitlab::page::Page;
+use crate::gitlab::purpose::Purpose;
 use crate::gitlab::{Client, Error};
 
 /// GitLab keeps microseconds (docs/gitlab.md#inclusive).

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod docs;
 mod node;
+mod read;
 pub mod rejected;
 mod stream;
 
@@ -45,7 +46,8 @@ use mergemind_shared::warehouse::Table;
 use crate::ledger::{Entry, Gap};
 
 pub use node::{Malformed, Node};
-pub use stream::{ChangedList, GROUP, Mapped, Of, OwnedList, PROJECT, Part, Read, Rest, Stream};
+pub use read::{ChangedList, Of, OwnedList, Part, Read, Rest};
+pub use stream::{GROUP, Mapped, PROJECT, Stream};
 #[cfg(test)]
 pub use stream::{Shape, field};
 

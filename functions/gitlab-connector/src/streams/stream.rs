@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 
 use super::{Malformed, Node};
 
+pub use super::read::{ChangedList, Of, OwnedList, Part, Read, Rest};
+
 /// Reads one value from a node of GitLab's answer.
 type Reader = fn(&Node) -> Result<Value, Malformed>;
 
@@ -37,55 +39,6 @@ pub const GROUP: &str = "group_id";
 /// The column that names the project that a row is in.
 pub const PROJECT: &str = "project_id";
 
-/// How a stream's rows are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// By time of update, as GitLab lists what changed.
-    Changes(ChangedList),
-    /// Whole, now and then: GitLab cannot list only those that changed.
-    Snapshot,
-    /// The same, together with the groups and projects that own them.
-    Owned(OwnedList),
-    /// Nodes within each node of another stream, which is asked for anyway.
-    Within {
-        /// The other stream.
-        of: &'static str,
-        /// The field that holds them.
-        at: &'static str,
-        /// What to ask for beside the other stream's own fields; empty if they hold it already.
-        ask: &'static str,
-    },
-    /// Notes, all of them whenever their row of another stream changed, page by page.
-    Notes {
-        /// The other stream.
-        of: &'static str,
-    },
-    /// When a row of another stream refers to one.
-    Referenced,
-    /// A list of GitLab's REST API.
-    Rest(Rest),
-}
-
-/// A list of what groups and projects own. The arguments are GitLab's, each of them true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnedList {
-    /// GitLab's GraphQL field.
-    pub list: &'static str,
-    /// What leaves those of a group alone.
-    pub of_group: &'static [&'static str],
-    /// What adds those of all groups above.
-    pub with_ancestors: &'static [&'static str],
-}
-
-/// The lists that GitLab sorts, or filters, by time of update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangedList {
-    /// Projects, and the pipelines in each.
-    Projects,
-    MergeRequests,
-    Issues,
-}
-
 /// What of a row can change in GitLab without a new time of update, with that time: compared, it finds a change that
 /// was not read, for whatever reason.
 #[derive(Clone, Copy, Debug)]
@@ -94,37 +47,6 @@ pub struct Fingerprint {
     pub columns: &'static [&'static str],
     /// The GraphQL fields that they are read from, beside `id`, `createdAt` and `updatedAt`.
     pub ask: &'static str,
-}
-
-/// A list of GitLab's REST API, one for each group, project or row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rest {
-    /// Whose list it is.
-    pub of: Of,
-    /// Its address below `/api/v4/`, with `{owner}` (a group's or project's id) and `{iid}` (a row's number).
-    pub path: &'static str,
-    /// What to add to its address.
-    pub query: &'static str,
-    /// How only a part of it is read; `None`: all of it is read each time, and what it lacks is gone.
-    pub part: Option<Part>,
-}
-
-/// Whose list it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    Group,
-    Project,
-    /// A row of this stream.
-    Row(&'static str),
-}
-
-/// Which part of a list is read. The number is how many days before the last sync it begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What this parameter, a time, lets through.
-    Since(&'static str, i64),
-    /// A list of descending times in this field, down to the time.
-    DownTo(&'static str, i64),
 }
 
 /// One raw table's source.

@@ -9,6 +9,7 @@ use mergemind_shared::secret::{Reference, SecretManager};
 
 use reqwest::StatusCode;
 
+use super::persist::{ATTEMPTS, SLOW_ATTEMPTS};
 use super::*;
 
 const WELL: (u16, &str) = (200, r#"{"data":{"metadata":{"version":"1"}}}"#);

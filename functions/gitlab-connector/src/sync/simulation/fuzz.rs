@@ -17,7 +17,7 @@ use crate::sync::simulation::fake_gitlab::FakeGitlab;
 use crate::sync::simulation::memory::Memory;
 use crate::sync::simulation::{BEGINNING, compare, options, scope_of};
 use crate::sync::state::Cursors;
-use crate::sync::{plan, run};
+use crate::sync::{passes, plan};
 use mergemind_shared::functions_framework::Shutdown;
 
 /// A change of an answer: which one, which value in it, and what stands there instead.
@@ -132,7 +132,7 @@ async fn sync(
     let lists = plan::lists_to_probe(std::slice::from_ref(&scope), &cursors, &request);
     let instance = gitlab::probe(&client, &streams.types(), &lists).await?;
     let session = Session::new(&options, &client, streams, memory, instance, Shutdown::default());
-    Ok(run::run_scopes(&session, &[scope], &mut cursors, &request)
+    Ok(passes::run_scopes(&session, &[scope], &mut cursors, &request)
         .await?
         .complete)
 }

@@ -46,7 +46,7 @@ use crate::sync::simulation::compare::{compare, scope_of};
 use crate::sync::simulation::fake_gitlab::FakeGitlab;
 use crate::sync::simulation::memory::Memory;
 use crate::sync::state::Cursors;
-use crate::sync::{plan, run};
+use crate::sync::{passes, plan};
 
 /// In every test run; `HISTORIES=5000` for more, `HISTORIES=2500..5000` for a part of them.
 const HISTORIES: u64 = 25;
@@ -200,7 +200,7 @@ async fn sync(
     }
     session.notes_inside = 1 + random.below(40) as u32;
     session.rows_of_each = 1 + random.below(20) as u32;
-    let outcome = run::run_scopes(&session, &[scope], cursors, request).await?;
+    let outcome = passes::run_scopes(&session, &[scope], cursors, request).await?;
     Ok(outcome.complete)
 }
 

@@ -126,7 +126,7 @@ impl Scene {
         if self.request.verify {
             session.only = vec![Pass::Reconcile];
         }
-        let outcome = run::run_scopes(&session, &scope, &mut cursors, &self.request).await;
+        let outcome = passes::run_scopes(&session, &scope, &mut cursors, &self.request).await;
         let warnings = std::mem::take(&mut *lock(&session.warnings));
         let verified = lock(&session.verified).take();
         (outcome.expect("it goes well").complete, warnings, verified)
