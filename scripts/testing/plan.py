@@ -49,6 +49,7 @@ class Plan:
                 Job("circles", ["python3", SCRIPTS / "testing/circles.py"], weight=0.2),
                 Job("stream names", ["python3", SCRIPTS / "testing/stream_names.py"], weight=0.2),
                 Job("links", ["python3", SCRIPTS / "testing/links.py"], weight=0.2),
+                Job("public items", ["python3", SCRIPTS / "testing/public_items.py"], weight=0.2),
                 Job("query", ["python3", "-m", "unittest", "discover", "-s", SCRIPTS / "emulator"], weight=0.2, count=Counts.of_python),
                 Job("worker", ["python3", "-m", "unittest", "discover", "-s", ROOT / "functions/dbt-trigger/python"], weight=0.2, count=Counts.of_python),
                 Job("runner", ["python3", "-m", "unittest", "discover", "-s", SCRIPTS / "testing"], weight=0.2, count=Counts.of_python),

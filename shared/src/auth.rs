@@ -62,6 +62,16 @@ pub fn has_no_blank(secret: &Secret) -> Result<(), String> {
     }
 }
 
+/// Declares and reads `AUTH_TOKEN_PREVIOUS`, the token before the current one; `None`: callers show the current one.
+pub fn read_previous(env: &mut Env) -> Option<Secret> {
+    env.token(
+        "AUTH_TOKEN_PREVIOUS",
+        "an older token that stays valid while callers change over",
+    )
+    .check(has_no_blank)
+    .optional()
+}
+
 /// Declares and reads `ID_TOKEN_CHECKED_BY_CLOUD_RUN`: whether this is a private service of Cloud Run, which lets in only
 /// callers whose ID token it has checked.
 pub fn read_checked_by_cloud_run(env: &mut Env, description: &str) -> bool {

@@ -15,7 +15,7 @@ use mergemind_shared::functions_framework::{Settings as FunctionSettings, Signat
 use mergemind_shared::warehouse::Settings as WarehouseSettings;
 use url::Url;
 
-pub use callers::Callers;
+pub use callers::SyncCallers;
 pub use options::{Options, parse_start};
 pub use targets::{Discovery, Target};
 
@@ -27,7 +27,7 @@ pub struct Config {
     /// The raw tables.
     pub warehouse: WarehouseSettings,
     /// How callers are recognised.
-    pub callers: Callers,
+    pub callers: SyncCallers,
     /// Whether a request may bring settings of its own.
     pub settings_in_body: bool,
     /// GitLab's address, without `/api`.
@@ -98,7 +98,7 @@ impl Config {
         let mut function = FunctionSettings::read(env, "gitlab-connector", &[SignatureType::Http]);
         function.body_limit = BODY_LIMIT;
         let warehouse = WarehouseSettings::read(env);
-        let callers = Callers::read(env, &function);
+        let callers = SyncCallers::read(env, &function);
         let settings_in_body = env
             .bool(
                 "ALLOW_SETTINGS_IN_BODY",

@@ -47,7 +47,7 @@ pub(super) struct HttpConnection {
 
 /// Keeps a connection counted.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenConnection {
     all: Connections,
     connection: Arc<HttpConnection>,
 }
@@ -80,14 +80,14 @@ impl Connections {
         }
     }
 
-    pub(super) fn add(&self) -> Open {
+    pub(super) fn add(&self) -> OpenConnection {
         let connection = Arc::new(HttpConnection {
             requests: AtomicUsize::new(0),
             idle_since: Mutex::new(Instant::now()),
             close: CancellationToken::new(),
         });
         self.open().push(connection.clone());
-        Open {
+        OpenConnection {
             all: self.clone(),
             connection,
         }
@@ -98,7 +98,7 @@ impl Connections {
     }
 }
 
-impl Open {
+impl OpenConnection {
     pub(super) fn connection(&self) -> Arc<HttpConnection> {
         self.connection.clone()
     }
@@ -109,7 +109,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.all.open().retain(|other| !Arc::ptr_eq(other, &self.connection));
         self.all.ended.notify_waiters();

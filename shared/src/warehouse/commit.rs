@@ -126,6 +126,9 @@ impl Warehouse {
 
     /// Runs a script that is a transaction, again if nothing of it has happened. Where that is not sure, the caller
     /// gets the error, and the cursor tells.
+    ///
+    /// # Errors
+    /// If BigQuery still refuses it after retries, or it is not sure whether it took effect.
     pub(super) async fn run_transaction(&self, script: &str) -> Result<Vec<ResultRow>, Error> {
         persist("a transaction", Reason::is_before_commit, || self.query_once(script)).await
     }

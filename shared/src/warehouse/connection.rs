@@ -72,6 +72,10 @@ impl Warehouse {
         .await
     }
 
+    /// Runs a statement, and does not try again.
+    ///
+    /// # Errors
+    /// If BigQuery refuses it, or does not answer.
     pub(super) async fn query_once(&self, sql: &str) -> Result<Vec<ResultRow>, Error> {
         let mut query = self.queries.query(sql);
         if let Some(location) = &self.settings.location {

@@ -24,6 +24,9 @@ pub(super) struct Encoded {
 }
 
 /// Serialises rows with their system columns.
+///
+/// # Errors
+/// If Arrow can't write them.
 pub(super) fn encode(table: &Table, rows: &[Row], synced_at: i64) -> Result<Encoded, ArrowError> {
     let schema = Arc::new(Schema::new(
         table

@@ -21,6 +21,9 @@ const EXPIRY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Warehouse {
     /// Puts rows into a new stage table and returns its name.
+    ///
+    /// # Errors
+    /// If BigQuery still refuses after retries.
     pub(super) async fn stage(&self, table: &Table, rows: &[Row], synced_at: i64) -> Result<String, Error> {
         let name = format!("_stage_{}_{}", table.name, Uuid::new_v4().simple());
         self.create_passing(&name, table).await.map_err(Error::of_stage)?;
@@ -50,6 +53,9 @@ impl Warehouse {
     }
 
     /// Makes a table that disappears by itself if nobody removes it before.
+    ///
+    /// # Errors
+    /// If BigQuery still refuses after retries.
     pub(super) async fn create_passing(&self, name: &str, table: &Table) -> Result<(), Error> {
         let expires = SystemTime::now() + EXPIRY;
         let expires = expires

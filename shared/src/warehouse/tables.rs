@@ -141,6 +141,9 @@ impl Warehouse {
 
     /// Makes a table, unless it is there already: then an earlier try has made it, whose answer was lost, or another
     /// process.
+    ///
+    /// # Errors
+    /// If BigQuery still refuses after retries.
     pub(super) async fn create(&self, table: RestTable) -> Result<(), Error> {
         const CONFLICT: Option<u16> = Some(409);
         // A dataset that was made a moment ago may be missing for another one.

@@ -20,6 +20,9 @@ use crate::request::event::PushedEvent;
 use crate::run::RunView;
 
 /// `POST /fivetran`: the webhook.
+///
+/// # Errors
+/// 401 without a valid signature, 408 or 503 if its body does not come in time, 503 if no more runs are taken.
 pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Body>) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let from = Sender::of(&parts, &function).address;
@@ -49,6 +52,9 @@ pub async fn fivetran(State(function): State<Arc<Function>>, request: Request<Bo
 }
 
 /// An event that Google has pushed.
+///
+/// # Errors
+/// 503 if no more runs are taken; with `wait`, also what the event has to be delivered again for.
 pub async fn pushed(
     function: &Arc<Function>,
     pushed: PushedEvent,

@@ -121,6 +121,9 @@ impl Function {
     }
 
     /// Puts an order into the queue.
+    ///
+    /// # Errors
+    /// 503 `stopping` or `busy`.
     pub(super) fn submit(&self, request: &RunRequest, caller: &Caller) -> Result<Arc<Run>, ApiError> {
         let asked = CalledBy {
             source: request.source.clone(),
@@ -142,6 +145,9 @@ impl Function {
     }
 
     /// The run's result, or, not waiting for it, where it will be.
+    ///
+    /// # Errors
+    /// What became of the run, if it did not go well.
     pub(super) async fn answer(&self, run: &Run, source: &str, wait: bool) -> Result<Response, ApiError> {
         if !wait {
             return Ok((StatusCode::ACCEPTED, Json(RunView::brief(run))).into_response());

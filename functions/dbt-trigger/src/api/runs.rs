@@ -18,10 +18,13 @@ use crate::run::{RunView, url_of};
 /// How many runs are listed.
 const LISTED: usize = 50;
 
-type Shared = State<Arc<Function>>;
+type SharedFunction = State<Arc<Function>>;
 
 /// `GET /runs`: the last ones, the newest first; with a history, those of all instances.
-pub async fn list(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+///
+/// # Errors
+/// 401 or 403 if the sender may not see it.
+pub async fn list(State(function): SharedFunction, sender: Sender) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     let own = function.queue.runs().last(LISTED);
     let mut runs: Vec<RunView> = own.iter().map(|run| RunView::brief(run)).collect();
@@ -45,7 +48,14 @@ pub async fn list(State(function): Shared, sender: Sender) -> Result<Response, A
 }
 
 /// `GET /runs/{id}`.
-pub async fn one(State(function): Shared, Path(run_id): Path<String>, sender: Sender) -> Result<Response, ApiError> {
+///
+/// # Errors
+/// 401 or 403 if the sender may not see it, 404 if there is no such run, 500 if the history can't be read.
+pub async fn one(
+    State(function): SharedFunction,
+    Path(run_id): Path<String>,
+    sender: Sender,
+) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     let mut view = match function.queue.runs().get(&run_id) {
         Some(run) => RunView::whole(&run),
@@ -77,8 +87,11 @@ impl Function {
 }
 
 /// `GET /runs/{id}/artifacts/{name}`: one of dbt's files.
+///
+/// # Errors
+/// 401 or 403 if the sender may not see it, 404 if there is no such file, 500 if it can't be read.
 pub async fn artifact(
-    State(function): Shared,
+    State(function): SharedFunction,
     Path((run_id, name)): Path<(String, String)>,
     sender: Sender,
 ) -> Result<Response, ApiError> {
@@ -96,7 +109,14 @@ pub async fn artifact(
 }
 
 /// `POST /runs/{id}/cancel`: ends a run that waits or runs; 202, since dbt takes a moment.
-pub async fn cancel(State(function): Shared, Path(run_id): Path<String>, sender: Sender) -> Result<Response, ApiError> {
+///
+/// # Errors
+/// 401 or 403 if the sender may not do it, 404 if this instance has no such run.
+pub async fn cancel(
+    State(function): SharedFunction,
+    Path(run_id): Path<String>,
+    sender: Sender,
+) -> Result<Response, ApiError> {
     let caller = function.authenticate_browser(&sender).await?;
     let run = function.queue.runs().get(&run_id).ok_or_else(|| {
         unknown().with_hint("a run is cancelled by the instance that runs it; GET /runs/{id} tells its state")

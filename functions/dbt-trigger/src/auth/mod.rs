@@ -13,7 +13,7 @@ use mergemind_shared::auth::{self, Tokens};
 use mergemind_shared::throttle::Throttle;
 use mergemind_shared::{ApiError, Secret};
 
-use crate::config::Callers;
+use crate::config::RunCallers;
 use google::IdTokenCheck;
 
 /// The header whose ID token Cloud Run checks instead of `Authorization`'s, if it is there:
@@ -58,7 +58,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// If TLS can't be started.
-    pub fn new(callers: &Callers) -> Result<Self, reqwest::Error> {
+    pub fn new(callers: &RunCallers) -> Result<Self, reqwest::Error> {
         let google = callers.google.as_ref().map(IdTokenCheck::new).transpose()?;
         Ok(Self {
             tokens: callers.tokens.clone(),

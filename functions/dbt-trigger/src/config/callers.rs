@@ -1,7 +1,7 @@
 //! Who may call.
 
 use mergemind_shared::Secret;
-use mergemind_shared::auth::{Tokens, has_no_blank, read_checked_by_cloud_run};
+use mergemind_shared::auth::{Tokens, has_no_blank, read_checked_by_cloud_run, read_previous};
 use mergemind_shared::config::Env;
 use url::Url;
 
@@ -10,7 +10,7 @@ const GOOGLE_KEYS: &str = "https://www.googleapis.com/oauth2/v3/certs";
 
 /// What callers may show.
 #[derive(Debug, Clone)]
-pub struct Callers {
+pub struct RunCallers {
     /// The bearer tokens.
     pub tokens: Tokens,
     /// The secret of Fivetran's webhook; `None`: there is none.
@@ -34,7 +34,7 @@ pub struct GoogleCallers {
     pub checked_by_cloud_run: bool,
 }
 
-impl Callers {
+impl RunCallers {
     pub(super) fn read(env: &mut Env) -> Self {
         let token = env
             .token(
@@ -43,13 +43,7 @@ impl Callers {
             )
             .check(has_no_blank)
             .required("a secret of your own, such as the output of: openssl rand -hex 32");
-        let previous = env
-            .token(
-                "AUTH_TOKEN_PREVIOUS",
-                "an older token that stays valid while callers change over",
-            )
-            .check(has_no_blank)
-            .optional();
+        let previous = read_previous(env);
         let fivetran = env
             .token(
                 "FIVETRAN_WEBHOOK_SECRET",

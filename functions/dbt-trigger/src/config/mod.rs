@@ -9,7 +9,7 @@ mod records;
 use mergemind_shared::config::Env;
 use mergemind_shared::functions_framework::{Settings, SignatureType};
 
-pub use callers::{Callers, GoogleCallers};
+pub use callers::{GoogleCallers, RunCallers};
 pub use dbt::{DbtConfig, RunnerKind};
 pub use places::GcsUri;
 pub use project::{GitConfig, ProjectConfig};
@@ -24,7 +24,7 @@ pub struct Config {
     /// Where to listen, and limits of the HTTP side.
     pub settings: Settings,
     /// Who may call.
-    pub callers: Callers,
+    pub callers: RunCallers,
     /// Whether a failed test makes the answer a 500.
     pub fail_on_test_failure: bool,
     /// How to run dbt.
@@ -39,7 +39,7 @@ impl Config {
     /// Declares and reads every variable; problems stay in `env`.
     pub fn read(env: &mut Env) -> Self {
         let settings = Settings::read(env, NAME, &[SignatureType::Http, SignatureType::CloudEvent]);
-        let callers = Callers::read(env);
+        let callers = RunCallers::read(env);
         let fail_on_test_failure = env
             .bool(
                 "FAIL_ON_TEST_FAILURE",

@@ -15,7 +15,7 @@ use url::Url;
 use super::world::{Shown, shown};
 use super::{PREVIOUS, TOKEN, assert_no_canary, gist};
 use crate::auth::{Authenticator, Caller};
-use crate::config::{Callers, GoogleCallers};
+use crate::config::{GoogleCallers, RunCallers};
 
 const AUDIENCE: &str = "https://trigger.example";
 const ACCOUNT: &str = "scheduler@p.iam.gserviceaccount.com";
@@ -24,7 +24,7 @@ const REMOVED: &str = ".SIGNATURE_REMOVED_BY_GOOGLE";
 
 /// A door that nobody can show a signed ID token to, since its keys can't be fetched.
 fn auth(checked_by_cloud_run: bool) -> Authenticator {
-    Authenticator::new(&Callers {
+    Authenticator::new(&RunCallers {
         tokens: Tokens::new(Secret::new(TOKEN), Some(Secret::new(PREVIOUS))),
         fivetran: None,
         on_cloud_run: false,

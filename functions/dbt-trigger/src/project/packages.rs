@@ -13,10 +13,10 @@ const INSTALLED: &str = "dbt_packages";
 pub struct Packages {
     project_dir: PathBuf,
     /// The files as they were after the last `dbt deps` of this process.
-    installed: Option<Fingerprint>,
+    installed: Option<PackageFiles>,
 }
 
-type Fingerprint = Vec<(&'static str, u64, Option<SystemTime>)>;
+type PackageFiles = Vec<(&'static str, u64, Option<SystemTime>)>;
 
 impl Packages {
     pub fn new(project_dir: &Path) -> Self {
@@ -53,7 +53,7 @@ impl Packages {
         self.installed = Some(self.fingerprint());
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    fn fingerprint(&self) -> PackageFiles {
         let look = |name| {
             let file = std::fs::metadata(self.project_dir.join(name)).ok()?;
             Some((name, file.len(), file.modified().ok()))

@@ -49,10 +49,10 @@ impl From<SubmitError> for ApiError {
 
 /// Takes requests for runs; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Queue(Arc<Shared>);
+pub struct Queue(Arc<QueueState>);
 
 #[derive(Debug)]
-struct Shared {
+struct QueueState {
     /// Runs that wait for their turn, in order.
     waiting: Mutex<VecDeque<Arc<Run>>>,
     wake: Notify,
@@ -65,7 +65,7 @@ struct Shared {
 impl Queue {
     /// An empty one, which takes runs until `stop`.
     pub fn new(stop: CancellationToken) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(QueueState {
             waiting: Mutex::default(),
             wake: Notify::new(),
             runs: Runs::default(),

@@ -9,18 +9,18 @@ use mergemind_shared::auth::Tokens;
 use mergemind_shared::throttle::{Stranger, Throttle, address_of};
 
 use crate::api::browser;
-use crate::config::Callers;
+use crate::config::SyncCallers;
 
 /// Lets callers in.
 #[derive(Debug)]
 pub struct Door {
-    callers: Callers,
+    callers: SyncCallers,
     throttle: Throttle,
 }
 
 impl Door {
     /// For these callers.
-    pub fn new(callers: Callers) -> Self {
+    pub fn new(callers: SyncCallers) -> Self {
         Self {
             callers,
             throttle: Throttle::default(),

@@ -1,12 +1,12 @@
 //! Who may call.
 
-use mergemind_shared::auth::{Tokens, has_no_blank, read_checked_by_cloud_run};
+use mergemind_shared::auth::{Tokens, has_no_blank, read_checked_by_cloud_run, read_previous};
 use mergemind_shared::config::Env;
 use mergemind_shared::functions_framework::Settings as FunctionSettings;
 
 /// How callers are recognised.
 #[derive(Clone, Debug)]
-pub struct Callers {
+pub struct SyncCallers {
     /// The tokens that they show; `None`: whoever reaches this function may ask for a sync.
     pub tokens: Option<Tokens>,
     /// Whether Cloud Run lets in only callers that it knows.
@@ -15,7 +15,7 @@ pub struct Callers {
     pub on_cloud_run: bool,
 }
 
-impl Callers {
+impl SyncCallers {
     /// Declares and reads them. Without a token the function must be out of strangers' reach.
     pub(super) fn read(env: &mut Env, function: &FunctionSettings) -> Self {
         let token = env
@@ -25,13 +25,7 @@ impl Callers {
             )
             .check(has_no_blank)
             .optional();
-        let previous = env
-            .token(
-                "AUTH_TOKEN_PREVIOUS",
-                "an older token that stays valid while callers change over",
-            )
-            .check(has_no_blank)
-            .optional();
+        let previous = read_previous(env);
         let checked_by_cloud_run = read_checked_by_cloud_run(
             env,
             "go without AUTH_TOKEN where Cloud Run lets in only callers whose ID token it has checked; only for a private service",

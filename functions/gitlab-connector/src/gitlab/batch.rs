@@ -83,7 +83,7 @@ pub async fn fetch_one(client: &Client, purpose: &Purpose, list: Connection) -> 
     pages.pop().unwrap_or_else(|| Ok(Page::default()))
 }
 
-type Found = Vec<(usize, Result<Page, Error>)>;
+type FoundPages = Vec<(usize, Result<Page, Error>)>;
 
 struct Batch<'a> {
     client: &'a Client,
@@ -93,7 +93,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    async fn ask(&self, asks: Vec<Ask>, patience: Patience) -> Result<Found, Error> {
+    async fn ask(&self, asks: Vec<Ask>, patience: Patience) -> Result<FoundPages, Error> {
         let composed = compose(&asks);
         let Purpose { stream, operation } = self.purpose;
         let asked = self.client.ask(stream, operation, &composed.query, patience).await;
@@ -106,7 +106,7 @@ impl Batch<'_> {
             Err(error) => return self.after(asks, error).await,
         };
         let outcomes = composed.outcomes(&asks, &mut data, &faults);
-        let (mut found, mut failed) = (Found::new(), Vec::new());
+        let (mut found, mut failed) = (FoundPages::new(), Vec::new());
         let alone = asks.len() == 1;
         for (ask, outcome) in asks.into_iter().zip(outcomes) {
             match outcome {
@@ -139,7 +139,7 @@ impl Batch<'_> {
     }
 
     /// What to do after an error about these lists: the one policy for all of them.
-    async fn after(&self, mut asks: Vec<Ask>, error: Error) -> Result<Found, Error> {
+    async fn after(&self, mut asks: Vec<Ask>, error: Error) -> Result<FoundPages, Error> {
         match &error {
             Error::Unauthorized(_) | Error::Redirected(_) | Error::Untrusted(_) => return Err(error),
             Error::Unavailable(_) | Error::Blocked(_) if !self.client.answers().await => return Err(error),
@@ -166,7 +166,9 @@ impl Batch<'_> {
                 .ask_parts(asks.chunks(at_once).map(<[Ask]>::to_vec).collect(), &error)
                 .await;
         }
-        let Some(ask) = asks.pop() else { return Ok(Found::new()) };
+        let Some(ask) = asks.pop() else {
+            return Ok(FoundPages::new());
+        };
         let with = |rows: Rows| Ask {
             list: ask.list,
             connection: Connection {
@@ -223,8 +225,8 @@ impl Batch<'_> {
     }
 
     /// Asks for these parts, one after the other: GitLab may be slow to fail.
-    async fn ask_parts(&self, parts: Vec<Vec<Ask>>, error: &Error) -> Result<Found, Error> {
-        let mut found = Found::new();
+    async fn ask_parts(&self, parts: Vec<Vec<Ask>>, error: &Error) -> Result<FoundPages, Error> {
+        let mut found = FoundPages::new();
         for asks in parts {
             if self.failures.load(Ordering::Relaxed) >= MOST_FAILURES {
                 found.extend(asks.into_iter().map(|ask| (ask.list, Err(error.clone()))));
@@ -237,7 +239,7 @@ impl Batch<'_> {
     }
 
     /// Leaves out the row at which GitLab fails alone: asks only for what tells it apart, and for the cursor after it.
-    async fn pass_by(&self, ask: Ask, error: Error) -> Result<Found, Error> {
+    async fn pass_by(&self, ask: Ask, error: Error) -> Result<FoundPages, Error> {
         let (list, identity) = (ask.list, ask.connection.identity());
         let failed = self.client.limits.fail(&ask.connection.shape());
         if identity == ask.connection.nodes || identity.0.is_empty() || failed > MOST_FAILURES {

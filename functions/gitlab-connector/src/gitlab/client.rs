@@ -45,9 +45,9 @@ pub struct Client {
 }
 
 /// While it lives, a client's waits have an end.
-pub struct Waiting<'c>(&'c Client);
+pub struct WaitLimit<'c>(&'c Client);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitLimit<'_> {
     fn drop(&mut self) {
         *self.0.deadline.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -153,9 +153,9 @@ impl Client {
     }
 
     /// As long as what is returned lives, GitLab may let us wait until then, and no longer.
-    pub fn wait_until(&self, deadline: Instant) -> Waiting<'_> {
+    pub fn wait_until(&self, deadline: Instant) -> WaitLimit<'_> {
         *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = Some(deadline);
-        Waiting(self)
+        WaitLimit(self)
     }
 
     /// How long GitLab may let us wait now.

@@ -130,6 +130,9 @@ pub async fn read(session: &Session<'_>) -> Result<(), Error> {
 
 /// A look at a whole scope that began at `started_at` has ended: what it has not met is no gap any more, but for rows, which
 /// [`retry`] asks for: a look at ids does not meet a row of which only a field is missing.
+///
+/// # Errors
+/// If the ledger can't be read.
 pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), Error> {
     read(session).await?;
     let known = lock(&session.ledger);

@@ -91,6 +91,9 @@ async fn note_who_is_away(session: &Session<'_>, scope: &Scope, cursors: &mut Cu
 
 /// Takes over what the cursors of other scopes tell. A project that is synced alone goes on where its group is, and a
 /// comparison begins at its beginning.
+///
+/// # Errors
+/// If the warehouse still fails after retries.
 pub async fn share(
     session: &Session<'_>,
     scope: &Scope,

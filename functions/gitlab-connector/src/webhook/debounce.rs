@@ -17,14 +17,14 @@ const LONGEST: Duration = Duration::from_secs(3);
 type Done = oneshot::Receiver<Result<Value, ApiError>>;
 
 /// One webhook that waits.
-struct Waiting {
+struct PendingWebhook {
     wanted: Refetch,
     shutdown: Shutdown,
     tell: oneshot::Sender<Result<Value, ApiError>>,
 }
 
 /// Gathers webhooks; one task works through them.
-pub struct Debouncer(mpsc::UnboundedSender<Waiting>);
+pub struct Debouncer(mpsc::UnboundedSender<PendingWebhook>);
 
 impl Debouncer {
     /// Starts the task, which ends with the last sender.
@@ -38,12 +38,12 @@ impl Debouncer {
     pub fn add(&self, wanted: Refetch, shutdown: Shutdown) -> Done {
         let (tell, done) = oneshot::channel();
         // Without a receiver `done` ends with an error, which is what the caller then sees.
-        let _ = self.0.send(Waiting { wanted, shutdown, tell });
+        let _ = self.0.send(PendingWebhook { wanted, shutdown, tell });
         done
     }
 }
 
-async fn work(syncer: Syncer, mut receiver: mpsc::UnboundedReceiver<Waiting>) {
+async fn work(syncer: Syncer, mut receiver: mpsc::UnboundedReceiver<PendingWebhook>) {
     while let Some(first) = receiver.recv().await {
         let mut burst = vec![first];
         let end = tokio::time::Instant::now() + LONGEST;
@@ -54,14 +54,14 @@ async fn work(syncer: Syncer, mut receiver: mpsc::UnboundedReceiver<Waiting>) {
                 Ok(None) | Err(_) => break,
             }
         }
-        let wanted: Vec<Refetch> = burst.iter().map(|waiting| waiting.wanted.clone()).collect();
+        let wanted: Vec<Refetch> = burst.iter().map(|pending| pending.wanted.clone()).collect();
         let shutdown = burst[0].shutdown.clone();
         let result = syncer.refetch(&wanted, shutdown).await;
         if let Err(error) = &result {
             tracing::warn!(hints = wanted.len(), "webhooks could not be followed: {error}");
         }
-        for waiting in burst {
-            let _ = waiting.tell.send(result.clone());
+        for pending in burst {
+            let _ = pending.tell.send(result.clone());
         }
     }
 }

@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::sync::Syncer;
 use debounce::Debouncer;
-use reading::Reader;
+use reading::DeliveryReader;
 use verify::ID;
 
 /// GitLab waits 10 s for an answer; the rest is for the way back.
@@ -37,7 +37,7 @@ pub struct Webhooks {
     syncer: Syncer,
     debouncer: Debouncer,
     delivered: RecentIds,
-    reader: Reader,
+    reader: DeliveryReader,
 }
 
 impl Webhooks {
@@ -47,7 +47,7 @@ impl Webhooks {
             debouncer: Debouncer::start(syncer.clone()),
             syncer,
             delivered: RecentIds::new(REMEMBERED, REMEMBERED_FOR),
-            reader: Reader::default(),
+            reader: DeliveryReader::default(),
         }
     }
 

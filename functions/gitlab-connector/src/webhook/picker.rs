@@ -25,7 +25,7 @@ pub struct Picker {
     /// How many objects and arrays are open.
     depth: usize,
     /// Of the outer two: whether it is an object, and the name whose value is coming.
-    open: [Open; 2],
+    open: [Container; 2],
     /// Whether a name comes next rather than a value.
     expects_name: bool,
     text: Option<Text>,
@@ -35,7 +35,7 @@ pub struct Picker {
 }
 
 #[derive(Debug, Default)]
-struct Open {
+struct Container {
     is_object: bool,
     name: String,
 }
@@ -106,14 +106,14 @@ impl Picker {
         self.depth += 1;
         self.expects_name = is_object;
         if let Some(open) = self.innermost() {
-            *open = Open {
+            *open = Container {
                 is_object,
                 name: String::new(),
             };
         }
     }
 
-    fn innermost(&mut self) -> Option<&mut Open> {
+    fn innermost(&mut self) -> Option<&mut Container> {
         self.open.get_mut(self.depth.checked_sub(1)?)
     }
 

@@ -20,12 +20,12 @@ const GITLAB_WAITS: Duration = Duration::from_secs(10);
 
 /// Reads bodies.
 #[derive(Debug)]
-pub struct Reader {
+pub struct DeliveryReader {
     unproven: UnprovenBodies,
     large: UnprovenBodies,
 }
 
-impl Default for Reader {
+impl Default for DeliveryReader {
     fn default() -> Self {
         Self {
             unproven: UnprovenBodies::new(GITLAB_WAITS),
@@ -34,7 +34,7 @@ impl Default for Reader {
     }
 }
 
-impl Reader {
+impl DeliveryReader {
     /// What is needed of a payload, once it is known to come from GitLab; and whether it is signed.
     ///
     /// # Errors

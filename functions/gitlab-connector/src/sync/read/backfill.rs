@@ -6,7 +6,7 @@ use crate::gitlab::{self, Owner, time_of};
 use crate::streams::{Node, pipelines, projects};
 use crate::sync::error::Error;
 use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
-use crate::sync::read::list_request::{Which, Window, fetch};
+use crate::sync::read::list_request::{ListKind, PageBounds, fetch};
 use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -81,12 +81,12 @@ pub async fn next<'a>(
     } else {
         &MERGE_REQUESTS
     };
-    let window = Window {
+    let bounds = PageBounds {
         after: now.after.clone(),
         from: session.options.start_date,
         until: None,
     };
-    let page = match fetch(session, list, Which::Updated, Owner::Project(now.project), &window).await {
+    let page = match fetch(session, list, ListKind::Updated, Owner::Project(now.project), &bounds).await {
         Ok((page, _)) => page,
         // It was deleted, or is hidden by now.
         Err(gitlab::Error::ScopeNotFound(_)) => return Ok(()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::sync::error::Error;
 use crate::sync::list::List;
 use crate::sync::lock::lock;
-use crate::sync::read::list_request::{Reading, Which};
+use crate::sync::read::list_request::{ListKind, ListRequest};
 use crate::sync::read::{changes_by_project, slices};
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
@@ -29,10 +29,10 @@ pub async fn step<'a>(
         progress.listed = true;
         return Ok((Rows::default(), state.advanced(progress, session.options.overlap)));
     }
-    let reading = Reading {
+    let reading = ListRequest {
         session,
         list,
-        which: Which::Updated,
+        kind: ListKind::Updated,
         scope,
     };
     next(reading, state, session.options.overlap).await
@@ -49,17 +49,17 @@ pub async fn refresh_step<'a>(
     scope: &Scope,
     state: &ChangesState,
 ) -> Result<(Rows<'a>, ChangesState), Error> {
-    let reading = Reading {
+    let reading = ListRequest {
         session,
         list,
-        which: Which::Open,
+        kind: ListKind::Open,
         scope,
     };
     next(reading, state, Duration::ZERO).await
 }
 
 async fn next<'a>(
-    reading: Reading<'_, 'a>,
+    reading: ListRequest<'_, 'a>,
     state: &ChangesState,
     overlap: Duration,
 ) -> Result<(Rows<'a>, ChangesState), Error> {
@@ -74,7 +74,7 @@ async fn next<'a>(
             if progress.slices.is_empty() {
                 let since = state.complete_until.or(session.options.start_date);
                 progress.slices.push(Slice {
-                    from: since.filter(|_| reading.which == Which::Updated),
+                    from: since.filter(|_| reading.kind == ListKind::Updated),
                     ..Slice::default()
                 });
             }

@@ -10,7 +10,7 @@ use crate::gitlab::{self, By, Connection, Owner, Page, Purpose, Selection};
 use crate::sync::error::Error;
 use crate::sync::list::List;
 use crate::sync::lock::lock;
-use crate::sync::read::list_request::{self, Reading, Which, Window, purpose, request};
+use crate::sync::read::list_request::{self, ListKind, ListRequest, PageBounds, purpose, request};
 use crate::sync::read::nodes::map_nodes;
 use crate::sync::read::slices;
 use crate::sync::rows::Rows;
@@ -25,15 +25,15 @@ const AT_ONCE: usize = 10;
 /// # Errors
 /// If GitLab still fails after retries; nothing of the step is committed then.
 pub async fn next<'a>(
-    reading: Reading<'_, 'a>,
+    reading: ListRequest<'_, 'a>,
     projects: &Projects,
     state: &ChangesState,
     progress: &mut ChangesProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let Reading { session, which, .. } = reading;
+    let ListRequest { session, kind, .. } = reading;
     let since = state.complete_until.or(session.options.start_date);
-    let from = since.filter(|_| which == Which::Updated);
+    let from = since.filter(|_| kind == ListKind::Updated);
     // What an earlier pass could not read.
     for failed in progress.retry.drain(..) {
         progress.slices.push(Slice {
@@ -44,7 +44,7 @@ pub async fn next<'a>(
     }
     if progress.slices.is_empty() {
         let begun = progress.last_project.unwrap_or_default();
-        let wanted = match state.complete_until.filter(|_| which == Which::Updated) {
+        let wanted = match state.complete_until.filter(|_| kind == ListKind::Updated) {
             Some(since) => changed(reading, projects, since, progress.started_at, begun).await?,
             None => projects.paths.keys().copied().collect(),
         };
@@ -74,23 +74,23 @@ fn slice(project: i64, from: Option<OffsetDateTime>, after: Option<String>) -> S
 
 /// Reads some rows of each of these projects; those with more become slices.
 async fn first_rows<'a>(
-    reading: Reading<'_, 'a>,
+    reading: ListRequest<'_, 'a>,
     ids: &[i64],
     from: Option<OffsetDateTime>,
     progress: &mut ChangesProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let Reading {
+    let ListRequest {
         session,
         list,
-        which,
+        kind,
         scope,
     } = reading;
-    let window = Window {
+    let bounds = PageBounds {
         from,
-        ..Window::default()
+        ..PageBounds::default()
     };
-    let pages = first_pages(session, list, which, ids, &window).await?;
+    let pages = first_pages(session, list, kind, ids, &bounds).await?;
     for (project, page) in ids.iter().zip(pages) {
         let page = match page {
             Ok(page) => page,
@@ -126,30 +126,30 @@ async fn first_rows<'a>(
 pub async fn first_pages(
     session: &Session<'_>,
     list: &'static List,
-    which: Which,
+    kind: ListKind,
     ids: &[i64],
-    window: &Window,
+    bounds: &PageBounds,
 ) -> Result<Vec<Result<Page, gitlab::Error>>, gitlab::Error> {
-    let first = match which {
-        Which::Ids | Which::Times => list_request::first(session, list, which),
-        Which::Updated | Which::Open => session.rows_of_each,
+    let first = match kind {
+        ListKind::Ids | ListKind::Times => list_request::first(session, list, kind),
+        ListKind::Updated | ListKind::Open => session.rows_of_each,
     };
-    let of_project = |id: &i64| request(session, list, which, Owner::Project(*id), window).first(first);
+    let of_project = |id: &i64| request(session, list, kind, Owner::Project(*id), bounds).first(first);
     let lists: Vec<Connection> = ids.iter().map(of_project).collect();
-    let operation = format!("{}OfProjects", purpose(list, which).operation);
+    let operation = format!("{}OfProjects", purpose(list, kind).operation);
     let purpose = Purpose::new(list.stream, operation);
     list_request::rows_of(session, list, &purpose, lists).await
 }
 
 /// The projects, from the one after `begun` on, in which a list has changed; asked once in a pass.
 async fn changed(
-    reading: Reading<'_, '_>,
+    reading: ListRequest<'_, '_>,
     projects: &Projects,
     since: OffsetDateTime,
     started_at: OffsetDateTime,
     begun: i64,
 ) -> Result<Vec<i64>, gitlab::Error> {
-    let Reading {
+    let ListRequest {
         session, list, scope, ..
     } = reading;
     let asked = (list.stream, scope.to_string(), started_at);

@@ -10,7 +10,7 @@ use crate::sync::session::{IDS, Session};
 
 /// Which rows of a list, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum ListKind {
     /// Those updated within bounds, in the order of their updates.
     Updated,
     /// Those that are open, oldest first.
@@ -23,21 +23,21 @@ pub enum Which {
 
 /// Bounds of a list, both inclusive; GitLab takes fractions of seconds although it prints none.
 #[derive(Clone, Debug, Default)]
-pub struct Window {
+pub struct PageBounds {
     /// GitLab's cursor.
     pub after: Option<String>,
-    /// The lower bound: time of update, or of creation for [`Which::Ids`] and [`Which::Times`].
+    /// The lower bound: time of update, or of creation for [`ListKind::Ids`] and [`ListKind::Times`].
     pub from: Option<OffsetDateTime>,
     /// The upper bound.
     pub until: Option<OffsetDateTime>,
 }
 
-/// Which list is read, and for whom.
+/// A list that is read, and for whom.
 #[derive(Clone, Copy)]
-pub struct Reading<'r, 'a> {
+pub struct ListRequest<'r, 'a> {
     pub session: &'r Session<'a>,
     pub list: &'static List,
-    pub which: Which,
+    pub kind: ListKind,
     pub scope: &'r Scope,
 }
 
@@ -48,12 +48,12 @@ pub struct Reading<'r, 'a> {
 pub async fn fetch(
     session: &Session<'_>,
     list: &'static List,
-    which: Which,
+    kind: ListKind,
     owner: Owner,
-    window: &Window,
+    bounds: &PageBounds,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
-    let connection = request(session, list, which, owner, window).first(first(session, list, which));
-    let purpose = purpose(list, which);
+    let connection = request(session, list, kind, owner, bounds).first(first(session, list, kind));
+    let purpose = purpose(list, kind);
     let (mut page, until) = gitlab::next(session.client, &purpose, &connection).await?;
     gitlab::read_on(session.client, &purpose, list.kind, &connection.nodes, &mut page).await?;
     Ok((page, until))
@@ -81,43 +81,49 @@ pub async fn rows_of(
 }
 
 /// What a list is asked for; its page is as large as GitLab allows.
-pub fn request(session: &Session<'_>, list: &'static List, which: Which, owner: Owner, window: &Window) -> Connection {
+pub fn request(
+    session: &Session<'_>,
+    list: &'static List,
+    kind: ListKind,
+    owner: Owner,
+    bounds: &PageBounds,
+) -> Connection {
     let connection = Connection::new(owner, list.field)
         .with_all_below()
-        .after(window.after.clone())
-        .nodes(nodes(session, list, which));
-    match which {
-        Which::Updated => connection.within(By::Updated, window.from, window.until),
-        Which::Ids | Which::Times => connection.within(By::Created, window.from, window.until),
-        Which::Open => connection
+        .after(bounds.after.clone())
+        .nodes(nodes(session, list, kind));
+    match kind {
+        ListKind::Updated => connection.within(By::Updated, bounds.from, bounds.until),
+        ListKind::Ids | ListKind::Times => connection.within(By::Created, bounds.from, bounds.until),
+        ListKind::Open => connection
             .with("state", Argument::word("opened"))
             .with("sort", Argument::word("CREATED_ASC")),
     }
 }
 
 /// What requests for a list are counted under, and how their queries are called.
-pub fn purpose(list: &'static List, which: Which) -> Purpose {
-    let kind = match which {
-        Which::Updated => "",
-        Which::Open => "Open",
-        Which::Ids | Which::Times => "IdsOf",
+pub fn purpose(list: &'static List, kind: ListKind) -> Purpose {
+    let prefix = match kind {
+        ListKind::Updated => "",
+        ListKind::Open => "Open",
+        ListKind::Ids | ListKind::Times => "IdsOf",
     };
-    Purpose::new(list.stream, format!("{kind}{}", list.operation))
+    Purpose::new(list.stream, format!("{prefix}{}", list.operation))
 }
 
 /// How many rows to ask for at once: ids alone cost GitLab little.
-pub fn first(session: &Session<'_>, list: &'static List, which: Which) -> u32 {
-    session.page(match which {
-        Which::Ids | Which::Times => IDS,
-        Which::Updated | Which::Open => list.stream,
+pub fn first(session: &Session<'_>, list: &'static List, kind: ListKind) -> u32 {
+    session.page(match kind {
+        ListKind::Ids | ListKind::Times => IDS,
+        ListKind::Updated | ListKind::Open => list.stream,
     })
 }
 
-fn nodes(session: &Session<'_>, list: &'static List, which: Which) -> Selection {
-    match which {
-        Which::Updated | Which::Open => selection(session, list),
-        Which::Times => Selection::parse("id iid projectId createdAt updatedAt"),
-        Which::Ids => {
+fn nodes(session: &Session<'_>, list: &'static List, kind: ListKind) -> Selection {
+    match kind {
+        ListKind::Updated | ListKind::Open => selection(session, list),
+        ListKind::Times => Selection::parse("id iid projectId createdAt updatedAt"),
+        ListKind::Ids => {
             let fields = Selection::parse("id iid projectId createdAt updatedAt");
             let fingerprint = session.streams.named(list.stream).fingerprint;
             let compared = fingerprint.map_or("", |fingerprint| fingerprint.ask);

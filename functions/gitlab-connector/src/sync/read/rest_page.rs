@@ -6,7 +6,7 @@ use crate::gitlab::{Client, Error, NextPage, with_argument};
 
 /// A page.
 #[derive(Default)]
-pub struct RestPage {
+pub struct RestRows {
     pub nodes: Vec<Json>,
     pub next: Option<NextPage>,
     /// Addresses of rows that are too large.
@@ -18,14 +18,14 @@ pub struct RestPage {
 ///
 /// # Errors
 /// Whatever stopped it.
-pub async fn read(client: &Client, stream: &'static str, address: &str) -> Result<RestPage, Error> {
+pub async fn read(client: &Client, stream: &'static str, address: &str) -> Result<RestRows, Error> {
     let error = match client.page(stream, address).await {
         Ok(page) => {
             let Json::Array(nodes) = page.data else {
                 let (path, _) = address.split_once('?').unwrap_or((address, ""));
                 return Err(Error::Unexpected(format!("the list at {path} is not a list")));
             };
-            return Ok(RestPage {
+            return Ok(RestRows {
                 nodes,
                 next: page.next,
                 too_large: Vec::new(),
@@ -51,10 +51,10 @@ pub async fn read(client: &Client, stream: &'static str, address: &str) -> Resul
         if is_by_key {
             return Err(error);
         }
-        return Ok(RestPage {
+        return Ok(RestRows {
             next: Some(next(place.saturating_add(1))),
             too_large: vec![address.to_owned()],
-            ..RestPage::default()
+            ..RestRows::default()
         });
     }
     tracing::warn!(from = size, to = size / parts, "{error}; asking for a smaller page");
@@ -67,7 +67,7 @@ pub async fn read(client: &Client, stream: &'static str, address: &str) -> Resul
         }
         return Ok(page);
     }
-    let mut whole = RestPage::default();
+    let mut whole = RestRows::default();
     let last = place.saturating_mul(parts);
     for part in last.saturating_sub(parts) + 1..=last {
         let address = with_argument(&smaller, "page", &part.to_string());

@@ -1,4 +1,4 @@
-//! Lanes of a list: parts of its time that are read at once, each page by page.
+//! Slices of a list: parts of its time that are read at once, each page by page.
 //!
 //! A page leads only to the next one, so a long list read as one would cost as many round trips as it has pages.
 //! The rows of a page tell how close together they lie, and so about how many pages are left; where that is many,
@@ -11,13 +11,13 @@ use time::OffsetDateTime;
 
 use crate::gitlab::{self, Owner, Page, time_of};
 use crate::sync::error::Error;
-use crate::sync::read::list_request::{Reading, Which, Window, fetch};
+use crate::sync::read::list_request::{ListKind, ListRequest, PageBounds, fetch};
 use crate::sync::read::nodes::map_nodes;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::state::{ChangesProgress, RetryProject, Slice};
 
-/// Lanes at most: what a step holds in memory grows with each.
+/// Slices at most: what a step holds in memory grows with each.
 const MOST: usize = 4;
 /// Pages that must be left of a slice for cutting it to be worth the two pages that are not full then.
 const WORTH_CUTTING: f64 = 8.0;
@@ -36,14 +36,14 @@ struct LeftOfSlice {
 /// # Errors
 /// If GitLab fails at more than one list.
 pub async fn next<'a>(
-    reading: Reading<'_, 'a>,
+    reading: ListRequest<'_, 'a>,
     progress: &mut ChangesProgress,
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
-    let Reading {
+    let ListRequest {
         session,
         list,
-        which,
+        kind,
         scope,
     } = reading;
     let started_at = progress.started_at;
@@ -70,7 +70,7 @@ pub async fn next<'a>(
         }
     }
     let room = MOST - waiting.len().min(MOST);
-    progress.slices = if which == Which::Updated {
+    progress.slices = if kind == ListKind::Updated {
         cut(left, started_at, room)
     } else {
         left.into_iter().map(|left| left.slice).collect()
@@ -80,26 +80,26 @@ pub async fn next<'a>(
 }
 
 async fn read<'a>(
-    reading: Reading<'_, 'a>,
+    reading: ListRequest<'_, 'a>,
     started_at: OffsetDateTime,
     mut slice: Slice,
 ) -> Result<(Rows<'a>, Option<LeftOfSlice>), Error> {
-    let Reading {
+    let ListRequest {
         session,
         list,
-        which,
+        kind,
         scope,
     } = reading;
     let owner = match scope {
         Scope::Group(path) => Owner::Group(path.clone()),
         Scope::Projects(_) => Owner::Project(slice.project.unwrap_or_default()),
     };
-    let window = Window {
+    let bounds = PageBounds {
         after: slice.after.take(),
         from: slice.from,
         until: slice.until,
     };
-    let (mut page, read_until) = fetch(session, list, which, owner, &window).await?;
+    let (mut page, read_until) = fetch(session, list, kind, owner, &bounds).await?;
     session.warn_left_out(scope, &page.left_out);
     // There is no way past hidden rows in the order of open ones; what is beyond waits for a change.
     page.has_next &= !page.is_dead_end();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_is_cut_into_lanes_that_meet() {
+    fn a_long_list_is_cut_into_slices_that_meet() {
         let slice = Slice {
             after: Some("x".into()),
             ..Slice::default()

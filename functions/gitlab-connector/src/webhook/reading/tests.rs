@@ -54,7 +54,7 @@ fn payload(length: usize) -> Vec<u8> {
 async fn status(secrets: &WebhookSecrets, key: [u8; 32], length: usize) -> u16 {
     let payload = payload(length);
     let headers = signed(&key, &payload);
-    match Reader::default()
+    match DeliveryReader::default()
         .read(secrets, &headers, payload.into(), Throttle::default().stranger(None))
         .await
     {
@@ -110,7 +110,7 @@ fn counted(length: usize, pieces: &Arc<AtomicUsize>) -> Body {
 
 #[tokio::test]
 async fn large_bodies_of_one_address_that_show_nothing_are_read_by_turns() {
-    let (reader, secrets, throttle) = (Reader::default(), fixed(), Throttle::default());
+    let (reader, secrets, throttle) = (DeliveryReader::default(), fixed(), Throttle::default());
     let pieces = Arc::default();
     let headers = signed(&KEYS[1], b"something else");
     let read = |length| reader.read(&secrets, &headers, counted(length, &pieces), throttle.stranger(None));
@@ -146,7 +146,7 @@ async fn what_cannot_be_a_signature_is_refused_before_the_body() {
     for wrong in ["v1,AAAA", "v1,", "v2,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", ""] {
         let pieces = Arc::default();
         headers.insert("webhook-signature", wrong.parse().expect("a value"));
-        let read = Reader::default()
+        let read = DeliveryReader::default()
             .read(
                 &fixed(),
                 &headers,
@@ -161,7 +161,7 @@ async fn what_cannot_be_a_signature_is_refused_before_the_body() {
 
 #[tokio::test]
 async fn few_large_bodies_are_read_at_once() {
-    let (reader, secrets) = (Reader::default(), fixed());
+    let (reader, secrets) = (DeliveryReader::default(), fixed());
     let headers = signed(&KEYS[1], b"something else");
     let endless = |pieces: &Arc<AtomicUsize>| {
         let pieces = pieces.clone();

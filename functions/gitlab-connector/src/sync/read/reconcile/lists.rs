@@ -11,7 +11,7 @@ use crate::ledger::{Counted, GapReason};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::list::List;
-use crate::sync::read::list_request::{Which, Window, fetch};
+use crate::sync::read::list_request::{ListKind, PageBounds, fetch};
 use crate::sync::read::reconcile::compare::{difference, ids_left_out};
 use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::{changes_by_project, lookup};
@@ -63,10 +63,10 @@ impl<'a> Comparison<'_, 'a> {
     }
 
     /// What of each row is compared.
-    fn which(&self) -> Which {
+    fn kind(&self) -> ListKind {
         match self.session.is_comparing() {
-            true => Which::Times,
-            false => Which::Ids,
+            true => ListKind::Times,
+            false => ListKind::Ids,
         }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Comparison<'_, 'a> {
         rows: &mut Rows<'a>,
     ) -> Result<(), Error> {
         let session = self.session;
-        let pages = changes_by_project::first_pages(session, list, self.which(), ids, &Window::default()).await?;
+        let pages = changes_by_project::first_pages(session, list, self.kind(), ids, &PageBounds::default()).await?;
         let (mut all, mut owners) = (Page::default(), Vec::new());
         for (id, page) in ids.iter().zip(pages) {
             match page {
@@ -113,7 +113,7 @@ impl<'a> Comparison<'_, 'a> {
         rows: &mut Rows<'a>,
     ) -> Result<bool, Error> {
         let (session, from) = (self.session, progress.compared_until);
-        let (page, until) = match stretch(session, list, self.which(), Owner::Project(project), from).await {
+        let (page, until) = match stretch(session, list, self.kind(), Owner::Project(project), from).await {
             Ok((page, _)) if page.is_null => {
                 self.not_offered(list.stream, project).await?;
                 (None, None)
@@ -217,20 +217,20 @@ impl<'a> Comparison<'_, 'a> {
 async fn stretch(
     session: &Session<'_>,
     list: &'static List,
-    which: Which,
+    kind: ListKind,
     owner: Owner,
     from: Option<OffsetDateTime>,
 ) -> Result<(Page, Option<OffsetDateTime>), gitlab::Error> {
-    let mut window = Window {
+    let mut bounds = PageBounds {
         from,
-        ..Window::default()
+        ..PageBounds::default()
     };
     let mut found = Page::default();
     for pages in 1.. {
-        let (page, read_until) = fetch(session, list, which, owner.clone(), &window).await?;
-        window.from = read_until.or(window.from);
+        let (page, read_until) = fetch(session, list, kind, owner.clone(), &bounds).await?;
+        bounds.from = read_until.or(bounds.from);
         found.append(page);
-        window.after.clone_from(&found.end);
+        bounds.after.clone_from(&found.end);
         if !found.has_next {
             break;
         }

@@ -17,7 +17,7 @@ use crate::sync::state::{PendingIds, Tally};
 
 /// Pages of pipelines that were read.
 #[derive(Default)]
-struct Found {
+struct PipelinePages {
     /// Each with its project's id and path.
     nodes: Vec<(i64, String, Json)>,
     left_out: Vec<i64>,
@@ -70,7 +70,7 @@ impl<'a> Comparison<'_, 'a> {
     }
 
     /// The next page of each of these projects.
-    async fn pages_of_pipelines(&mut self, now: Vec<PendingIds>) -> Result<Found, Error> {
+    async fn pages_of_pipelines(&mut self, now: Vec<PendingIds>) -> Result<PipelinePages, Error> {
         let (session, scope) = (self.session, self.scope);
         let stream = session.streams.named(pipelines::NAME);
         let ask = stream.fingerprint.map_or("", |fingerprint| fingerprint.ask);
@@ -87,7 +87,7 @@ impl<'a> Comparison<'_, 'a> {
         };
         let lists = now.iter().map(of_project).collect();
         let pages = gitlab::fetch(session.client, &Purpose::new(pipelines::NAME, "IdsOfPipelines"), lists).await?;
-        let mut found = Found::default();
+        let mut found = PipelinePages::default();
         for (list, page) in now.into_iter().zip(pages) {
             let page = match page {
                 Ok(page) => page,
