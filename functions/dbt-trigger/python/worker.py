@@ -219,8 +219,8 @@ def run_child(args, manifest, parent, events):
         os.dup2(nothing, 0)
         if manifest is None:
             # It may parse, and dbt's static parser would wait for a pool of threads that a fork leaves behind.
-            # With `-m` the current directory would be on the path.
-            os.execve(sys.executable, [sys.executable, "-m", "dbt.cli.main", *args], {**os.environ, "PYTHONSAFEPATH": "1"})
+            # This program again, with arguments.
+            os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[sys.orig_argv.index("-c") + 1], *args])
         result = dbtRunner(manifest=manifest).invoke(args)
         if result.success:
             code = 0
@@ -290,7 +290,18 @@ def dbt_version():
     return __version__
 
 
+def run_command_line():
+    """dbt's own command line, of which this process is one."""
+    from dbt.cli.main import cli
+
+    sys.argv[0] = "dbt"
+    sys.exit(cli())
+
+
 if __name__ == "__main__":
+    keep_to_its_files()
+    if sys.argv[1:]:
+        run_command_line()
     worker = Worker()
     from dbt.cli.main import dbtRunner
 

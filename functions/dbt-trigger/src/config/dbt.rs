@@ -13,6 +13,8 @@ use super::places::directory;
 pub struct DbtConfig {
     /// Where `dbt_project.yml` is; absolute.
     pub project_dir: PathBuf,
+    /// What was fetched, of which the project is a part or all; `None` if it is a directory of this machine.
+    pub fetched: Option<PathBuf>,
     /// Where `profiles.yml` is; absolute.
     pub profiles_dir: PathBuf,
     /// The profile's target; `None` leaves it to the profile.
@@ -192,6 +194,7 @@ impl DbtConfig {
         );
         Self {
             project_dir,
+            fetched: None,
             profiles_dir,
             target,
             python,

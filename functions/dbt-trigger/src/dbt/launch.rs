@@ -1,9 +1,11 @@
 //! How dbt's processes are started, and what of this process's environment they get.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::config::DbtConfig;
@@ -51,10 +53,27 @@ const ALLOWED: [&str; 35] = [
 /// Of those, what is for this function alone, or for the one that calls it.
 const OWN: [&str; 3] = ["DBT_PROJECT_GIT_*", "DBT_TRIGGER_*", "DBT_ENV_ALLOW"];
 
+/// The program of Python's dbt, resident or, with arguments, its command line; passed with `-c`, so that the function is one file.
+pub(super) const SOURCE: &str = concat!(
+    include_str!("../../python/path.py"),
+    "\n\n",
+    include_str!("../../python/confinement.py"),
+    "\n\n",
+    include_str!("../../python/shortcuts.py"),
+    "\n\n",
+    include_str!("../../python/fewer_jobs.py"),
+    "\n\n",
+    include_str!("../../python/budget.py"),
+    "\n\n",
+    include_str!("../../python/worker.py")
+);
+
 /// How dbt's processes are started.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) python: String,
+    /// Whether dbt is kept to a fetched project's folder.
+    is_confined: bool,
     /// What is started as the command line instead of Python's dbt.
     executable: Option<String>,
     environment: Arc<[(OsString, OsString)]>,
@@ -64,14 +83,25 @@ impl Launch {
     pub(super) fn new(config: &DbtConfig, dirs: &WorkDirs) -> Self {
         Self {
             python: config.python.clone(),
+            is_confined: config.fetched.is_some(),
             executable: config.executable.clone(),
             environment: environment(std::env::vars_os(), config, dirs).into(),
         }
     }
 
-    /// Python.
-    pub(super) fn python(&self) -> Command {
-        self.command(&self.python)
+    /// The resident process; with arguments, dbt's command line instead.
+    pub(super) fn resident(&self) -> Command {
+        let mut command = self.python();
+        command.args(["-c", SOURCE]);
+        command
+    }
+
+    fn python(&self) -> Command {
+        let mut command = self.command(&self.python);
+        // With `-m` and `-c` the current directory is on the path, here and in what Python starts by itself: a file there
+        // must not pass for a module.
+        command.env("PYTHONSAFEPATH", "1");
+        command
     }
 
     /// dbt's command line.
@@ -79,9 +109,11 @@ impl Launch {
         if let Some(executable) = &self.executable {
             return self.command(executable);
         }
+        if self.is_confined {
+            return self.resident();
+        }
         let mut command = self.python();
-        // With `-m` the current directory is on the path: a file there must not pass for a module.
-        command.args(["-m", "dbt.cli.main"]).env("PYTHONSAFEPATH", "1");
+        command.args(["-m", "dbt.cli.main"]);
         command
     }
 
@@ -121,7 +153,7 @@ fn environment(
     let mut all: Vec<_> = own
         .filter(|(name, _)| name.to_str().is_some_and(|name| is_allowed(name, &config.env_allow)))
         .collect();
-    let path = |path: &std::path::Path| path.as_os_str().to_owned();
+    let path = |path: &Path| path.as_os_str().to_owned();
     let log_level_file = if config.log_path.is_some() { "debug" } else { "none" };
     let mut set = |name: &str, value: OsString| {
         all.retain(|(known, _)| known != name);
@@ -137,7 +169,32 @@ fn environment(
     set("DBT_LOG_LEVEL_FILE", log_level_file.into());
     set("DBT_USE_COLORS", "false".into());
     set("PYTHONUNBUFFERED", "1".into());
+    if let Some(fetched) = &config.fetched {
+        for (name, value) in confined(fetched, config, dirs) {
+            set(name, value);
+        }
+    }
     all
+}
+
+/// What keeps dbt, and git for its packages, to a fetched project's folder.
+fn confined(fetched: &Path, config: &DbtConfig, dirs: &WorkDirs) -> Vec<(&'static str, OsString)> {
+    let temporary = dirs.target().join("tmp");
+    if let Err(e) = std::fs::create_dir_all(&temporary) {
+        tracing::error!("dbt has no temporary folder, {}: {e}", temporary.display());
+    }
+    let own = [fetched, dirs.target(), dirs.logs()];
+    let files = json!({"own": own, "read": [config.profiles_dir.join("profiles.yml")]});
+    vec![
+        // `python/confinement.py` reads it.
+        ("MERGEMIND_DBT_FILES", files.to_string().into()),
+        ("TMPDIR", temporary.into()),
+        // Packages come from elsewhere, not from this machine's folders, and their links become files.
+        ("GIT_ALLOW_PROTOCOL", "https:http:ssh:git".into()),
+        ("GIT_CONFIG_COUNT", "1".into()),
+        ("GIT_CONFIG_KEY_0", "core.symlinks".into()),
+        ("GIT_CONFIG_VALUE_0", "false".into()),
+    ]
 }
 
 fn is_allowed(name: &str, more: &[String]) -> bool {

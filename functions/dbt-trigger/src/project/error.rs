@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::confinement::Refused;
 use crate::bucket::BucketError;
 use crate::dbt::Exit;
 
@@ -39,6 +40,9 @@ pub enum ProjectError {
     /// What was fetched is no project.
     #[error("it has no dbt_project.yml in '{}'", .0.display())]
     NoProject(PathBuf),
+    /// It names what is not its own.
+    #[error("a fetched project must keep to its folder: {0}")]
+    NotConfined(#[from] Refused),
     /// dbt can't work with it.
     #[error("dbt {command} fails ({exit:?}) {said}")]
     Dbt {

@@ -4,6 +4,7 @@
 //! (packages, then a whole parse) beside the one in use, and takes its place only when it is good.
 
 mod archive;
+mod confinement;
 mod error;
 mod git;
 mod packages;
@@ -21,6 +22,7 @@ use crate::config::{DbtConfig, ProjectConfig};
 use crate::dbt::{Exit, Invocation, RunLimits, Runner, project_args};
 use crate::work_dirs::WorkDirs;
 
+use confinement::Confinement;
 use error::ProjectError;
 pub use git::Repository;
 use packages::Packages;
@@ -82,6 +84,7 @@ impl Project {
     /// # Errors
     /// If dbt can't.
     async fn check(&mut self, stop: &CancellationToken) -> Result<(), ProjectError> {
+        self.is_confined()?;
         self.runner.warm(stop).await;
         let limits = RunLimits {
             deadline: Instant::now() + self.config.timeout,
@@ -114,9 +117,26 @@ impl Project {
             }
             if !reuse_manifest {
                 self.packages.are_installed();
+                self.is_confined()?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a fetched project, with its packages, keeps to what was fetched.
+    fn is_confined(&self) -> Result<(), ProjectError> {
+        let Some(fetched) = &self.config.fetched else {
+            return Ok(());
+        };
+        let dbt_is_confined = self.config.executable.is_none();
+        let confinement = Confinement::new(
+            fetched,
+            &self.config.project_dir,
+            &self.config.profiles_dir,
+            dbt_is_confined,
+        )
+        .map_err(ProjectError::file(fetched))?;
+        Ok(confinement.check()?)
     }
 }
 
@@ -238,6 +258,7 @@ impl Watcher {
             config.profiles_dir.clone_from(&directory);
         }
         config.project_dir = directory;
+        config.fetched = Some(folder.to_owned());
         let dirs = self.dirs.for_version(version).map_err(ProjectError::file(folder))?;
         let mut project = Project::new(config, dirs, Some(version.to_owned()));
         match project.check(&self.stop).await {

@@ -61,7 +61,7 @@ fn any_dbt_is_run_and_judged_by_what_it_leaves() {
     assert_eq!(answer.body["dbt_version"], json!("2.0.0"));
     let test = &answer.body["nodes"][1];
     assert_eq!((&test["name"], &test["message"]), (&json!("t"), &json!("3 rows")));
-    let calls = std::fs::read_to_string(trigger.project().path("calls")).expect("it was called");
+    let calls = std::fs::read_to_string(trigger.project().path("logs/calls")).expect("it was called");
     assert!(calls.starts_with("build --project-dir "), "{calls}");
     assert!(!trigger.log().contains("without their parents"), "{}", trigger.log());
 }

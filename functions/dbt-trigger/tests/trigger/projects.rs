@@ -6,7 +6,7 @@ use local_stack::git;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Project, Trigger, eventually, one_model};
+use crate::support::{Project, TOKEN, Trigger, eventually, one_model};
 
 /// A Git repository with a project in its folder `models`.
 struct Origin(TempDir);
@@ -34,11 +34,17 @@ impl Origin {
     fn commit(&self, plan: &Value) {
         let models = self.work().join("models");
         std::fs::create_dir_all(&models).expect("made");
-        std::fs::write(models.join("dbt_project.yml"), "name: p\n").expect("written");
+        if !models.join("dbt_project.yml").exists() {
+            self.write("models/dbt_project.yml", "name: p\n");
+        }
         std::fs::write(models.join("packages.yml"), "packages: []\n").expect("written");
         std::fs::write(models.join("fake.json"), plan.to_string()).expect("written");
         git(&self.work(), &["add", "."]);
         git(&self.work(), &["commit", "--quiet", "-m", "a change"]);
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.work().join(name), text).expect("written");
     }
 
     fn push(&self, plan: &Value) {
@@ -48,14 +54,22 @@ impl Origin {
 
     /// A function that looks for new versions every quarter of a second.
     fn start(&self, runner: &str) -> Trigger {
-        Project::new(&one_model()).start(&[
-            ("DBT_RUNNER", runner),
+        self.start_with(&[("DBT_RUNNER", runner)])
+    }
+
+    fn start_with(&self, more: &[(&str, &str)]) -> Trigger {
+        let project = Project::new(&one_model());
+        let (address, logs) = (self.address(), project.path("logs"));
+        let variables = [
             ("DBT_PROJECT_DIR", ""),
-            ("DBT_PROJECT_GIT_URL", &self.address()),
+            ("DBT_PROJECT_GIT_URL", address.as_str()),
             ("DBT_PROJECT_GIT_REF", "main"),
             ("DBT_PROJECT_SUBFOLDER", "models"),
             ("DBT_PROJECT_REFRESH_SECONDS", "250ms"),
-        ])
+            // The stand-in keeps its record there; dbt may write no other folder of this machine.
+            ("DBT_LOG_PATH", logs.to_str().expect("unicode")),
+        ];
+        project.start(&[&variables, more].concat())
     }
 }
 
@@ -134,6 +148,64 @@ fn a_version_whose_packages_were_away_is_used_once_they_are_back() {
         });
         assert_eq!(run["counts"]["success"], 1, "{kind}");
     }
+}
+
+#[test]
+fn a_fetched_project_reads_no_file_outside_of_it() {
+    let secret = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(secret.path(), "the secret of another").expect("written");
+    for kind in ["worker", "cli"] {
+        let mut plan = one_model();
+        plan["reads"] = json!(secret.path());
+        let origin = Origin::new(&plan);
+        let trigger = origin.start(kind);
+        // As a macro of it would, while dbt runs; in the parsed project, and parsed anew for other variables.
+        for body in ["", r#"{"vars": {"x": 1}}"#] {
+            let answer = trigger.call("POST", Some(TOKEN), body);
+            let message = answer.body["message"].as_str().unwrap_or_default();
+            assert!(message.contains("outside of its folder"), "{kind}: {answer:?}");
+            assert!(!answer.text.contains("the secret"), "{kind}: {answer:?}");
+        }
+        origin.write("models/dbt_project.yml", "name: p\nseed-paths: [../../../../etc]\n");
+        origin.push(&one_model());
+        eventually("the setting is told", || {
+            trigger
+                .log()
+                .contains(
+                    "models/dbt_project.yml: seed-paths names '../../../../etc', which is outside of what was fetched",
+                )
+                .then_some(())
+        });
+        assert!(!trigger.log().contains("the secret"), "{kind}");
+    }
+}
+
+#[test]
+fn a_directory_of_this_machine_is_its_operators_and_reads_what_it_wants() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "what an operator reads").expect("written");
+    let trigger = Trigger::start(&json!({"nodes": [], "reads": file.path()}), &[]);
+    assert!(trigger.run().text.contains("what an operator reads"));
+}
+
+#[test]
+fn a_dbt_that_is_no_python_is_not_run_on_a_fetched_project_with_paths_that_lead_out() {
+    let origin = Origin::new(&one_model());
+    origin.write("models/dbt_project.yml", "name: p\nmodel-paths: [\"{{ '/etc' }}\"]\n");
+    origin.push(&one_model());
+    let trigger = origin.start_with(&[
+        ("DBT_RUNNER", "cli"),
+        (
+            "DBT_EXECUTABLE",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/other_dbt/dbt"),
+        ),
+    ]);
+    let message = trigger.run().body["message"].to_string();
+    assert!(
+        message.contains("model-paths is '{{ '/etc' }}', which is Jinja"),
+        "{message}"
+    );
+    assert!(!trigger.project().path("logs/calls").exists(), "dbt was run");
 }
 
 #[test]

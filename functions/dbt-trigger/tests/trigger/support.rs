@@ -45,7 +45,7 @@ impl Project {
         let project = Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
         };
-        for directory in ["project", "tmp"] {
+        for directory in ["project", "tmp", "logs"] {
             std::fs::create_dir(project.path(directory)).expect("made");
         }
         project.write("dbt_project.yml", "name: p\n");
@@ -80,7 +80,7 @@ impl Project {
             .env("TMPDIR", self.path("tmp"))
             .env("PYTHONPATH", fake)
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("FAKE_DBT_CALLS", self.path("calls"))
+            .env("FAKE_DBT_CALLS", self.path("logs/calls"))
             .env("DBT_ENV_ALLOW", "FAKE_*")
             .envs(variables.iter().copied());
         command
@@ -210,7 +210,7 @@ impl Trigger {
 
     /// The dbt commands so far, as the fake dbt has recorded them.
     pub fn calls(&self, command: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.project.path("calls")).unwrap_or_default();
+        let text = std::fs::read_to_string(self.project.path("logs/calls")).unwrap_or_default();
         text.lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|call| call["command"] == command)

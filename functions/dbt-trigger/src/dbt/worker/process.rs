@@ -17,18 +17,6 @@ use crate::dbt::command::{Exit, Invocation, LADDER, RunLimits, Signal};
 use crate::dbt::launch::Launch;
 use crate::dbt::log::Log;
 
-/// The program of the process; passed with `-c`, so that the function is one file.
-const SOURCE: &str = concat!(
-    include_str!("../../../python/path.py"),
-    "\n\n",
-    include_str!("../../../python/shortcuts.py"),
-    "\n\n",
-    include_str!("../../../python/fewer_jobs.py"),
-    "\n\n",
-    include_str!("../../../python/budget.py"),
-    "\n\n",
-    include_str!("../../../python/worker.py")
-);
 /// Its exit status when it may not fork.
 const CANNOT_FORK: i32 = 3;
 /// How long the last lines of the log may take after a run's end.
@@ -92,8 +80,7 @@ impl WorkerProcess {
     /// If it can't be started, or ends before it is ready.
     pub(super) async fn start(launch: &Launch, opening: OpenCommand<'_>) -> Result<Self, WorkerStartError> {
         let mut child = launch
-            .python()
-            .args(["-c", SOURCE])
+            .resident()
             .spawn()
             .map_err(|e| WorkerStartError::Spawn(launch.explain(&e)))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())

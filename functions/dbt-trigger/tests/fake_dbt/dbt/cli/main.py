@@ -9,6 +9,7 @@
      "parse_seconds": 60,           how long parsing takes
      "deps_error": "…",             packages can't be installed
      "deps_need": "/some/file",     packages can't be installed while this file is missing
+     "reads": "/some/file",         a build prints this file as an error
      "sources": [{"id": "source.p.raw.a", "status": "pass"}]}   results of a freshness check
 
 Each command adds a line to the file in FAKE_DBT_CALLS: the command, process ids, the time, the environment.
@@ -88,6 +89,9 @@ class dbtRunner:
         deadline = time.monotonic() + plan.get("seconds", 0)
         while time.monotonic() < deadline:
             time.sleep(0.02)
+        if "reads" in plan:
+            with open(plan["reads"]) as file:
+                raise RuntimeError(file.read())
         if "crash" in plan:
             raise RuntimeError(plan["crash"])
         nodes = plan["nodes"]
