@@ -85,11 +85,12 @@ sys.exit(not (changed or outputs))'
 
 # A dataset that a run from a laptop made is taken over, not made again; the plan shows it.
 import_datasets() {
-    local key dataset found
+    local key dataset found known
     rm -f infra/imports.tf
+    known=$(terraform -chdir=infra state list google_bigquery_dataset.this 2>/dev/null || true)
     for key in raw modeled staging; do
         case "$key" in raw) dataset=$RAW ;; modeled) dataset=$MODELED ;; *) dataset=${MODELED}_staging ;; esac
-        [ -z "$(terraform -chdir=infra state list "google_bigquery_dataset.this[\"$key\"]" 2>/dev/null)" ] || continue
+        [[ "$known" != *"this[\"$key\"]"* ]] || continue
         found=$(bq --project_id="$PROJECT" show --format=json "$PROJECT:$dataset" 2>/dev/null </dev/null |
             python3 -c 'import json, sys; print(json.load(sys.stdin).get("location", ""))' 2>/dev/null) || continue
         [ "$found" = "$LOCATION" ] || fail "the dataset $dataset exists, in $found and not in $LOCATION" "set bq_location = \"$found\", or name other datasets"

@@ -62,16 +62,20 @@ class Lifecycle(unittest.TestCase):
         self.assertIn("cannot destroy google_secret_manager_secret", said)
 
     def test_6_is_destroyed(self):
-        for everything in self.each():
-            state(everything)
-            if not everything:
-                said = workspace(everything).run("destroy", "-auto-approve", "-target=module.connector", expect=1)
-                self.assertIn("cannot destroy google_cloud_run_v2_service", said)
-            # As docs/deploy.md says.
-            unprotected = "-var=deletion_protection=false"
-            workspace(everything).run("apply", "-auto-approve", unprotected)
-            workspace(everything).run("destroy", "-auto-approve", unprotected)
-            self.assertEqual(workspace(everything).run("state", "list").strip(), "")
+        # What the defaults make is a part of this.
+        everything = workspace(True)
+        state(True)
+        said = everything.run("destroy", "-auto-approve", "-target=module.connector", expect=1)
+        self.assertIn("cannot destroy google_cloud_run_v2_service", said)
+        # As docs/deploy.md says.
+        unprotected = "-var=deletion_protection=false"
+        everything.run("apply", "-auto-approve", unprotected)
+        everything.run("destroy", "-auto-approve", unprotected)
+        self.assertEqual(everything.run("state", "list").strip(), "")
+
+    def test_6_everything_has_all_that_the_defaults_have(self):
+        kinds = [{resource["type"] for resource in state(everything).resources.values()} for everything in (False, True)]
+        self.assertLessEqual(*kinds)
 
 
 if __name__ == "__main__":

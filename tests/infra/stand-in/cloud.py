@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,15 +39,14 @@ class Refused(Exception):
 class Cloud:
     def __init__(self, path=None):
         self.path = Path(path or os.environ.get("STAND_IN_CLOUD") or tempfile.mkstemp(suffix=".json")[1])
-        self.version, self.content = None, {}
+        self.version, self.content, self.parsing = None, {}, threading.Lock()
 
     @contextmanager
     def world(self):
         """The file's content, to look at and to change, while nobody else does."""
         with open(self.path, "a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            world = {"clock": 0, "objects": {}, "delays": {}} | json.loads(file.read() or "{}")
+            world = {"clock": 0, "objects": {}, "delays": {}} | self.content_of(file)
             try:
                 yield world
             finally:
@@ -54,16 +54,22 @@ class Cloud:
                 file.seek(0)
                 file.truncate()
                 file.write(json.dumps(world))
+                file.flush()
+                self.version, self.content = version(file), world
 
-    def seen(self):
-        """The file's content, to look at: parsed again only when somebody has changed it, which a plan does not."""
+    @contextmanager
+    def objects(self):
+        """What exists, to look at."""
         with open(self.path, "a+") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
-            status = os.fstat(file.fileno())
-            version = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if version != self.version:
+            yield self.content_of(file).get("objects", {})
+
+    def content_of(self, file):
+        """Parsed again only when somebody else has changed it."""
+        with self.parsing:
+            if (now := version(file)) != self.version:
                 file.seek(0)
-                self.version, self.content = version, {"objects": {}} | json.loads(file.read() or "{}")
+                self.version, self.content = now, json.loads(file.read() or "{}")
             return self.content
 
     def next_number(self):
@@ -72,13 +78,15 @@ class Cloud:
             return world["number"]
 
     def read(self, kind, identity):
-        return copy.deepcopy((self.seen()["objects"].get(f"{kind}|{identity}") or {}).get("values"))
+        with self.objects() as objects:
+            return copy.deepcopy(objects.get(f"{kind}|{identity}", {}).get("values"))
 
     def find(self, kind, identity):
         """What an import by this id finds: the last part of an id is enough."""
-        for key, found in self.seen()["objects"].items():
-            if key.startswith(kind + "|") and key.rpartition("/")[2] == identity.rpartition("/")[2]:
-                return copy.deepcopy(found["values"])
+        with self.objects() as objects:
+            for key, found in objects.items():
+                if key.startswith(kind + "|") and key.rpartition("/")[2] == identity.rpartition("/")[2]:
+                    return copy.deepcopy(found["values"])
         return None
 
     def create(self, kind, values):
@@ -144,6 +152,11 @@ class Cloud:
                     f"PORT=8080 environment variable within the allocated timeout. {variable['name']}: {'no value' if readable else 'permission denied'}",
                     made=True,
                 )
+
+
+def version(file):
+    status = os.fstat(file.fileno())
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def old_enough(world, key, what):

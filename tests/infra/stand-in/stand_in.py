@@ -120,6 +120,8 @@ class Provider:
             provider=schema(self.table["config"]),
             resource_schemas={name: schema(found) for name, found in self.table["resources"].items()},
             data_source_schemas={name: schema(found) for name, found in self.table["data"].items()},
+            # As the provider's SDK says, too.
+            server_capabilities=pb.ServerCapabilities(get_provider_schema_optional=True),
         )
 
     def ValidateProviderConfig(self, request):
