@@ -21,6 +21,8 @@ pub struct Lab {
     pub tap_gitlab: Option<PathBuf>,
     /// The pace of a warehouse that is slowed down.
     pub pace: Pace,
+    /// Where the requests to it are written, if anywhere.
+    pub trace: Option<PathBuf>,
     folder: PathBuf,
 }
 
@@ -37,6 +39,7 @@ impl Lab {
             short: options.short,
             tap_gitlab: options.tap_gitlab.clone(),
             pace: options.pace.unwrap_or(usual),
+            trace: options.trace.clone(),
             folder,
         })
     }

@@ -8,7 +8,7 @@ use crate::measure::{ALL, Measurement};
 use crate::slow_warehouse::Pace;
 
 /// What `--help` prints.
-pub const HELP: &str = "usage: scripts/bench [--only NAME,…] [--short] [--pace NUMBERS] [--tap-gitlab FOLDER] | --render
+pub const HELP: &str = "usage: scripts/bench [--only NAME,…] [--short] [--pace NUMBERS] [--trace FILE] [--tap-gitlab FOLDER] | --render
 
 Measures the pipeline and its peers on this machine, and writes docs/bench/results.json, docs/bench.md and its pictures.
 Measurements: first_sync, idle, warehouse, start, trigger, event, growth, bigquery-like.
@@ -17,6 +17,7 @@ Measurements: first_sync, idle, warehouse, start, trigger, event, growth, bigque
   --short              all of it in a tiny form that is only printed, with the programs that scripts/test builds and no peers
   --pace NUMBERS       what things take in bigquery-like: ms of a query job, of each further statement that changes data, of any
                        other request, and MB read in a second; 1200,500,50,2000 unless set
+  --trace FILE         writes each request of bigquery-like into a file, a line each
   --tap-gitlab FOLDER  a checkout of https://github.com/MeltanoLabs/tap-gitlab (AGPL-3.0), which is on no registry
   --render             only writes the documents anew";
 
@@ -49,6 +50,8 @@ pub struct Options {
     pub tap_gitlab: Option<PathBuf>,
     /// The warehouse's pace where it is slowed down; BigQuery's in the long form and none in the short one, unless set.
     pub pace: Option<Pace>,
+    /// Where requests to the warehouse that is slowed down are written, if anywhere.
+    pub trace: Option<PathBuf>,
 }
 
 /// Reads arguments.
@@ -61,6 +64,7 @@ pub fn read(arguments: Vec<String>) -> Result<Task, Failed> {
         short: false,
         tap_gitlab: None,
         pace: None,
+        trace: None,
     };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -81,6 +85,7 @@ pub fn read(arguments: Vec<String>) -> Result<Task, Failed> {
             }
             "--short" => options.short = true,
             "--tap-gitlab" => options.tap_gitlab = Some(value()?.into()),
+            "--trace" => options.trace = Some(value()?.into()),
             "--pace" => options.pace = Some(value()?.parse()?),
             "--only" => {
                 let names = value()?;

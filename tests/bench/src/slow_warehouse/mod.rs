@@ -8,6 +8,7 @@ mod counts;
 mod proxy;
 mod statements;
 mod storage;
+mod trace;
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 use super::counts::{Counts, Kind};
+use super::trace::Trace;
 use super::{Pace, statements, storage};
 
 /// A local warehouse that takes as long as BigQuery, within this process. Dropping it ends it.
@@ -27,6 +29,7 @@ pub struct SlowWarehouse {
     pub storage: String,
     /// What passed through.
     pub counts: Arc<Counts>,
+    trace: Option<Arc<Trace>>,
     runtime: Option<Runtime>,
 }
 
@@ -34,20 +37,23 @@ struct Proxy {
     upstream: SocketAddr,
     pace: Pace,
     counts: Arc<Counts>,
+    trace: Option<Arc<Trace>>,
 }
 
 impl SlowWarehouse {
-    /// Starts it before `warehouse`.
+    /// Starts it before `warehouse`; each request is a line of the file `trace`.
     ///
     /// # Errors
-    /// If there is no port or no thread for it.
-    pub fn start(warehouse: &Warehouse, pace: Pace) -> Result<Self, Failed> {
-        Self::before((address(&warehouse.rest)?, address(&warehouse.storage)?), pace)
+    /// If there is no port or no thread for it, or the file can't be written.
+    pub fn start(warehouse: &Warehouse, pace: Pace, trace: Option<&Path>) -> Result<Self, Failed> {
+        let trace = trace.map(Trace::open).transpose()?;
+        Self::before((address(&warehouse.rest)?, address(&warehouse.storage)?), pace, trace)
     }
 
-    fn before((rest, storage): (SocketAddr, SocketAddr), pace: Pace) -> Result<Self, Failed> {
+    fn before((rest, storage): (SocketAddr, SocketAddr), pace: Pace, trace: Option<Trace>) -> Result<Self, Failed> {
         let runtime = Runtime::new().map_err(|e| e.to_string())?;
         let counts = Arc::new(Counts::default());
+        let trace = trace.map(Arc::new);
         let listen = || -> Result<(TcpListener, String), Failed> {
             let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
             let listener = listener.map_err(|e| e.to_string())?;
@@ -59,6 +65,7 @@ impl SlowWarehouse {
             upstream: rest,
             pace,
             counts: counts.clone(),
+            trace: trace.clone(),
         };
         let router = Router::new().fallback(pass).with_state(Arc::new(proxy));
         runtime.spawn(async move { axum::serve(rest_listener, router).await });
@@ -74,8 +81,18 @@ impl SlowWarehouse {
             rest: rest_url,
             storage: storage_url,
             counts,
+            trace,
             runtime: Some(runtime),
         })
+    }
+}
+
+impl SlowWarehouse {
+    /// Marks in the trace that a part of the measurement begins.
+    pub fn trace(&self, name: &str) {
+        if let Some(trace) = &self.trace {
+            trace.line(name);
+        }
     }
 }
 
@@ -97,6 +114,7 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
     let begun = Instant::now();
     let result = async {
         let (head, body) = request.into_parts();
+        let asked = format!("{} {}", head.method, head.uri.path());
         let body = to_bytes(body, usize::MAX).await.map_err(io::Error::other)?;
         let mut kind = kind(&head.method, head.uri.path());
         if let Kind::Job { of_dbt } = &mut kind {
@@ -104,9 +122,9 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
             *of_dbt = String::from_utf8_lossy(&body).contains("dbt_invocation_id");
         }
         let answer = ask(proxy.upstream, Request::from_parts(head, Body::from(body.clone()))).await?;
-        Ok::<_, io::Error>((kind, body, answer))
+        Ok::<_, io::Error>((kind, asked, body, answer))
     };
-    let (kind, body, (head, answer)) = match result.await {
+    let (kind, asked, body, (head, answer)) = match result.await {
         Ok(all) => all,
         Err(problem) => {
             let mut answer = Response::new(Body::from(problem.to_string()));
@@ -124,6 +142,9 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
     };
     tokio::time::sleep(takes.saturating_sub(begun.elapsed())).await;
     proxy.counts.add(kind, begun, bytes);
+    if let Some(trace) = &proxy.trace {
+        trace.write(kind, begun, &asked, &sql(&body));
+    }
     let (mut head, ()) = head.into_parts();
     head.headers.remove(header::TRANSFER_ENCODING);
     head.headers.remove(header::CONNECTION);
@@ -224,7 +245,7 @@ mod tests {
     fn each_kind_takes_its_time_and_is_counted() {
         let runtime = Runtime::new().expect("a runtime");
         let pace: Pace = "300,200,100,0".parse().expect("a pace");
-        let slow = SlowWarehouse::before(warehouse(&runtime), pace).expect("a proxy");
+        let slow = SlowWarehouse::before(warehouse(&runtime), pace, None).expect("a proxy");
         let timed = |ask: &dyn Fn() -> http::Answer| {
             let begun = Instant::now();
             let answer = ask();
@@ -251,7 +272,8 @@ mod tests {
     #[test]
     fn an_exchange_by_grpc_is_passed_on_and_counted() {
         let runtime = Runtime::new().expect("a runtime");
-        let slow = SlowWarehouse::before(warehouse(&runtime), "0,0,100,0".parse().expect("a pace")).expect("a proxy");
+        let slow =
+            SlowWarehouse::before(warehouse(&runtime), "0,0,100,0".parse().expect("a pace"), None).expect("a proxy");
         let mut stream = std::net::TcpStream::connect(slow.storage.trim_start_matches("http://")).expect("connects");
         let begun = Instant::now();
         for _ in 0..2 {
