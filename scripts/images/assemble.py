@@ -87,6 +87,8 @@ def copy(name, stage, source, place, target):
     elif (stage, source) == ("parsed", "/opt/models"):
         ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml")
         shutil.copytree(ROOT / "models", target, ignore=ignored)
+    elif (stage, source) == ("parsed", "/opt/reporting"):
+        shutil.copytree(ROOT / "scripts/reporting", target, ignore=shutil.ignore_patterns("__pycache__"))
     elif (stage, source) == ("parsed", "/opt/parsed"):
         parse(place, target)
     else:

@@ -7,7 +7,7 @@ that can't use the parsed project becomes an ordinary command line.
 
 Protocol, one JSON object a line. Commands come on standard input:
     {"cmd": "open", "parse_args": [...], "watch": [directory or file, ...]}    once, first
-    {"cmd": "run", "id": "...", "args": [...], "reuse_manifest": true}         one at a time
+    {"cmd": "run", "id": "...", "args": [...], "narrowed": null, "reuse_manifest": true}    one at a time
     {"cmd": "signal", "id": "...", "signal": "SIGINT"}                         to the run's process group
     end of file: end the run and this process; so nothing is left when the function dies
 Events go to standard output:
@@ -93,7 +93,7 @@ class Worker:
 
     def command(self, command):
         if command["cmd"] == "open":
-            self.shortcuts.take([*FEWER, keep_to_the_budget])
+            self.shortcuts.take([*FEWER, keep_to_the_budget, LIVE_ROWS.learn])
             # Without this nothing is kept between runs: each is a command line of its own.
             self.resident = self.shortcuts.attempt(lambda: expect(sys.modules["dbt.cli.main"], "dbtRunner", ["manifest", ...]))
             self.parse_args, self.watch = command["parse_args"], command["watch"]
@@ -146,7 +146,7 @@ class Worker:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            run_child(command["args"], self.manifest if reuse else None, parent, self.events)
+            run_child(command["args"], command["narrowed"], self.manifest if reuse else None, parent, self.events)
         try:
             # Also in the child: whichever comes first, the group exists before it is signalled.
             os.setpgid(pid, pid)
@@ -205,7 +205,7 @@ def keep_from_collector():
     gc.freeze()
 
 
-def run_child(args, manifest, parent, events):
+def run_child(args, narrowed, manifest, parent, events):
     """Runs dbt in this forked process, and never returns."""
     code = 2
     try:
@@ -221,7 +221,7 @@ def run_child(args, manifest, parent, events):
             # It may parse, and dbt's static parser would wait for a pool of threads that a fork leaves behind.
             # This program again, with arguments.
             os.execv(sys.executable, [sys.executable, "-c", sys.orig_argv[sys.orig_argv.index("-c") + 1], *args])
-        result = dbtRunner(manifest=manifest).invoke(args)
+        result = dbtRunner(manifest=manifest).invoke(LIVE_ROWS.arguments(args, narrowed, manifest))
         if result.success:
             code = 0
         else:

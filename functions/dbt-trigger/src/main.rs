@@ -97,6 +97,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         artifacts,
         history,
         leases,
+        builds,
     } = Records::open(&config, &dirs, &instance).await?;
     let (recorder, recorder_task) = Recorder::start(artifacts.clone(), history.clone(), config.dbt.timeout);
     let watched = project::Source::new(&config.project)?
@@ -110,6 +111,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         config: config.dbt.clone(),
         artifacts: artifacts.clone(),
         recorder,
+        builds,
         leases: leases.map(|leases| (leases, history.clone())),
         stop: stop.clone(),
     };

@@ -50,6 +50,46 @@ classified as (
 ),
 
 {{ with_named_users('classified', 'built') }}
+{%- elif var('live_merge_requests', []) -%}
+-- The rows of a few merge requests, as the next build leaves them in the table.
+with built as (
+    select * from {{ this }} where {{ of_live_merge_requests('merge_request_id', '') }}
+),
+
+compared as (
+    select notes.*, coalesce(
+        built.synced_at = notes._synced_at and built.rules_version = {{ rules_version('int_note_kinds') }}, false
+    ) as is_built
+    from {{ source('gitlab', 'mr_notes') }} as notes
+    left join built
+        on notes.id = built.note_id
+    where {{ of_live_merge_requests('notes.merge_request_id', '') }}
+),
+
+classified as (
+    select
+        {{ note_columns() | indent(8) }}
+    from compared
+    where not is_built
+),
+
+{{ with_named_users('classified', 'built') }}
+union all
+select
+    built.note_id,
+    built.project_id,
+    built.merge_request_id,
+    built.author_id,
+    built.kind,
+    built.named_usernames,
+    built.named_user_ids,
+    built.has_taken_back_approvals,
+    built.created_at,
+    built.synced_at,
+    built.rules_version
+from built
+-- What the raw table no longer has stays, as it does in a build.
+where built.note_id not in (select id from compared where not is_built)
 {%- else -%}
 with classified as (
     select

@@ -6,7 +6,7 @@
         on_schema_change='append_new_columns',
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
         cluster_by=['project_id', 'merge_request_id'],
-        meta={'merge_by_month': true},
+        meta={'merge_by_month': true, 'live_rows': 'merge_request_id'},
         post_hook="{{ delete_what_is_gone('merge_request_id', 'merge_requests') }}"
     )
 }}

@@ -2,7 +2,8 @@
     config(
         materialized='table',
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['merge_request_id']
+        cluster_by=['merge_request_id'],
+        meta={'live_rows': 'note_id'}
     )
 }}
 

@@ -2,7 +2,8 @@
     config(
         materialized='table',
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['project_id', 'merge_request_id']
+        cluster_by=['project_id', 'merge_request_id'],
+        meta={'live_rows': 'merge_request_id'}
     )
 }}
 
@@ -18,23 +19,12 @@ with pushes as (
     group by notes.merge_request_id
 ),
 
--- GitLab's own words of a revert: `Revert "…"`, and in the description the merge request that it takes back.
-reverts as (
-    select
-        project_id,
-        safe_cast(regexp_extract(description, r'This reverts merge request !(\d+)') as int64) as reverted_iid,
-        min(merged_at) as reverted_at
-    from {{ ref('stg_gitlab__merge_requests') }}
-    where state = 'merged' and starts_with(title, 'Revert "')
-    group by project_id, reverted_iid
-),
-
 after_merge as (
     select merge_requests.merge_request_id, countif(pipelines.status = 'failed' and not pipelines.is_flaky) > 0 as has_failed_after_merge
     from {{ ref('dim_merge_requests') }} as merge_requests
     inner join {{ ref('int_pipelines') }} as pipelines
         on merge_requests.project_id = pipelines.project_id and merge_requests.merge_commit_sha = pipelines.sha
-    where merge_requests.state = 'merged'
+    where merge_requests.state = 'merged' {{ of_live_merge_requests('merge_requests.merge_request_id') }}
     group by merge_requests.merge_request_id
 ),
 
@@ -107,10 +97,11 @@ measured as (
         on merge_requests.merge_request_id = drafts.merge_request_id
     left join pushes
         on merge_requests.merge_request_id = pushes.merge_request_id
-    left join reverts
+    left join {{ ref('int_merge_request_reverts') }} as reverts
         on merge_requests.project_id = reverts.project_id and merge_requests.merge_request_iid = reverts.reverted_iid
     left join after_merge
         on merge_requests.merge_request_id = after_merge.merge_request_id
+    {{ of_live_merge_requests('merge_requests.merge_request_id', 'where') }} {{ of_live_projects('merge_requests.project_id') }}
 )
 
 select

@@ -5,4 +5,4 @@ select
     review_state,
     _synced_at as synced_at
 from {{ source('gitlab', 'mr_reviewers') }}
-where not coalesce(_deleted, false)
+where not coalesce(_deleted, false) {{ of_live_merge_requests('merge_request_id') }}

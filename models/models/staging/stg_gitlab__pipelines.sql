@@ -19,3 +19,4 @@ select
     coalesce(_deleted, false) as is_deleted,
     _synced_at as synced_at
 from {{ source('gitlab', 'pipelines') }}
+{{ of_live_projects('project_id', 'where') }}

@@ -18,6 +18,11 @@ use super::value::Row;
 
 /// Stage tables that are filled at once: each takes BigQuery about a second, most of it waiting.
 const STAGES_AT_ONCE: usize = 4;
+/// A commit of so many statements that change data, each of which takes BigQuery half a second or more, is worth a question before it: which
+/// of them would change nothing. What an event reads is mostly what is there already.
+const WORTH_A_QUESTION: usize = 4;
+/// Of more rows than these, some have changed.
+const FEW_ROWS: usize = 1_000;
 
 /// Rows for one raw table.
 #[derive(Clone, Debug)]
@@ -68,8 +73,16 @@ impl Warehouse {
         let synced_at = unique_now();
         let batches = commit.batches.into_iter().map(fitting).map(last_of_each_key);
         let batches: Vec<TableRows> = batches.collect();
+        let is_needed = self.needed(&batches).await?;
+        let needed = || batches.iter().zip(&is_needed).filter(|(_, is_needed)| **is_needed);
+        if needed().next().is_none() && commit.soft_deletes.is_empty() && commit.cursor.is_none() {
+            return Ok(Written {
+                batches: vec![0; batches.len()],
+                soft_deletes: Vec::new(),
+            });
+        }
         let mut stages: Vec<BoxFuture<'_, Result<Merge<'_>, Error>>> = Vec::new();
-        for batch in &batches {
+        for (batch, _) in needed() {
             stages.push(self.staged(batch, synced_at).boxed());
         }
         let merges: Vec<Merge> = stream::iter(stages).buffered(STAGES_AT_ONCE).try_collect().await?;
@@ -99,14 +112,46 @@ impl Warehouse {
             let count: i64 = row.get(name.as_str())?;
             Ok(count.unsigned_abs())
         };
+        let mut merged = 0..merges.len();
+        let mut of_batch = |is_needed: &bool| match is_needed.then(|| merged.next()).flatten() {
+            Some(place) => count(format!("n{place}")),
+            None => Ok(0),
+        };
         Ok(Written {
-            batches: (0..batches.len())
-                .map(|n| count(format!("n{n}")))
-                .collect::<Result<_, _>>()?,
+            batches: is_needed.iter().map(&mut of_batch).collect::<Result<_, _>>()?,
             soft_deletes: (0..commit.soft_deletes.len())
                 .map(|n| count(format!("s{n}")))
                 .collect::<Result<_, _>>()?,
         })
+    }
+
+    /// For each batch whether it can change its table.
+    async fn needed(&self, batches: &[TableRows<'_>]) -> Result<Vec<bool>, Error> {
+        let all_are = || Ok(vec![true; batches.len()]);
+        let merges: Vec<Merge> = batches.iter().map(|batch| self.merge_of(batch, None)).collect();
+        let rows: usize = batches.iter().map(|batch| batch.rows.len()).sum();
+        if sql::statements(&merges) < WORTH_A_QUESTION || rows > FEW_ROWS {
+            return all_are();
+        }
+        let answer = self.query(sql::unchanged_question(&merges)).await?;
+        let row = answer
+            .first()
+            .ok_or_else(|| Error::Answer("a question has no answer".into()))?;
+        let is_needed = |place: usize| -> Result<bool, Error> {
+            let is_unchanged: bool = row.get(format!("u{place}").as_str())?;
+            Ok(!is_unchanged)
+        };
+        (0..batches.len()).map(is_needed).collect()
+    }
+
+    fn merge_of<'a>(&self, batch: &'a TableRows<'_>, stage: Option<String>) -> Merge<'a> {
+        Merge {
+            table: batch.table,
+            raw: self.name_of(batch.table.name),
+            stage,
+            rows: &batch.rows,
+            complete_set: batch.complete_set.as_ref(),
+        }
     }
 
     async fn staged<'a>(&self, batch: &'a TableRows<'_>, synced_at: i64) -> Result<Merge<'a>, Error> {
@@ -115,13 +160,7 @@ impl Warehouse {
         } else {
             Some(self.name_of(&self.stage(batch.table, &batch.rows, synced_at).await?))
         };
-        Ok(Merge {
-            table: batch.table,
-            raw: self.name_of(batch.table.name),
-            stage,
-            rows: &batch.rows,
-            complete_set: batch.complete_set.as_ref(),
-        })
+        Ok(self.merge_of(batch, stage))
     }
 
     /// Runs a script that is a transaction, again if nothing of it has happened. Where that is not sure, the caller

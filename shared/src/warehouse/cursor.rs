@@ -1,5 +1,6 @@
 //! Committed positions.
 
+use super::connection::ResultRow;
 use super::schema::{Column, Kind};
 use super::sql::CURSORS;
 use super::{Error, Warehouse};
@@ -40,14 +41,16 @@ impl Warehouse {
     pub async fn cursors(&self) -> Result<Vec<Cursor>, Error> {
         let sql = format!("SELECT stream, scope, cursor FROM {}", self.name_of(CURSORS));
         let rows = self.query(sql).await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Cursor {
-                    stream: row.get("stream")?,
-                    scope: row.get("scope")?,
-                    cursor: row.get("cursor")?,
-                })
-            })
-            .collect()
+        rows.iter().map(Cursor::of).collect()
+    }
+}
+
+impl Cursor {
+    pub(super) fn of(row: &ResultRow) -> Result<Self, Error> {
+        Ok(Self {
+            stream: row.get("stream")?,
+            scope: row.get("scope")?,
+            cursor: row.get("cursor")?,
+        })
     }
 }

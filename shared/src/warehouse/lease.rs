@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use super::connection::Warehouse;
+use super::connection::{ResultRow, Warehouse};
+use super::cursor::Cursor;
 use super::error::Error;
 use super::schema::{Column, Kind};
-use super::sql::{LEASES, Lease, acquire_script, expire_script, renew_script};
+use super::sql::{CURSORS, LEASES, Lease, acquire_and_read_script, acquire_script, expire_script, renew_script};
 
 /// The columns of the table of leases.
 pub(super) const COLUMNS: [Column; 4] = [
@@ -123,35 +124,64 @@ async fn keep(lease: Lease, renew: impl AsyncFn() -> Result<bool, Error>, lost: 
     }
 }
 
+impl Lease {
+    fn new(name: &str, ttl: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            holder: Uuid::new_v4().simple().to_string(),
+            ttl,
+        }
+    }
+}
+
+/// What the rows of [`acquire_script`] say of `lease`.
+fn acquired(lease: Lease, rows: &[ResultRow]) -> Result<Acquired, Error> {
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::Answer("a lease has no holder".into()))?;
+    let holder: String = row.get("holder")?;
+    if holder == lease.holder {
+        return Ok(Acquired::Ours(lease));
+    }
+    let seconds = |name: &str| -> Result<Duration, Error> {
+        let seconds: i64 = row.get(name)?;
+        Ok(Duration::from_secs(seconds.max(0).unsigned_abs()))
+    };
+    Ok(Acquired::Held {
+        age: seconds("age_s")?,
+        left: seconds("left_s")?,
+    })
+}
+
 impl Warehouse {
     /// Acquires the lease `name` for `ttl`, if nobody holds it.
     ///
     /// # Errors
     /// If BigQuery can't be asked.
     pub async fn acquire(&self, name: &str, ttl: Duration) -> Result<Acquired, Error> {
-        let lease = Lease {
-            name: name.to_owned(),
-            holder: Uuid::new_v4().simple().to_string(),
-            ttl,
-        };
+        let lease = Lease::new(name, ttl);
         let rows = self.query(acquire_script(&self.name_of(LEASES), &lease)).await?;
-        let row = rows
-            .first()
-            .ok_or_else(|| Error::Answer("a lease has no holder".into()))?;
-        let holder: String = row.get("holder")?;
-        if holder == lease.holder {
-            return Ok(Acquired::Ours(lease));
-        }
-        let seconds = |name: &str| -> Result<Duration, Error> {
-            let seconds: i64 = row.get(name)?;
-            Ok(Duration::from_secs(seconds.max(0).unsigned_abs()))
-        };
-        Ok(Acquired::Held {
-            age: seconds("age_s")?,
-            left: seconds("left_s")?,
-        })
+        acquired(lease, &rows)
     }
 
+    /// The same, with all cursors as they are then: none if it is not ours.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn acquire_and_read(&self, name: &str, ttl: Duration) -> Result<(Acquired, Vec<Cursor>), Error> {
+        let lease = Lease::new(name, ttl);
+        let script = acquire_and_read_script(&self.name_of(LEASES), &self.name_of(CURSORS), &lease);
+        let rows = self.query(script).await?;
+        let acquired = acquired(lease, &rows)?;
+        let mut cursors = Vec::new();
+        for row in &rows {
+            let stream: Option<String> = row.get("stream")?;
+            if stream.is_some() {
+                cursors.push(Cursor::of(row)?);
+            }
+        }
+        Ok((acquired, cursors))
+    }
     /// Prolongs the lease by its lifetime. Returns whether it is still ours.
     async fn renew_if_ours(&self, lease: &Lease) -> Result<bool, Error> {
         let script = renew_script(&self.name_of(LEASES), lease);

@@ -47,6 +47,8 @@ pub fn router(
         .route("/", get(describe).post(request_run))
         .route("/fivetran", post(events::fivetran))
         .route("/ready", get(ready))
+        .route("/docs", get(runs::docs))
+        .route("/report", get(runs::report))
         .route("/runs", get(runs::list))
         .route("/runs/{run_id}", get(runs::one))
         .route("/runs/{run_id}/cancel", post(runs::cancel))
@@ -131,6 +133,8 @@ async fn describe(State(function): State<Arc<Function>>) -> Json<Value> {
             "GET /runs/{id}": "one run",
             "GET /runs/{id}/artifacts/{name}": "one of dbt's files, such as manifest.json",
             "POST /runs/{id}/cancel": "ends a run",
+            "GET /report": "the newest report over the marts, as a page",
+            "GET /docs": "the project's newest documentation, as a page",
             "GET /": "this text",
             "GET /health": "whether the function listens",
             "GET /ready": "whether dbt is loaded, or can't be: runs then begin at once",

@@ -12,11 +12,14 @@ use serde_json::json;
 
 use super::function::{Function, Sender};
 use super::pages;
-use crate::records::RUN;
+use crate::records::{DOCS, REPORT, RUN};
+use crate::request::Action;
 use crate::run::{RunView, url_of};
 
 /// How many runs are listed.
 const LISTED: usize = 50;
+/// Among how many runs of the history the newest page is looked for.
+const LOOKED_AT: usize = 5;
 
 type SharedFunction = State<Arc<Function>>;
 
@@ -106,6 +109,46 @@ pub async fn artifact(
             .with_hint("GET /runs/{id} lists a run's artifacts")
     })?;
     Ok(pages::artifact(kind, content))
+}
+
+/// `GET /docs`: the newest documentation.
+pub async fn docs(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+    function.authenticate_browser(&sender).await?;
+    function.newest(DOCS).await
+}
+
+/// `GET /report`: the newest report.
+pub async fn report(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+    function.authenticate_browser(&sender).await?;
+    function.newest(REPORT).await
+}
+
+impl Function {
+    /// What the last run of the documentation that left this file, on whichever instance, has left.
+    async fn newest(&self, name: &str) -> Result<Response, ApiError> {
+        let own = self.queue.runs().last(usize::MAX).into_iter();
+        let own = own.filter(|run| run.action == Action::Docs && run.result().is_some());
+        let mut ids: Vec<String> = own.map(|run| run.run_id.clone()).collect();
+        if let Some(history) = &self.history {
+            match history.last_of(Action::Docs, LOOKED_AT).await {
+                Ok(recorded) => ids.extend(recorded),
+                Err(problem) => tracing::warn!("the history can't be read: {problem}"),
+            }
+        }
+        // Ids begin with the time.
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        ids.dedup();
+        for run_id in &ids {
+            let read = self.artifacts.read(run_id, name).await;
+            if let Some((content, kind)) = read.map_err(ApiError::internal)? {
+                return Ok(pages::artifact(kind, content));
+            }
+        }
+        let problem = ApiError::new(StatusCode::NOT_FOUND, "not_made", "it has not been made yet");
+        Err(problem.with_hint(
+            r#"a build of everything makes it, if REPORT_DIR is set, and so does POST / with {"action": "docs"}"#,
+        ))
+    }
 }
 
 /// `POST /runs/{id}/cancel`: ends a run that waits or runs; 202, since dbt takes a moment.

@@ -8,6 +8,9 @@ use mergemind_shared::streams::expand;
 
 use super::places::directory;
 
+/// The program that makes the report, in the folder that `REPORT_DIR` names.
+pub const REPORT_PROGRAM: &str = "make.py";
+
 /// How to run dbt.
 #[derive(Debug, Clone)]
 pub struct DbtConfig {
@@ -15,6 +18,8 @@ pub struct DbtConfig {
     pub project_dir: PathBuf,
     /// What was fetched, of which the project is a part or all; `None` if it is a directory of this machine.
     pub fetched: Option<PathBuf>,
+    /// Where the program is that makes the report over the marts, if there is one; absolute.
+    pub report_dir: Option<PathBuf>,
     /// Where `profiles.yml` is; absolute.
     pub profiles_dir: PathBuf,
     /// The profile's target; `None` leaves it to the profile.
@@ -82,6 +87,17 @@ impl DbtConfig {
             )
             .optional()
             .map_or_else(|| project_dir.clone(), |path| directory(&path));
+        let report_dir = env
+            .string(
+                "REPORT_DIR",
+                "folder of the program that makes GET /report; if it is set, the report and the documentation are made after each build of everything",
+            )
+            .check(|path| match directory(path).join(REPORT_PROGRAM).is_file() {
+                true => Ok(()),
+                false => Err(format!("has no {REPORT_PROGRAM}; name the folder scripts/reporting, or set nothing")),
+            })
+            .optional()
+            .map(|path| directory(&path));
         let target = env
             .string(
                 "DBT_TARGET",
@@ -98,10 +114,10 @@ impl DbtConfig {
         let scope = env
             .string(
                 "BUILD_SCOPE",
-                "all: build all of the project; changed: only what is downstream of the tables that callers name as changed, and all once a day",
+                "changed: build only what is downstream of the tables that callers name as changed, and all once a day; all: always all of the project",
             )
             .one_of(&["all", "changed"])
-            .default("all".into());
+            .default("changed".into());
         let python = env
             .string("DBT_PYTHON", "Python interpreter of the environment that has dbt")
             .default("python3".into());
@@ -196,6 +212,7 @@ impl DbtConfig {
             project_dir,
             fetched: None,
             profiles_dir,
+            report_dir,
             target,
             python,
             kind: if kind == "cli" {

@@ -10,7 +10,7 @@ use mergemind_shared::config::Env;
 use mergemind_shared::functions_framework::{Settings, SignatureType};
 
 pub use callers::{GoogleCallers, RunCallers};
-pub use dbt::{DbtConfig, RunnerKind};
+pub use dbt::{DbtConfig, REPORT_PROGRAM, RunnerKind};
 pub use places::GcsUri;
 pub use project::{GitConfig, ProjectConfig};
 pub use records::RecordsConfig;

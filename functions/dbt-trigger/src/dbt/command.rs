@@ -24,6 +24,8 @@ pub struct Invocation {
     pub id: String,
     /// The subcommand and its flags.
     pub args: Vec<String>,
+    /// The same without a selection, for writing certain rows alone, which the worker does where it can.
+    pub narrowed: Option<Vec<String>>,
     /// Whether the project as the worker has parsed it may be used.
     pub reuse_manifest: bool,
 }

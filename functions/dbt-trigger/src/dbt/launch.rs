@@ -65,6 +65,8 @@ pub(super) const SOURCE: &str = concat!(
     "\n\n",
     include_str!("../../python/budget.py"),
     "\n\n",
+    include_str!("../../python/live_rows.py"),
+    "\n\n",
     include_str!("../../python/worker.py")
 );
 
@@ -96,7 +98,7 @@ impl Launch {
         command
     }
 
-    fn python(&self) -> Command {
+    pub(super) fn python(&self) -> Command {
         let mut command = self.command(&self.python);
         // With `-m` and `-c` the current directory is on the path, here and in what Python starts by itself: a file there
         // must not pass for a module.

@@ -7,6 +7,7 @@ mod cli;
 mod command;
 mod launch;
 mod log;
+mod report;
 mod worker;
 
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ pub use command::{CommandResult, Exit, Invocation, RunLimits, project_args};
 use launch::Launch;
 #[cfg(test)]
 pub use log::Log;
+pub use report::make_report;
 
 /// What runs dbt.
 #[derive(Debug)]

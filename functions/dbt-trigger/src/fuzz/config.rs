@@ -23,6 +23,7 @@ const NAMES: &[&str] = &[
     "DBT_WORKER_MEMORY_MIB",
     "DBT_RUNNER",
     "BUILD_SCOPE",
+    "REPORT_DIR",
     "PORT",
     "HOST",
     "K_SERVICE",

@@ -6,6 +6,7 @@
 mod archive;
 mod confinement;
 mod error;
+mod fingerprint;
 mod git;
 mod packages;
 mod version;
@@ -24,6 +25,7 @@ use crate::work_dirs::WorkDirs;
 
 use confinement::Confinement;
 use error::ProjectError;
+pub use fingerprint::fingerprint;
 pub use git::Repository;
 use packages::Packages;
 use version::CheckedVersion;
@@ -105,6 +107,7 @@ impl Project {
             let invocation = Invocation {
                 id: format!("check-{command}"),
                 args,
+                narrowed: None,
                 reuse_manifest,
             };
             let ended = self.runner.run(&invocation, &limits).await;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::dbt::project_args;
 use crate::project::Project;
 use crate::request::Action;
@@ -64,15 +66,30 @@ pub fn args(run: &Run, built: &BuildSet, project: &Project, target: &Path) -> Ve
         args.push("--select".into());
         args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
     }
-    if let BuildSet::Live(tables) = built {
+    if let BuildSet::Live { tables, .. } = built {
         args.push("--select".into());
         args.extend(tables.iter().map(|table| format!("source:*.{table}+,+tag:live")));
-        for kind in ["test", "unit_test"] {
-            args.extend(["--exclude-resource-type".into(), kind.into()]);
-        }
+        args.extend(without_tests());
     }
     args.extend(run.selection.args());
     args
+}
+
+/// The same for a run that is to write certain rows alone, where the project has models for that; the runner adds them.
+pub fn narrowed_args(run: &Run, built: &BuildSet, project: &Project, target: &Path) -> Option<Vec<String>> {
+    let BuildSet::Live { rows: Some(rows), .. } = built else {
+        return None;
+    };
+    let mut args = args(run, &BuildSet::All, project, target);
+    args.extend(without_tests());
+    let vars = json!({"live_merge_requests": rows.merge_requests, "live_projects": rows.projects});
+    args.extend(["--vars".into(), vars.to_string()]);
+    Some(args)
+}
+
+fn without_tests() -> impl Iterator<Item = String> {
+    let kinds = ["test", "unit_test"].into_iter();
+    kinds.flat_map(|kind| ["--exclude-resource-type".into(), kind.into()])
 }
 
 /// Keeps results for a later retry: the next command overwrites them.

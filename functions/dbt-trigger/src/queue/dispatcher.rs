@@ -10,15 +10,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::build_plan::BuildPlan;
+use super::memory::Memory;
 use super::{Queue, command};
 use crate::config::DbtConfig;
-use crate::dbt::{CommandResult, Exit, Invocation, RunLimits, project_args};
+use crate::dbt::{CommandResult, Exit, Invocation, RunLimits, make_report, project_args};
 use crate::orphans::Orphans;
 use crate::project::{self, Project, Watched};
-use crate::records::{Artifacts, History, Leases, Recorder, RunLease};
-use crate::request::Action;
-use crate::run::{BuildSet, Outcome, Results, ResultsError, Run, RunResult};
+use crate::records::{Artifacts, BuildMemory, History, Leases, REPORT, Recorder, RunLease};
+use crate::request::{Action, RunRequest};
+use crate::run::{BuildSet, CalledBy, Outcome, Results, ResultsError, Run, RunResult};
 
 /// Why a command of dbt was not run, or its results are not known.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,8 @@ pub struct Dispatcher {
     pub recorder: Recorder,
     /// What keeps several instances from running at once, if anything; with the history to mend.
     pub leases: Option<(Leases, Option<History>)>,
+    /// What earlier runs have built, whoever ran them; `None`: this process knows its own.
+    pub builds: Option<BuildMemory>,
     pub stop: CancellationToken,
 }
 
@@ -54,7 +56,7 @@ impl Dispatcher {
     }
 
     async fn serve(mut self, queue: Queue) {
-        let mut plan = BuildPlan::new(self.config.follow_changes);
+        let mut memory = Memory::new(self.builds.clone());
         let mut orphans = Orphans::default();
         if let Some(project) = &mut self.project {
             project.runner.warm(&self.stop).await;
@@ -63,10 +65,10 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                fetched = next_version(&mut self.watched) => self.switch(fetched, &mut plan).await,
+                fetched = next_version(&mut self.watched) => self.switch(fetched).await,
                 run = queue.next() => {
                     let span = run.span.clone();
-                    self.serve_one(&run, &mut plan).instrument(span).await;
+                    self.serve_one(&run, &mut memory, &queue).instrument(span).await;
                     orphans.take_in();
                 }
                 () = cooled(&mut self.project) => {
@@ -84,20 +86,17 @@ impl Dispatcher {
         }
     }
 
-    async fn switch(&mut self, fetched: Project, plan: &mut BuildPlan) {
-        // Other models: whatever was built of the old ones says nothing about them.
-        *plan = BuildPlan::new(self.config.follow_changes);
+    async fn switch(&mut self, fetched: Project) {
         if let Some(old) = self.project.replace(fetched) {
             project::forget(&old);
             old.runner.close().await;
         }
     }
 
-    async fn serve_one(&mut self, run: &Arc<Run>, plan: &mut BuildPlan) {
+    async fn serve_one(&mut self, run: &Arc<Run>, memory: &mut Memory, queue: &Queue) {
         let result = match self.take_lease(run).await {
             Ok(lease) => {
-                let lost = lease.as_ref().map(|lease| lease.lost().clone()).unwrap_or_default();
-                let result = self.run(run, plan, &lost).await;
+                let result = self.run(run, memory, lease.as_ref()).await;
                 if let Some(lease) = lease {
                     lease.give_back().await;
                 }
@@ -105,7 +104,11 @@ impl Dispatcher {
             }
             Err(outcome) => RunResult::never_began(run, outcome),
         };
+        let has_all_built = result.built == BuildSet::All && matches!(result.status(), "success" | "warning");
         self.end(run, result);
+        if has_all_built && self.config.report_dir.is_some() {
+            show(queue);
+        }
         if let Some(project) = &mut self.project {
             project.runner.trim(self.config.worker_memory, &self.stop).await;
         }
@@ -151,8 +154,8 @@ impl Dispatcher {
         }
     }
 
-    /// Runs dbt, but not longer than until `lost`: another instance may run it then.
-    async fn run(&mut self, run: &Arc<Run>, plan: &mut BuildPlan, lost: &CancellationToken) -> RunResult {
+    /// Runs dbt, but not longer than `lease` is ours: another instance may run it then.
+    async fn run(&mut self, run: &Arc<Run>, memory: &mut Memory, lease: Option<&RunLease>) -> RunResult {
         let run_id = run.run_id.as_str();
         if let Err(outcome) = self.make_ready().await {
             return RunResult::never_began(run, outcome);
@@ -161,7 +164,9 @@ impl Dispatcher {
             return RunResult::never_began(run, Outcome::Cancelled);
         }
         let (begun, started_at) = (Instant::now(), run.begin());
-        let built = plan.choose(run);
+        let cursors = lease.map(|lease| lease.cursors.as_slice());
+        memory.recall(run, self.project.as_ref(), cursors).await;
+        let built = memory.plan.choose(run, self.config.follow_changes, started_at);
         tracing::info!(
             event = "run_begins",
             run_id,
@@ -170,11 +175,12 @@ impl Dispatcher {
             "dbt run begins: {built}"
         );
         self.recorder.record(run);
+        let beginning = memory.begin(run, &built);
         let limits = RunLimits {
             deadline: begun + self.config.timeout,
             stop: self.stop.clone(),
             cancel: run.cancel.clone(),
-            lost: lost.clone(),
+            lost: lease.map(|lease| lease.lost().clone()).unwrap_or_default(),
         };
         let (ended, results) = match self.deps(run_id, &limits).await {
             Some(failed) => (failed, Ok(None)),
@@ -184,7 +190,8 @@ impl Dispatcher {
             Ok(results) => Outcome::of(&ended, results.as_ref(), self.config.timeout),
             Err(problem) => Outcome::CouldNotRun(problem.to_string()),
         };
-        plan.ended(&built, matches!(outcome, Outcome::Success | Outcome::Warning));
+        let well = matches!(outcome, Outcome::Success | Outcome::Warning);
+        memory.end(&built, well, started_at, beginning).await;
         let results = results.ok().flatten().unwrap_or_default();
         RunResult {
             run_id: run_id.into(),
@@ -235,6 +242,7 @@ impl Dispatcher {
         let invocation = Invocation {
             id: format!("{run_id}-deps"),
             args,
+            narrowed: None,
             reuse_manifest: false,
         };
         let ended = project.runner.run(&invocation, limits).await;
@@ -251,7 +259,7 @@ impl Dispatcher {
         built: &BuildSet,
         limits: &RunLimits,
     ) -> (CommandResult, Result<Option<Results>, CommandError>) {
-        if let BuildSet::Changed(tables) | BuildSet::Live(tables) = built
+        if let BuildSet::Changed(tables) | BuildSet::Live { tables, .. } = built
             && tables.is_empty()
         {
             return (CommandResult::nothing_to_do(), Ok(Some(Results::default())));
@@ -266,9 +274,17 @@ impl Dispatcher {
         let invocation = Invocation {
             id: run.run_id.clone(),
             args: command::args(run, built, project, &target),
+            narrowed: command::narrowed_args(run, built, project, &target),
             reuse_manifest: run.action != Action::Retry && run.selection.is_of_the_parsed_project(),
         };
         let ended = project.runner.run(&invocation, limits).await;
+        if let (Action::Docs, Some(folder)) = (run.action, &self.config.report_dir) {
+            let page = target.join(REPORT);
+            let _ = tokio::fs::remove_file(&page).await;
+            if let Err(problem) = make_report(&project.config, &project.dirs, (folder, &page), limits).await {
+                tracing::warn!("there is no report: {problem}");
+            }
+        }
         let (action, last) = (run.action, project.dirs.last_results());
         let (artifacts, run_id) = (self.artifacts.clone(), run.run_id.clone());
         let read = move || {
@@ -280,6 +296,22 @@ impl Dispatcher {
         };
         let read = tokio::task::spawn_blocking(read).await;
         (ended, read.map_err(CommandError::from).and_then(|read| Ok(read?)))
+    }
+}
+
+/// Has the documentation and the report made of what was built.
+fn show(queue: &Queue) {
+    let request = RunRequest {
+        source: "dbt-trigger".into(),
+        action: Action::Docs,
+        ..RunRequest::default()
+    };
+    let asked = CalledBy {
+        source: request.source.clone(),
+        caller: "itself".into(),
+    };
+    if let Err(problem) = queue.submit(&request, asked) {
+        tracing::info!("the documentation and the report are left as they are: {problem}");
     }
 }
 

@@ -4,6 +4,7 @@
 mod build_plan;
 mod command;
 pub mod dispatcher;
+mod memory;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};

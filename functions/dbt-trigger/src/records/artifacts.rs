@@ -10,16 +10,19 @@ const KEPT: usize = 20;
 /// This function's own summary of a run.
 pub const RUN: &str = "run.json";
 /// dbt's documentation with all its data in one file, which therefore need not ask for any, and dbt's name for it.
-const DOCS: &str = "index.html";
+pub const DOCS: &str = "index.html";
 const DOCS_AS_MADE: &str = "static_index.html";
+/// The report over the marts.
+pub const REPORT: &str = "report.html";
 /// What is kept, and what browsers and programs are told that it is.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (RUN, "application/json"),
     ("run_results.json", "application/json"),
     ("manifest.json", "application/json"),
     ("sources.json", "application/json"),
     ("catalog.json", "application/json"),
     (DOCS, "text/html; charset=utf-8"),
+    (REPORT, "text/html; charset=utf-8"),
 ];
 
 /// Where artifacts are kept.
@@ -45,7 +48,7 @@ impl Artifacts {
     pub fn collect(&self, run_id: &str, target: &Path, action: Action) {
         let wanted: &[&str] = match action {
             Action::Freshness => &["sources.json"],
-            Action::Docs => &["manifest.json", "run_results.json", "catalog.json", DOCS],
+            Action::Docs => &["manifest.json", "run_results.json", "catalog.json", DOCS, REPORT],
             Action::Build | Action::Test | Action::Retry => &["manifest.json", "run_results.json"],
         };
         let folder = self.folder.join(run_id);

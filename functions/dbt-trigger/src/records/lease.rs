@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mergemind_shared::retry::{Retryable, exponential};
-use mergemind_shared::warehouse::{Acquired, Error, Lease, LeaseGuard, Warehouse};
+use mergemind_shared::warehouse::{Acquired, Cursor, Error, Lease, LeaseGuard, Warehouse};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,8 @@ pub struct RunLease {
     guard: LeaseGuard,
     /// Whether runs of other instances may be left in the history that were never ended.
     pub others_may_have_died: bool,
+    /// The positions in `_cursors` when it was taken.
+    pub cursors: Vec<Cursor>,
 }
 
 impl Leases {
@@ -54,8 +56,8 @@ impl Leases {
         let mut told = false;
         loop {
             let left = match self.acquire(name).await? {
-                Acquired::Ours(lease) => return Ok(Some(self.hold(name, lease))),
-                Acquired::Held { left, .. } => left,
+                (Acquired::Ours(lease), cursors) => return Ok(Some(self.hold(name, lease, cursors))),
+                (Acquired::Held { left, .. }, _) => left,
             };
             if !told {
                 tracing::info!(
@@ -72,16 +74,17 @@ impl Leases {
         }
     }
 
-    async fn acquire(&self, name: &str) -> Result<Acquired, Error> {
-        let ask = || self.warehouse.acquire(name, self.duration);
+    async fn acquire(&self, name: &str) -> Result<(Acquired, Vec<Cursor>), Error> {
+        let ask = || self.warehouse.acquire_and_read(name, self.duration);
         ask.retry(exponential(FIRST_WAIT, ATTEMPTS))
             .notify(|e, _| tracing::warn!("the lease can't be asked for: {e}; trying again"))
             .await
     }
 
-    fn hold(&self, name: &str, lease: Lease) -> RunLease {
+    fn hold(&self, name: &str, lease: Lease, cursors: Vec<Cursor>) -> RunLease {
         RunLease {
             guard: LeaseGuard::hold(self.warehouse.clone(), lease),
+            cursors,
             others_may_have_died: self.undisturbed().insert(name.to_owned()),
         }
     }

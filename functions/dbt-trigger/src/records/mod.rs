@@ -1,6 +1,7 @@
 //! What is written down of runs, and the lease that keeps instances apart.
 
 mod artifacts;
+mod build_memory;
 mod history;
 mod lease;
 mod recorder;
@@ -13,7 +14,8 @@ use crate::bucket::{Bucket, BucketError};
 use crate::config::Config;
 use crate::work_dirs::WorkDirs;
 
-pub use artifacts::{Artifacts, RUN};
+pub use artifacts::{Artifacts, DOCS, REPORT, RUN};
+pub use build_memory::BuildMemory;
 pub use history::History;
 pub use lease::{Leases, RunLease};
 pub use recorder::Recorder;
@@ -34,6 +36,8 @@ pub struct Records {
     pub artifacts: Artifacts,
     pub history: Option<History>,
     pub leases: Option<Leases>,
+    /// What was built; `None`: only this process knows it.
+    pub builds: Option<BuildMemory>,
 }
 
 impl Records {
@@ -43,6 +47,7 @@ impl Records {
     /// If Cloud Storage, or BigQuery where a lease needs it, can't be used.
     pub async fn open(config: &Config, dirs: &WorkDirs, instance: &str) -> Result<Self, OpenError> {
         let target = config.dbt.target.as_deref();
+        let follow_changes = config.dbt.follow_changes;
         let config = &config.records;
         let bucket = config.bucket.as_ref();
         let bucket = bucket.map(|place| Bucket::new(place, config.storage_emulator.as_ref()));
@@ -64,8 +69,10 @@ impl Records {
             None => None,
         };
         let history = warehouse.clone().filter(|_| config.history);
+        let builds = warehouse.clone().filter(|_| follow_changes);
         Ok(Self {
             artifacts,
+            builds: builds.map(|warehouse| BuildMemory::new(warehouse, target)),
             history: history.map(|warehouse| History::new(warehouse, instance, target)),
             leases: warehouse
                 .zip(config.lease)

@@ -1,6 +1,7 @@
 //! What a caller asks for.
 
 mod action;
+mod changed_rows;
 pub mod event;
 mod selection;
 
@@ -10,6 +11,7 @@ use mergemind_shared::ApiError;
 use serde_json::{Map, Value, json};
 
 pub use action::Action;
+pub use changed_rows::ChangedRows;
 pub use selection::NodeSelection;
 use selection::SelectionError;
 
@@ -109,6 +111,11 @@ impl RunRequest {
             valid.then(|| name.to_owned())
         };
         tables.iter().map(name).collect()
+    }
+
+    /// The rows that changed, if the caller names them and they are few.
+    pub fn changed_rows(&self) -> Option<ChangedRows> {
+        ChangedRows::read(self.sync_info.get("changed_rows")?)
     }
 }
 

@@ -10,7 +10,7 @@ use super::dbt_files::Results;
 use super::error::RunError;
 use super::node::Node;
 use crate::dbt::{CommandResult, Exit};
-use crate::request::{Action, NodeSelection};
+use crate::request::{Action, ChangedRows, NodeSelection};
 
 /// How many failed nodes a message names; the answer's details have all.
 const NAMED: usize = 5;
@@ -40,7 +40,11 @@ pub enum BuildSet {
     /// What is downstream of these raw tables; nothing, if there are none.
     Changed(BTreeSet<String>),
     /// Of that only what leads to models tagged `live`, without tests: for an event that somebody waits for.
-    Live(BTreeSet<String>),
+    Live {
+        tables: BTreeSet<String>,
+        /// The only rows, where they are known and few.
+        rows: Option<ChangedRows>,
+    },
     /// What the caller selected, or what the action itself says.
     AsAsked,
 }
@@ -75,9 +79,13 @@ impl fmt::Display for BuildSet {
                 let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
                 write!(f, "what is downstream of {}", tables.join(", "))
             }
-            Self::Live(tables) => {
+            Self::Live { tables, rows } => {
                 let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-                write!(f, "what leads from {} to live models", tables.join(", "))
+                write!(f, "what leads from {} to live models", tables.join(", "))?;
+                match rows {
+                    Some(rows) => write!(f, ", for {} merge requests", rows.merge_requests.len()),
+                    None => Ok(()),
+                }
             }
             Self::AsAsked => f.write_str("as asked"),
         }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::result::RunResult;
-use crate::request::{Action, NodeSelection, RunRequest};
+use crate::request::{Action, ChangedRows, NodeSelection, RunRequest};
 
 /// How many runs are kept.
 const KEPT: usize = 200;
@@ -45,6 +45,8 @@ struct RunProgress {
     count: usize,
     /// Together what all callers said had changed; `None` once one did not say.
     changed: Option<BTreeSet<String>>,
+    /// Together the rows that all callers named; `None` once one did not name them, or they are many.
+    changed_rows: Option<ChangedRows>,
 }
 
 /// Who asked for a run.
@@ -72,6 +74,7 @@ impl Run {
                 callers: vec![asked],
                 count: 1,
                 changed: request.changed_tables(),
+                changed_rows: request.changed_rows(),
             }),
             done: watch::Sender::new(None),
         }
@@ -99,6 +102,10 @@ impl Run {
             }
             _ => None,
         };
+        inner.changed_rows = match (inner.changed_rows.take(), request.changed_rows()) {
+            (Some(rows), Some(more)) => rows.and(more),
+            _ => None,
+        };
     }
 
     /// Notes that it begins; when.
@@ -119,6 +126,11 @@ impl Run {
     /// What all callers together said had changed.
     pub fn changed(&self) -> Option<BTreeSet<String>> {
         self.inner().changed.clone()
+    }
+
+    /// The rows that all callers together named.
+    pub fn changed_rows(&self) -> Option<ChangedRows> {
+        self.inner().changed_rows.clone()
     }
 
     /// Ends it for everybody who waits.
@@ -206,6 +218,26 @@ mod tests {
         run.join(&of(r#"["c"]"#), asked());
         assert_eq!(run.changed(), None);
         assert_eq!(run.callers().1, 4);
+    }
+
+    #[test]
+    fn rows_are_put_together_and_unknown_once_one_does_not_name_them() {
+        let of = |ids: &str| {
+            request(&format!(
+                r#"{{"live":true,"sync_info":{{"changed_tables":["a"],"changed_rows":{{"merge_requests":{ids},"projects":[1]}}}}}}"#
+            ))
+        };
+        let run = Run::new(&of("[7]"), asked());
+        run.join(&of("[8]"), asked());
+        let rows = run.changed_rows().expect("few");
+        assert_eq!(rows.merge_requests, BTreeSet::from([7, 8]));
+        run.join(
+            &request(r#"{"live":true,"sync_info":{"changed_tables":["a"]}}"#),
+            asked(),
+        );
+        assert_eq!(run.changed_rows(), None);
+        run.join(&of("[9]"), asked());
+        assert_eq!(run.changed_rows(), None);
     }
 
     #[test]

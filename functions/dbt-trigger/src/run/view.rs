@@ -145,7 +145,7 @@ impl RunView {
             nodes: Some(result.results.nodes.clone()),
             project_version: result.project_version.clone(),
             changed_tables: match &result.built {
-                BuildSet::Changed(tables) | BuildSet::Live(tables) => Some(tables.iter().cloned().collect()),
+                BuildSet::Changed(tables) | BuildSet::Live { tables, .. } => Some(tables.iter().cloned().collect()),
                 _ => None,
             },
             selection: (!selection.is_everything()).then(|| selection.into()),

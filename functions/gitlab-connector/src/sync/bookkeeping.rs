@@ -115,8 +115,10 @@ pub async fn read(session: &Session<'_>) -> Result<(), Error> {
     if lock(&session.ledger).is_some() {
         return Ok(());
     }
-    let entries = session.tables.rows_of(&session.streams.ledger).await?;
-    let gaps = session.tables.rows_of(&session.streams.gaps).await?;
+    let (entries, gaps) = futures::try_join!(
+        session.tables.rows_of(&session.streams.ledger),
+        session.tables.rows_of(&session.streams.gaps)
+    )?;
     let entries = entries.iter().map(Entry::of);
     let gaps = gaps.iter().map(Gap::of);
     *lock(&session.ledger) = Some(Ledger {

@@ -40,6 +40,7 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
         }),
         lease: session.lease.clone(),
     };
+    lock(&session.changed_rows).add(&commit.batches);
     let written = session.tables.commit(commit).await?;
     lock(&session.known_users).extend(users_asked);
     count(session, read, deleted_from, &written);

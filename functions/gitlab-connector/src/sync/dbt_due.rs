@@ -92,7 +92,11 @@ pub async fn run_live(inner: &Resources, summary: &Summary, trace: &TraceContext
     let Some(trigger) = inner.config.dbt.as_ref().filter(|_| summary.dbt_due.is_some()) else {
         return;
     };
-    let info = json!({"sync_id": summary.sync_id, "changed_tables": summary.written_tables(&inner.streams)});
+    let info = json!({
+        "sync_id": summary.sync_id,
+        "changed_tables": summary.written_tables(&inner.streams),
+        "changed_rows": summary.changed_rows,
+    });
     tokio::select! {
         (ok, said) = dbt::run_live(trigger, &info, trace, shutdown) => {
             if !ok {

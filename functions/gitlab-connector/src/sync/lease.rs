@@ -5,12 +5,13 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use mergemind_shared::ApiError;
 use mergemind_shared::functions_framework::Shutdown;
-use mergemind_shared::warehouse::{self, Acquired, Lease, LeaseGuard};
+use mergemind_shared::warehouse::{self, Acquired, Cursor, Lease, LeaseGuard};
 use serde_json::json;
 
 use crate::sync::error::Error;
 use crate::sync::resources::Resources;
-use crate::sync::tables::prepare_tables;
+use crate::sync::state::Cursors;
+use crate::sync::tables::{by_stream, prepare_tables};
 
 /// The lease that keeps syncs apart.
 const LEASE: &str = "sync";
@@ -19,14 +20,15 @@ const LEASE: &str = "sync";
 /// under way has before (`engine`), the answer still comes within the 8 seconds that callers are waited for.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// Runs `work` while no other process of this connector works on the same tables.
+/// Runs `work` while no other process of this connector works on the same tables; it is given the positions that earlier syncs have
+/// committed.
 ///
 /// # Errors
 /// 409 while another process holds the lease; 502 if the warehouse fails; or what `work` returns.
 pub async fn under_lease<T>(
     inner: &Resources,
     shutdown: &Shutdown,
-    work: impl AsyncFnOnce(Lease) -> Result<T, ApiError>,
+    work: impl AsyncFnOnce(Lease, Cursors) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     let Some(_running) = inner.running.begin() else {
         return Err(held(inner.running.age(), None));
@@ -38,13 +40,13 @@ pub async fn under_lease<T>(
         }
         acquired => acquired?,
     };
-    let lease = match acquired {
-        Acquired::Ours(lease) => lease,
-        Acquired::Held { age, left } => return Err(held(age, Some(left))),
+    let (lease, cursors) = match acquired {
+        (Acquired::Ours(lease), cursors) => (lease, by_stream(cursors)),
+        (Acquired::Held { age, left }, _) => return Err(held(age, Some(left))),
     };
     let guard = LeaseGuard::hold(inner.warehouse.clone(), lease);
     let worked = tokio::select! {
-        worked = work(guard.lease().clone()) => worked,
+        worked = work(guard.lease().clone(), cursors) => worked,
         () = guard.lost().cancelled() => Err(Error::from(warehouse::Error::LeaseLost).into()),
     };
     let released = tokio::spawn(async move {
@@ -63,9 +65,9 @@ pub async fn under_lease<T>(
     worked
 }
 
-async fn acquire(inner: &Resources) -> Result<Acquired, Error> {
+async fn acquire(inner: &Resources) -> Result<(Acquired, Vec<Cursor>), Error> {
     prepare_tables(inner).await?;
-    Ok(inner.warehouse.acquire(LEASE, inner.config.lease).await?)
+    Ok(inner.warehouse.acquire_and_read(LEASE, inner.config.lease).await?)
 }
 
 fn held(age: Duration, left: Option<Duration>) -> ApiError {

@@ -4,6 +4,7 @@
 //! Users that a page refers to are fetched and written with it, so a reference never dangles.
 
 mod bookkeeping;
+mod changed_rows;
 mod commit;
 mod dbt_due;
 mod discovery;
@@ -213,7 +214,7 @@ impl Syncer {
         tables::prepare_tables(&self.0).await?;
         self.0.warehouse.cursors().await.map_err(Error::from)?;
         // Writes one row: the lease.
-        lease::under_lease(&self.0, &Shutdown::default(), async |_| Ok(())).await
+        lease::under_lease(&self.0, &Shutdown::default(), async |_, _| Ok(())).await
     }
 
     /// Whether GitLab and the warehouse answer.

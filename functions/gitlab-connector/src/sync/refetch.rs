@@ -18,7 +18,7 @@ use crate::sync::report::Summary;
 use crate::sync::resources::Resources;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
-use crate::sync::{dbt_due, lease, tables, whose};
+use crate::sync::{dbt_due, lease, whose};
 
 /// How long what is known of a GitLab's schema is used again.
 const INSTANCE_LASTS: Duration = Duration::from_secs(600);
@@ -32,8 +32,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What stopped it; the next sync makes up for it.
 pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown) -> Result<Value, ApiError> {
     let begun = Instant::now();
-    let summary = loop {
-        let followed = lease::under_lease(inner, &shutdown, async |lease| {
+    let trace = TraceContext::new_trace();
+    let (summary, live) = loop {
+        let followed = lease::under_lease(inner, &shutdown, async |lease, mut cursors| {
             whose::check(inner).await?;
             let mut session = Session::new(
                 &inner.config.options,
@@ -44,14 +45,21 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
                 shutdown.clone(),
             );
             session.lease = Some(lease);
-            let pending = dbt_due::pending(&mut tables::committed(inner).await?);
+            let pending = dbt_due::pending(&mut cursors);
             if let Err(error) = fetch(&session, wanted).await {
                 if error.is_missing_table() {
                     inner.tables_ready.forget();
                 }
                 return Err(error.into());
             }
-            Ok(summary(inner, session, begun, pending))
+            let summary = Arc::new(summary(inner, session, begun, pending));
+            // Whoever waits for a mart does not wait until the lease is given back.
+            let live = {
+                let (inner, summary) = (inner.clone(), summary.clone());
+                let (trace, shutdown) = (trace.clone(), shutdown.clone());
+                tokio::spawn(async move { dbt_due::run_live(&inner, &summary, &trace, &shutdown).await })
+            };
+            Ok((summary, live))
         })
         .await;
         match followed {
@@ -74,8 +82,7 @@ pub async fn run(inner: &Arc<Resources>, wanted: &[Refetch], shutdown: Shutdown)
     let inner = inner.clone();
     let short = json!({"status": "success", "sync_id": summary.sync_id, "rows_written": summary.written()});
     tokio::spawn(async move {
-        let trace = TraceContext::new_trace();
-        dbt_due::run_live(&inner, &summary, &trace, &shutdown).await;
+        let _ = live.await;
         if let Err(error) = dbt_due::run_dbt(&inner, &summary, answer, &trace, &shutdown).await {
             tracing::error!("{error}");
         }
@@ -115,6 +122,7 @@ fn summary(inner: &Resources, session: Session<'_>, begun: Instant, pending: Opt
         dbt_due: (counters.written() > 0).then_some(ours).or(pending),
         project_count: 0,
         counters,
+        changed_rows: lock(&session.changed_rows).to_json(),
         requests: inner.client.take_sent(),
         cursors: std::collections::BTreeMap::new(),
         warnings: Vec::new(),

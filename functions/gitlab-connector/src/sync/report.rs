@@ -123,6 +123,8 @@ pub struct Summary {
     /// Projects that were met.
     pub project_count: usize,
     pub counters: Counters,
+    /// Which merge requests were written, for dbt-trigger; null if they are too many.
+    pub changed_rows: Value,
     pub requests: BTreeMap<&'static str, u64>,
     /// By stream.
     pub cursors: BTreeMap<&'static str, Vec<CursorStep>>,

@@ -23,8 +23,8 @@ use crate::sync::request::Request;
 use crate::sync::resources::Resources;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
+use crate::sync::state::Cursors;
 use crate::sync::stop::{BEGINNING_GRACE, too_late};
-use crate::sync::tables::committed;
 use crate::sync::{dbt_due, resolve, whose};
 
 /// A whole sync, and dbt after it.
@@ -84,19 +84,24 @@ async fn attempt(
     request: &Request,
     shutdown: &Shutdown,
 ) -> Result<Result<Summary, Error>, ApiError> {
-    under_lease(inner, shutdown, async |lease| {
-        Ok(run(inner, request, lease, shutdown.clone()).await)
+    under_lease(inner, shutdown, async |lease, cursors| {
+        Ok(run(inner, request, (lease, cursors), shutdown.clone()).await)
     })
     .await
 }
 
-async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutdown) -> Result<Summary, Error> {
+async fn run(
+    inner: &Resources,
+    request: &Request,
+    begin: (Lease, Cursors),
+    shutdown: Shutdown,
+) -> Result<Summary, Error> {
     let begun = Instant::now();
     let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
     let deadline = begun + options.deadline;
     let _waiting = inner.client.wait_until(deadline.into());
     tokio::select! {
-        outcome = run_until(inner, request, (lease, shutdown), (&options, only), (begun, deadline)) => outcome,
+        outcome = run_until(inner, request, (begin, shutdown), (&options, only), (begun, deadline)) => outcome,
         () = tokio::time::sleep_until((deadline + BEGINNING_GRACE).into()) => {
             Err(gitlab::Error::Unavailable("it did not answer before SYNC_DEADLINE_SECONDS".into()).into())
         }
@@ -106,13 +111,12 @@ async fn run(inner: &Resources, request: &Request, lease: Lease, shutdown: Shutd
 async fn run_until(
     inner: &Resources,
     request: &Request,
-    (lease, shutdown): (Lease, Shutdown),
+    ((lease, mut cursors), shutdown): ((Lease, Cursors), Shutdown),
     (options, only): (&Options, Vec<Pass>),
     (begun, deadline): (Instant, Instant),
 ) -> Result<Summary, Error> {
     whose::check(inner).await?;
     inner.client.take_sent();
-    let mut cursors = committed(inner).await?;
     let pending = dbt_due::pending(&mut cursors);
     let targets = request.targets(&inner.config.targets);
     let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
@@ -161,6 +165,7 @@ async fn run_until(
             .or(pending),
         project_count: lock(&session.paths).len(),
         counters,
+        changed_rows: lock(&session.changed_rows).to_json(),
         requests: inner.client.take_sent(),
         cursors: outcome.steps,
         warnings,

@@ -15,6 +15,7 @@ use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
 use crate::ledger::{Entry, Gap, GapReason};
 use crate::streams::{Node, Read, Stream, Streams};
+use crate::sync::changed_rows::ChangedRows;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
@@ -84,6 +85,8 @@ pub struct Session<'a> {
     /// Where lists of the REST API that are read in parts have been, by stream and address.
     pub rest_pages: Mutex<HashMap<(&'static str, String), gitlab::Seen>>,
     pub counters: Mutex<Counters>,
+    /// Which merge requests were written.
+    pub changed_rows: Mutex<ChangedRows>,
     /// Whether this sync has noted already that dbt has to run.
     pub dbt_due: AtomicBool,
     /// Whether deletions are done however many they are.
@@ -143,6 +146,7 @@ impl<'a> Session<'a> {
             unchanged: Mutex::default(),
             rest_pages: Mutex::default(),
             counters: Mutex::default(),
+            changed_rows: Mutex::default(),
             dbt_due: AtomicBool::new(false),
             confirm_deletions: AtomicBool::new(false),
             news: Mutex::default(),

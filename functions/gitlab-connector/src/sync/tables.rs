@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use mergemind_shared::warehouse::{Commit, CursorMove};
+use mergemind_shared::warehouse::{Commit, Cursor, CursorMove};
 
 use crate::streams::{Read, Streams};
 use crate::sync::error::Error;
@@ -14,11 +14,16 @@ use crate::sync::whose;
 ///
 /// # Errors
 /// If the warehouse still fails after retries.
-pub async fn committed(inner: &Resources) -> Result<Cursors, Error> {
-    let cursors = inner.warehouse.cursors().await?.into_iter();
-    Ok(cursors
+async fn committed(inner: &Resources) -> Result<Cursors, Error> {
+    Ok(by_stream(inner.warehouse.cursors().await?))
+}
+
+/// Positions by stream and scope.
+pub fn by_stream(cursors: Vec<Cursor>) -> Cursors {
+    let cursors = cursors.into_iter();
+    cursors
         .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
-        .collect())
+        .collect()
 }
 
 /// Makes the raw tables: once in a process, and again after one was missing.

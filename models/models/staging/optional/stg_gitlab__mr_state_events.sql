@@ -8,7 +8,7 @@ select
     created_at,
     _synced_at as synced_at
 from {{ source('gitlab', 'mr_state_events') }}
-where not coalesce(_deleted, false)
+where not coalesce(_deleted, false) {{ of_live_merge_requests('merge_request_id') }}
 {%- else -%}
 -- Not synced: no rows, so that what reads it need not know.
 select

@@ -12,8 +12,31 @@ pub struct Lease {
     pub(in crate::warehouse) ttl: Duration,
 }
 
-/// Two MERGEs on one table can't both be committed, so of two callers one waits and then finds it held.
+/// Acquires the lease if nobody holds it. One row tells who holds it then.
 pub(in crate::warehouse) fn acquire_script(leases: &str, lease: &Lease) -> String {
+    format!(
+        "{}SELECT {} FROM {leases} L WHERE L.name = {}",
+        acquire(leases, lease),
+        HELD,
+        literal(&lease.name)
+    )
+}
+
+/// The same; if it is ours, there is a row for each cursor, or one without if there is none.
+pub(in crate::warehouse) fn acquire_and_read_script(leases: &str, cursors: &str, lease: &Lease) -> String {
+    format!(
+        "{}SELECT {}, C.stream, C.scope, C.cursor FROM {leases} L LEFT JOIN {cursors} C ON L.holder = {} WHERE L.name = {}",
+        acquire(leases, lease),
+        HELD,
+        literal(&lease.holder),
+        literal(&lease.name)
+    )
+}
+
+const HELD: &str = "L.holder, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), L.acquired_at, SECOND) AS age_s, TIMESTAMP_DIFF(L.expires_at, CURRENT_TIMESTAMP(), SECOND) AS left_s";
+
+/// Two MERGEs on one table can't both be committed, so of two callers one waits and then finds it held.
+fn acquire(leases: &str, lease: &Lease) -> String {
     let (name, holder) = (literal(&lease.name), literal(&lease.holder));
     let seconds = lease.ttl.as_secs();
     format!(
@@ -21,8 +44,7 @@ pub(in crate::warehouse) fn acquire_script(leases: &str, lease: &Lease) -> Strin
          MERGE {leases} T USING (SELECT {name} AS name, {holder} AS holder, CURRENT_TIMESTAMP() AS now) S ON T.name = S.name\n\
          WHEN MATCHED AND T.expires_at <= S.now THEN UPDATE SET holder = S.holder, acquired_at = S.now, expires_at = TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND)\n\
          WHEN NOT MATCHED THEN INSERT (name, holder, acquired_at, expires_at) VALUES (S.name, S.holder, S.now, TIMESTAMP_ADD(S.now, INTERVAL {seconds} SECOND));\n\
-         COMMIT TRANSACTION;\n\
-         SELECT holder, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), acquired_at, SECOND) AS age_s, TIMESTAMP_DIFF(expires_at, CURRENT_TIMESTAMP(), SECOND) AS left_s FROM {leases} WHERE name = {name}"
+         COMMIT TRANSACTION;\n"
     )
 }
 

@@ -9,6 +9,7 @@ mod errors;
 mod fivetran;
 mod fivetran_sdk;
 mod hostile_page;
+mod live_rows;
 mod local_warehouse;
 mod overlapping;
 mod owed;

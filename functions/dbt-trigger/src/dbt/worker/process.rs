@@ -149,8 +149,7 @@ impl WorkerProcess {
     pub(super) async fn run(&mut self, invocation: &Invocation, limits: &RunLimits) -> CommandOutcome {
         let id = invocation.id.as_str();
         *self.log() = Log::default();
-        let command =
-            json!({"cmd": "run", "id": id, "args": invocation.args, "reuse_manifest": invocation.reuse_manifest});
+        let command = json!({"cmd": "run", "id": id, "args": invocation.args, "narrowed": invocation.narrowed, "reuse_manifest": invocation.reuse_manifest});
         if self.send(&command).await.is_err() {
             return self.gone().await;
         }

@@ -6,6 +6,7 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use super::{History, tables};
+use crate::request::Action;
 use crate::run::{CalledBy, Counts, CountsView, Node, RunView, rfc3339, url_of};
 
 /// How far apart the clocks of instances and BigQuery may be, in seconds.
@@ -44,6 +45,21 @@ impl History {
                 })
             })
             .collect()
+    }
+
+    /// Ids of the last runs of an action that left results, the newest first.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
+    pub async fn last_of(&self, action: Action, count: usize) -> Result<Vec<String>, Error> {
+        self.make_ready().await?;
+        let sql = format!(
+            "SELECT run_id FROM {} WHERE action = '{}' AND status IN ('success', 'warning') ORDER BY queued_at DESC LIMIT {count}",
+            self.0.warehouse.name_of(tables::RUNS),
+            action.name()
+        );
+        let rows = self.0.warehouse.query(sql).await?;
+        rows.iter().map(|row| Ok(row.get("run_id")?)).collect()
     }
 
     /// All that is known about a run, as `GET /runs/{id}` tells it; `None` if it is in no history.

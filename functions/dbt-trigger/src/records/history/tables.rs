@@ -122,7 +122,7 @@ pub fn run_row(run: &Run, instance: &str, target: Option<&str>) -> Row {
             .map_or(Value::Null, |counts| Value::Int(of(counts) as i64))
     };
     let changed = match result.map(|result| &result.built) {
-        Some(BuildSet::Changed(tables) | BuildSet::Live(tables)) => tables.iter().cloned().collect(),
+        Some(BuildSet::Changed(tables) | BuildSet::Live { tables, .. }) => tables.iter().cloned().collect(),
         _ => Vec::new(),
     };
     let ended_at = result.map(|result| result.started_at + result.elapsed);
