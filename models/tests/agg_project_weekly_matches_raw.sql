@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Each merge request is opened in one week and ends in at most one; each pipeline and each comment by another person is in one.
 -- Weeks begin on one and the same day.

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Each person's comments on other people's merge requests, all weeks together; weeks begin on one and the same day.
 select raw.author_id, raw.n, mart.n as mart_n

@@ -1,4 +1,4 @@
-{{ config(enabled=var('has_ledger')) }}
+{{ config(tags=['nightly'], enabled=var('has_ledger')) }}
 
 -- Each comparison is there once, and one that found no difference shows none.
 with problems as (

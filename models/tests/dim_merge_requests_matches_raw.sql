@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Same merge requests, states, lines and ends per project as in the raw table.
 with raw as (

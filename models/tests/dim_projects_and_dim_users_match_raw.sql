@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Every project and user that GitLab still has and no other, by the same name and with as many merge requests as the raw table holds.
 with merge_requests as (

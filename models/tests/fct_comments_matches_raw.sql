@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- As many comments per project as the raw tables hold.
 select raw.project_id, raw.n, mart.n as mart_n

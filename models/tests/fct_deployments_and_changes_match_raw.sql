@@ -1,4 +1,5 @@
 {{ config(
+    tags=['nightly'],
     severity='error' if target.name == 'local' else 'warn',
     enabled='deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(','))
 ) }}

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- As many closed issues as the raw table holds, and every group.
 select 'issues' as problem, raw.n as expected, mart.n as found

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Each project's merged and unreviewed ones, reverts, and lines, as the raw tables hold them; the waits and the parts are tested with
 -- cycle_time_view.

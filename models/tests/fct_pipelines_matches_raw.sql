@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Row by row the same status and time, with a mark where GitLab no longer has it.
 select coalesce(raw.id, mart.pipeline_id) as pipeline_id, raw.status, mart.status as mart_status

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- As many comments by people other than the author, standing approvals and requests as the raw tables hold.
 with merge_requests as (

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Every merge and every open merge request of the raw table is in the weeks and days, and the parts of a week add up.
 with problems as (

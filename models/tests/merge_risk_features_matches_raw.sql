@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- All open merge requests and no others, with scores in range, and with the same drafts, approvals, sizes and rates as the raw tables.
 with open_ones as (

@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- Titles, states, drafts, lines, approvals and the newest pipeline row by row; comments of the last day in all.
 with pipelines as (

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::DbtConfig;
 
-/// Folders with what dbt writes, and what it never reads.
-const NOT_READ: [&str; 7] = [
+/// What dbt writes, and what it never reads.
+const NOT_READ: [&str; 8] = [
     ".git",
     "target",
     "logs",
@@ -16,6 +16,7 @@ const NOT_READ: [&str; 7] = [
     ".venv",
     "node_modules",
     "dbt_packages",
+    ".user.yml",
 ];
 
 /// A hash of the project's files, of its target, and of the variables that it is given. Packages count by the file that pins them.
@@ -47,10 +48,11 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, ()>) -> std::io::Result<
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
+        if NOT_READ.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         if kind.is_dir() {
-            if !NOT_READ.iter().any(|name| entry.file_name() == *name) {
-                collect(&entry.path(), files)?;
-            }
+            collect(&entry.path(), files)?;
         } else if kind.is_file() {
             files.insert(entry.path(), ());
         }
@@ -75,6 +77,7 @@ mod tests {
         let first = fingerprint(&config).expect("readable");
         put("target/manifest.json", "{}");
         put("logs/dbt.log", "x");
+        put(".user.yml", "id: x");
         assert_eq!(fingerprint(&config).expect("readable"), first);
         put("models/a.sql", "select 2");
         let second = fingerprint(&config).expect("readable");

@@ -10,6 +10,9 @@ use crate::request::Action;
 use crate::run::{BuildSet, Run};
 use crate::work_dirs::WorkDirs;
 
+/// What is left to a build of everything, once a day: comparisons of whole tables, say.
+const NIGHTLY: &str = "tag:nightly";
+
 /// Why a run can't be begun.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
@@ -65,6 +68,7 @@ pub fn args(run: &Run, built: &BuildSet, project: &Project, target: &Path) -> Ve
     if let BuildSet::Changed(tables) = built {
         args.push("--select".into());
         args.extend(tables.iter().map(|table| format!("source:*.{table}+")));
+        args.extend(["--exclude".into(), NIGHTLY.into()]);
     }
     if let BuildSet::Live { tables, .. } = built {
         args.push("--select".into());

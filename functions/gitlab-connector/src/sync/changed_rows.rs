@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use mergemind_shared::warehouse::{Row, TableRows, Value};
 use serde_json::{Value as Json, json};
 
+use crate::streams::{merge_requests, projects};
+
 /// The most merge requests, and projects, that are named: as many as dbt-trigger takes.
 const MOST: usize = 500;
 
@@ -22,7 +24,7 @@ impl ChangedRows {
     pub fn add(&mut self, batches: &[TableRows<'_>]) {
         for batch in batches {
             let place = |name| batch.table.position(name);
-            let own_id = place("id").filter(|_| batch.table.name == "merge_requests");
+            let own_id = place("id").filter(|_| batch.table.name == merge_requests::NAME);
             let id = own_id.or_else(|| place("merge_request_id"));
             let (project, source, head) = (
                 place("project_id"),
@@ -51,7 +53,7 @@ impl ChangedRows {
         if self.is_unclear || self.merge_requests.is_empty() || self.projects.is_empty() {
             return Json::Null;
         }
-        json!({"merge_requests": self.merge_requests, "projects": self.projects})
+        json!({merge_requests::NAME: self.merge_requests, projects::NAME: self.projects})
     }
 }
 
