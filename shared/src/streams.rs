@@ -4,7 +4,14 @@
 pub const RECOMMENDED: &str = "recommended";
 
 /// What [`RECOMMENDED`] stands for: what the marts about deployments and the history of merge requests need.
-pub const RECOMMENDED_STREAMS: [&str; 4] = ["mr_commits", "mr_state_events", "deployments", "environments"];
+pub const RECOMMENDED_STREAMS: [&str; 6] = [
+    "mr_details",
+    "mr_commits",
+    "mr_state_events",
+    "deployments",
+    "deployment_merge_requests",
+    "environments",
+];
 
 /// The names, with those that [`RECOMMENDED`] stands for in its place.
 pub fn expand(names: Vec<String>) -> Vec<String> {

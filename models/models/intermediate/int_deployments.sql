@@ -2,8 +2,8 @@
 
 
 -- Deployments, each with the moment up to which it brings the default branch. One row per deployment.
--- The commit of a deployment is mostly that of a merge request (its merge commit, or its head where it was merged without one): then it
--- brings all that was merged until that merge. Of another commit only the time is known.
+-- The commit of a deployment is mostly that of a merge request (its merge commit; where it was merged without one, the squashed commit, or
+-- its head): then it brings all that was merged until that merge. Of another commit only the time is known at which it first went anywhere.
 with deployments as (
     {% if 'deployments' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
     select
@@ -27,8 +27,10 @@ with deployments as (
         deployments.commit_sha,
         deployments.user_id,
         deployments.created_at,
-        -- GitLab touches a deployment for the last time when it ends.
-        if(deployments.status in ('success', 'failed', 'canceled'), deployments.updated_at, null) as finished_at,
+        -- Of what no job of GitLab's deployed only the last change is known, which is mostly the end.
+        if(
+            deployments.status in ('success', 'failed', 'canceled'), coalesce(deployments.finished_at, deployments.updated_at), null
+        ) as finished_at,
         deployments.is_deleted,
         false as is_stand_in
     from {{ ref('stg_gitlab__deployments') }} as deployments
@@ -65,9 +67,22 @@ merges as (
         from {{ ref('stg_gitlab__merge_requests') }}
         where state = 'merged' and merge_commit_sha is not null
         union all
+        {% if 'mr_details' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
+        select
+            merge_requests.project_id,
+            coalesce(details.squash_commit_sha, merge_requests.head_sha) as commit_sha,
+            merge_requests.merged_at
+        from {{ ref('stg_gitlab__merge_requests') }} as merge_requests
+        left join {{ ref('stg_gitlab__mr_details') }} as details
+            on merge_requests.merge_request_id = details.merge_request_id
+        where
+            merge_requests.state = 'merged' and merge_requests.merge_commit_sha is null
+            and coalesce(details.squash_commit_sha, merge_requests.head_sha) is not null
+        {%- else -%}
         select project_id, head_sha as commit_sha, merged_at
         from {{ ref('stg_gitlab__merge_requests') }}
         where state = 'merged' and merge_commit_sha is null and head_sha is not null
+        {%- endif %}
     )
     group by project_id, commit_sha
 ),
@@ -76,7 +91,10 @@ placed as (
     select
         deployments.*,
         deployments.status = 'success' and deployments.is_production as is_release,
-        coalesce(merges.merged_at, deployments.created_at) as code_until
+        merges.merged_at is not null as is_merged_commit,
+        coalesce(
+            merges.merged_at, min(deployments.created_at) over (partition by deployments.project_id, deployments.commit_sha)
+        ) as code_until
     from deployments
     left join merges
         on deployments.project_id = merges.project_id and deployments.commit_sha = merges.commit_sha

@@ -69,6 +69,11 @@ measured as (
         merge_requests.comments_count,
         merge_requests.review_comments_count,
         if(merge_requests.first_review_at is null, 0, coalesce(pushes.pushes_after_review_count, 0)) as pushes_after_review_count,
+        {% if 'mr_diff_files' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
+        rework.files_touched_again_count,
+        {%- else -%}
+        cast(null as int64) as files_touched_again_count,
+        {%- endif %}
         merge_requests.changed_lines_count,
         merge_requests.changed_files_count,
         merge_requests.pipelines_count,
@@ -101,6 +106,10 @@ measured as (
         on merge_requests.project_id = reverts.project_id and merge_requests.merge_request_iid = reverts.reverted_iid
     left join after_merge
         on merge_requests.merge_request_id = after_merge.merge_request_id
+    {%- if 'mr_diff_files' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
+    left join {{ ref('int_merge_request_rework') }} as rework
+        on merge_requests.merge_request_id = rework.merge_request_id
+    {%- endif %}
     {{ of_live_merge_requests('merge_requests.merge_request_id', 'where') }} {{ of_live_projects('merge_requests.project_id') }}
 )
 

@@ -151,7 +151,7 @@ mod tests {
             found.map(|(_, value)| value)
         };
         assert_eq!(tables(""), None);
-        let expected = "mr_commits,mr_state_events,deployments,environments,jobs";
+        let expected = "mr_details,mr_commits,mr_state_events,deployments,deployment_merge_requests,environments,jobs";
         assert_eq!(tables("recommended, jobs").as_deref(), Some(expected));
         assert!(read(&[("STREAMS", "a') or ('1")]).1.contains("STREAMS"));
     }

@@ -28,7 +28,9 @@ fn the_recommended_streams_are_one_word() {
     assert_eq!(env.finish(), Ok(()));
     let chosen = [
         "deployments",
+        "deployment_merge_requests",
         "environments",
+        "mr_details",
         "mr_commits",
         "mr_state_events",
         "tags",

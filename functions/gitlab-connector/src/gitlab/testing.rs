@@ -21,6 +21,7 @@ pub fn world() -> World {
         hidden_percent: 0.0,
         hidden_run: 0,
         enterprise: true,
+        deployments: 0,
         anchor: 1_767_225_600_000_000,
     })
 }

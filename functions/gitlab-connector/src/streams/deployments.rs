@@ -31,6 +31,8 @@ pub fn stream() -> Stream {
             field("job_id", Int64, "The job that did it.", |n| n.id("deployable.id")),
             field("created_at", Timestamp, "When it was made.", |n| n.time("created_at")),
             field("updated_at", Timestamp, "When it last changed.", |n| n.time("updated_at")),
+            // GitLab's REST API has no other end of a deployment (lib/api/entities/deployment.rb).
+            field("finished_at", Timestamp, "When the job that did it ended; NULL if that runs yet, is gone, or another tool deployed.", |n| n.time("deployable.finished_at")),
         ],
     )
 }

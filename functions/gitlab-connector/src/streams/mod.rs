@@ -11,11 +11,13 @@ mod stream;
 mod boards;
 mod branches;
 mod commits;
+mod deployment_merge_requests;
 mod deployments;
 mod environments;
 mod epic_issues;
 mod epics;
 pub mod groups;
+mod issue_label_events;
 pub mod issue_notes;
 pub mod issues;
 mod iterations;
@@ -26,7 +28,9 @@ pub mod merge_requests;
 mod milestones;
 mod mr_approvals;
 mod mr_assignees;
+mod mr_closes_issues;
 mod mr_commits;
+mod mr_details;
 mod mr_diff_files;
 mod mr_label_events;
 mod mr_labels;
@@ -80,6 +84,9 @@ impl Streams {
             pipelines::stream(),
             issues::stream(),
             issue_notes::stream(),
+            issue_label_events::stream(),
+            mr_details::stream(),
+            mr_closes_issues::stream(),
             mr_commits::stream(),
             mr_diff_files::stream(),
             mr_state_events::stream(),
@@ -90,6 +97,7 @@ impl Streams {
             releases::stream(),
             jobs::stream(),
             deployments::stream(),
+            deployment_merge_requests::stream(),
             environments::stream(),
             members::of_groups(),
             members::of_projects(),

@@ -54,7 +54,8 @@ pub enum ChangedList {
 pub struct Rest {
     /// Whose list it is.
     pub of: Of,
-    /// Its address below `/api/v4/`, with `{owner}` (a group's or project's id) and `{iid}` (a row's number).
+    /// Its address below `/api/v4/`, with `{owner}` (a group's or project's id), and `{iid}` or `{id}` (a row's
+    /// number or id).
     pub path: &'static str,
     /// What to add to its address.
     pub query: &'static str,

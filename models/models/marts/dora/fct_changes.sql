@@ -2,7 +2,8 @@
 
 
 -- Merge requests that were merged into their project's default branch, and the release that brought each: the first successful deployment
--- to production whose code is as new as the merge. A rollback brings nothing.
+-- to production whose code is as new as the merge. A rollback brings nothing. What a release of a commit that is no merge request's brings,
+-- GitLab's own links tell (stream deployment_merge_requests), in projects where it makes them: it finds merge commits only.
 with changes as (
     select
         merge_requests.merge_request_id,
@@ -29,6 +30,17 @@ first_commits as (
 ),
 
 {% endif -%}
+{% if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
+linked as (
+    select links.merge_request_id, min(format('%020d %d', unix_micros(deployments.finished_at), deployments.deployment_id)) as released
+    from {{ ref('stg_gitlab__deployment_merge_requests') }} as links
+    inner join {{ ref('int_deployments') }} as deployments
+        on links.deployment_id = deployments.deployment_id
+    where deployments.is_release and deployments.finished_at is not null and not deployments.is_merged_commit
+    group by links.merge_request_id
+),
+
+{% endif -%}
 -- From the newest code to the oldest: the earliest end of all releases that have a change is the smallest so far.
 line_of_code as (
     select
@@ -38,7 +50,14 @@ line_of_code as (
         cast(null as int64) as merge_request_id,
         format('%020d %d', unix_micros(finished_at), deployment_id) as released
     from {{ ref('int_deployments') }}
-    where is_release and finished_at is not null
+    where
+        is_release and finished_at is not null
+        {%- if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
+        and (
+            is_merged_commit
+            or project_id not in (select project_id from {{ ref('stg_gitlab__deployment_merge_requests') }} where project_id is not null)
+        )
+        {%- endif %}
     union all
     select project_id, merged_at as moment, 1 as place, merge_request_id, cast(null as string) as released
     from changes
@@ -55,9 +74,18 @@ releases as (
 ),
 
 found as (
-    select merge_request_id, split(released, ' ')[offset(1)] as deployment_id
-    from releases
-    where merge_request_id is not null and released is not null
+    select merge_request_id, split(min(released), ' ')[offset(1)] as deployment_id
+    from (
+        select merge_request_id, released
+        from releases
+        where merge_request_id is not null and released is not null
+        {%- if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
+        union all
+        select merge_request_id, released
+        from linked
+        {%- endif %}
+    )
+    group by merge_request_id
 )
 
 select

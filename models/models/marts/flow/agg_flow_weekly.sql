@@ -44,6 +44,7 @@ weekly as (
         countif(is_merged_without_review) as merged_without_review_count,
         countif(is_revert) as reverts_count,
         sum(pushes_after_review_count) as pushes_after_review_count,
+        sum(files_touched_again_count) as files_touched_again_count,
         sum(review_comments_count) as review_comments_count,
         sum(changed_lines_count) as changed_lines_count,
         max(median_changed_lines) as median_changed_lines
@@ -94,6 +95,7 @@ select
     coalesce(weekly.merged_without_review_count, 0) as merged_without_review_count,
     coalesce(weekly.reverts_count, 0) as reverts_count,
     coalesce(weekly.pushes_after_review_count, 0) as pushes_after_review_count,
+    weekly.files_touched_again_count,
     coalesce(weekly.review_comments_count, 0) as review_comments_count,
     coalesce(weekly.changed_lines_count, 0) as changed_lines_count,
     cast(round(weekly.median_changed_lines) as int64) as median_changed_lines_count

@@ -11,6 +11,7 @@ select
     job_id,
     created_at,
     updated_at,
+    finished_at,
     coalesce(_deleted, false) as is_deleted,
     _synced_at as synced_at
 from {{ source('gitlab', 'deployments') }}

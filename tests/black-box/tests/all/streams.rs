@@ -6,13 +6,16 @@ use black_box::{World, warehouse, warehouse_rows};
 use local_stack::http;
 use serde_json::{Value, json};
 
-const CHOSEN: &str = "issue_notes,mr_commits,mr_diff_files,mr_state_events,mr_label_events,commits,branches,tags,\
-    releases,jobs,deployments,environments,group_members,project_members,group_variables,project_variables,\
+const CHOSEN: &str = "issue_notes,issue_label_events,mr_details,mr_closes_issues,mr_commits,mr_diff_files,mr_state_events,mr_label_events,commits,branches,tags,\
+    releases,jobs,deployments,deployment_merge_requests,environments,group_members,project_members,group_variables,project_variables,\
     group_boards,project_boards,epics,epic_issues,iterations,vulnerabilities";
 
 /// The chosen tables, and in GitLab's words: the table, and whose rows of it.
-const TABLES: [(&str, &str, Option<&str>); 22] = [
+const TABLES: [(&str, &str, Option<&str>); 26] = [
     ("issue_notes", "issue_notes", None),
+    ("issue_label_events", "issue_label_events", None),
+    ("mr_details", "mr_details", None),
+    ("mr_closes_issues", "mr_closes_issues", None),
     ("mr_commits", "mr_commits", None),
     ("mr_diff_files", "mr_diff_files", None),
     ("mr_state_events", "mr_state_events", None),
@@ -23,6 +26,7 @@ const TABLES: [(&str, &str, Option<&str>); 22] = [
     ("releases", "releases", None),
     ("jobs", "jobs", None),
     ("deployments", "deployments", None),
+    ("deployment_merge_requests", "deployment_merge_requests", None),
     ("environments", "environments", None),
     ("group_members", "members", Some("group")),
     ("project_members", "members", Some("project")),

@@ -42,6 +42,9 @@ struct Arguments {
     /// Nothing in the data is newer than this RFC 3339 time; by default the current hour
     #[arg(long, value_parser = |text: &str| instant::parse(text).ok_or("not an RFC 3339 time"))]
     anchor: Option<i64>,
+    /// So many deployments to production, of a history whose truth is at /_sim/delivery; a third as many as merge requests do
+    #[arg(long, default_value_t = 0)]
+    deployments: u32,
     /// File that remembers data and changes: a restart with it goes on where the last one ended,
     /// and its sizes win over the arguments
     #[arg(long)]
@@ -96,6 +99,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
             0
         },
         enterprise: matches!(arguments.edition, Edition::Ee),
+        deployments: arguments.deployments,
         anchor: arguments.anchor.unwrap_or(now - now.rem_euclid(HOUR)),
     };
     let (journal, mut world) = match &arguments.journal {

@@ -13,7 +13,7 @@ use crate::data::{
     BASE_URL, MergeRequest, Note, Pipeline, Project, User, World, detailed_merge_status, hex, is_approved,
     merge_request_url, note_url,
 };
-use crate::instant::{Instant, print, print_date};
+use crate::instant::{DAY, Instant, print, print_date};
 use crate::rest;
 
 pub use scope::rows_in_group;
@@ -81,6 +81,16 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             .collect(),
         _ => return rest::rows(world, table, project),
     })
+}
+
+/// What is known of deliveries, by project and day: see [`crate::data::Day`].
+pub fn delivery(world: &World) -> Value {
+    let days = world
+        .delivery
+        .days
+        .iter()
+        .map(|((project, day), known)| json!({"project": project, "day": print_date(day * DAY), "known": known}));
+    Value::Array(days.collect())
 }
 
 /// Those whom merge requests, their notes, issues and pipelines of the wanted projects refer to.

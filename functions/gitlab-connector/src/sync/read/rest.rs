@@ -71,7 +71,8 @@ async fn plan(
                 let path = rest
                     .path
                     .replace("{owner}", &owner.to_string())
-                    .replace("{iid}", &iid.to_string());
+                    .replace("{iid}", &iid.to_string())
+                    .replace("{id}", &id.to_string());
                 PendingList {
                     stream: stream.name().to_owned(),
                     path,

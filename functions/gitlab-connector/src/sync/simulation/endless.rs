@@ -25,6 +25,7 @@ fn hidden() -> Scene {
         hidden_percent: 1.0,
         hidden_run: 120,
         enterprise: true,
+        deployments: 0,
         anchor: BEGINNING,
     });
     let small = ["issues", "issue_notes", "mr_notes", "pipelines"];

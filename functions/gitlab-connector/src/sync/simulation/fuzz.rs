@@ -34,6 +34,7 @@ fn connector_sync() {
         hidden_percent: 10.0,
         hidden_run: 1,
         enterprise: true,
+        deployments: 0,
         anchor: BEGINNING,
     });
     let streams = Streams::new();

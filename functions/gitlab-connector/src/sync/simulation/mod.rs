@@ -107,6 +107,7 @@ async fn live(seed: u64) -> Result<u64, String> {
         hidden_percent: [0.0, 10.0, 40.0][random.below(3) as usize],
         hidden_run: random.below(12) as u32,
         enterprise: random.below(4) > 0,
+        deployments: 0,
         anchor: BEGINNING,
     };
     let stand = Arc::new(FakeGitlab::new(generate::world(&sizes), seed));

@@ -48,6 +48,7 @@ impl Scene {
             hidden_percent: 0.0,
             hidden_run: 0,
             enterprise: true,
+            deployments: 0,
             anchor: BEGINNING,
         };
         Self::of(&sizes)

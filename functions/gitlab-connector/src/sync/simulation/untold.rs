@@ -18,6 +18,7 @@ fn community() -> Scene {
         hidden_percent: 0.0,
         hidden_run: 0,
         enterprise: false,
+        deployments: 0,
         anchor: BEGINNING,
     });
     scene.request.reconcile = true;

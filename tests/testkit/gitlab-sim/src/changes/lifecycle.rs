@@ -5,6 +5,7 @@ use super::pipelines::started;
 use super::scene::{Scene, is_open};
 use crate::data::{MergeRequest, State, StateEvent, system_notes};
 use crate::generate::{newly_opened, sha};
+use crate::random::Random;
 
 pub fn open(scene: &mut Scene<'_>) -> Result<Done, String> {
     let named = scene.named_project()?;
@@ -59,6 +60,7 @@ pub fn merge(scene: &mut Scene<'_>) -> Result<Done, String> {
         row.merged_at = Some(at);
         row.merge_user = Some(merger);
         row.merge_commit_sha = Some(commit);
+        row.squash_commit_sha = row.squash.then(|| sha(&mut Random::of(row.id, 43, 0)));
         row.auto_merge = false;
         row.state_events.push(StateEvent {
             state: "merged",

@@ -46,7 +46,7 @@ pub struct Change {
     /// Picks and made-up parts follow from it and from the number of changes so far.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seed: Option<u64>,
-    /// How many merge requests a `bulk_edit` is about; 20 if not given.
+    /// How many merge requests a `bulk_edit` is about, 20 if not given; how many of the oldest pipelines are deleted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub count: Option<usize>,
 }

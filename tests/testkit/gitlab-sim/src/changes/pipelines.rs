@@ -52,8 +52,18 @@ pub fn started(scene: &mut Scene<'_>, id: u64) {
     });
 }
 
-/// Deletes the head pipeline of a merge request, which then has none.
+/// Deletes the head pipeline of a merge request, which then has none; or, with a count, so many of the oldest pipelines, as GitLab
+/// does by itself after a time that each project sets.
 pub fn delete(scene: &mut Scene<'_>) -> Result<Done, String> {
+    if let Some(count) = scene.change.count {
+        let oldest: Vec<u64> = scene.world.pipelines.iter().map(|row| row.id).take(count).collect();
+        for id in &oldest {
+            scene.world.remove_pipeline(*id);
+        }
+        let deleted = oldest.len();
+        scene.moved.pipelines.extend(oldest);
+        return Ok(Done::beside_rows(format!("{deleted} old pipelines were deleted")));
+    }
     let id = scene.pick("an open merge request with a head pipeline", |world, row| {
         is_open(world, row) && row.head_pipeline.is_some()
     })?;

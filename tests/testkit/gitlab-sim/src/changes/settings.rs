@@ -4,12 +4,17 @@ use super::Done;
 use super::scene::Scene;
 use crate::data::State;
 
+/// Somebody's name; and, if the change has one, the user name, by which notes call people.
 pub fn rename_user(scene: &mut Scene<'_>) -> Result<Done, String> {
     let id = scene.somebody_but(&[])?;
+    let username = scene.change.name.clone();
     let user = scene.world.users.get_mut(id).expect("picked just now");
     let old = std::mem::take(&mut user.name);
     user.name = format!("{old} II");
     let description = format!("{old} is now called {}", user.name);
+    if let Some(username) = username {
+        user.username = username;
+    }
     scene.moved.users.insert(id);
     Ok(Done::beside_rows(description))
 }

@@ -31,7 +31,7 @@ pub fn commits(world: &World, row: &MergeRequest) -> Vec<Commit> {
                 author_email: email.clone(),
                 // Some commits were amended or rebased since they were written.
                 authored_at: committed_at - random.below(3) as i64 * 20 * MINUTE,
-                committed_at,
+                committed_at: committed_at.max(row.rebased_at.unwrap_or(committed_at)),
             })
         })
         .collect()
@@ -43,11 +43,11 @@ pub fn git_person(world: &World, user: Option<u64>) -> (String, String) {
         return ("Somebody".to_owned(), "somebody@elsewhere.example".to_owned());
     };
     let name = match user.id % 7 {
-        0 => format!("{} 🚀", user.username),
-        1 => format!("\"{}\" Ünïcode", user.username),
-        _ => user.username.replace('.', " "),
+        0 => format!("{} 🚀", user.git_name),
+        1 => format!("\"{}\" Ünïcode", user.git_name),
+        _ => user.git_name.replace('.', " "),
     };
-    (name, format!("{}@acme.example", user.username))
+    (name, format!("{}@acme.example", user.git_name))
 }
 
 /// What Git takes for a commit's title.

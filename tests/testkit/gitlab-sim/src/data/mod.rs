@@ -1,6 +1,7 @@
 //! What the simulated GitLab holds.
 
 mod commits;
+mod delivery;
 mod derived;
 mod edit;
 mod edit_issues;
@@ -20,13 +21,14 @@ pub mod words;
 mod world;
 
 pub use commits::{Commit, commits, first_line, git_person};
+pub use delivery::{Day, Delivery, LeadTime};
 pub use derived::{detailed_merge_status, diff_stats, is_approved};
 pub use label_changes::{LabelChange, LabelStep};
 pub use order::{Column, Order, SortKey};
 pub use planning::{Group, Issue, Label, Milestone, Owner};
 pub use rows::{
-    Discussions, Head, Indices, MergeRequest, Note, Noteable, Pipeline, Project, Reviewer, Sha, Size, State,
-    StateEvent, User, hex,
+    Deployment, Discussions, Head, Indices, MergeRequest, Note, Noteable, Pipeline, Project, Reviewer, Sha, Size,
+    State, StateEvent, User, hex,
 };
 pub use scope::{is_below, projects_below, projects_where};
 pub use select::{Filter, Listed, Span, select};

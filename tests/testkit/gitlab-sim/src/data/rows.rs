@@ -13,6 +13,8 @@ pub struct User {
     pub id: u64,
     pub username: String,
     pub name: String,
+    /// What commits call this account, whatever it is called now.
+    pub git_name: String,
     pub public_email: Option<String>,
     /// A value of GitLab's `UserState`.
     pub state: &'static str,
@@ -66,6 +68,12 @@ impl Project {
         format!("{}/{}", self.namespace, self.path)
     }
 
+    /// Whether jobs, environments and deployments are switched on; pipelines stay visible, as GitLab has it for those of other
+    /// CI services.
+    pub fn has_builds(&self) -> bool {
+        self.id % 7 != 3
+    }
+
     pub fn name_with_namespace(&self) -> String {
         format!("{} / {}", self.namespace_name, self.name)
     }
@@ -77,6 +85,20 @@ pub enum State {
     Closed,
     Locked,
     Merged,
+}
+
+impl MergeRequest {
+    /// The commit by which it came into its target branch: after a fast-forward merge that is its own, or the squashed one.
+    pub fn landed_sha(&self) -> Option<Sha> {
+        self.merge_commit_sha.or(self.squash_commit_sha).or(self.sha)
+    }
+
+    /// Who closed it, while it is closed.
+    pub fn closed_by(&self) -> Option<u64> {
+        let last = self.state_events.iter().rev().find(|event| event.state == "closed");
+        last.filter(|_| self.state == State::Closed)
+            .and_then(|event| event.user)
+    }
 }
 
 impl State {
@@ -111,6 +133,27 @@ pub struct Head {
     pub commits: u32,
     pub sha: Sha,
     pub at: Instant,
+}
+
+/// Where and when code went. GitLab keeps it when the pipeline that did it is deleted.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    pub id: u64,
+    /// Counted within the project.
+    pub iid: u64,
+    pub project: u64,
+    /// An index among the project's environments.
+    pub environment: usize,
+    /// `success`, `failed` or `canceled`.
+    pub status: &'static str,
+    pub sha: Sha,
+    pub user: Option<u64>,
+    /// The pipeline whose job deployed.
+    pub pipeline: u64,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    /// What GitLab links with it: merge requests whose merge commits it brought to the environment first.
+    pub merge_requests: Vec<u64>,
 }
 
 /// Counters that GitLab keeps about a merge request's notes.
@@ -154,6 +197,10 @@ pub struct MergeRequest {
     pub sha: Option<Sha>,
     pub base_sha: Sha,
     pub merge_commit_sha: Option<Sha>,
+    /// What its commits became if they were squashed.
+    pub squash_commit_sha: Option<Sha>,
+    /// When its commits were last put on top of the target branch.
+    pub rebased_at: Option<Instant>,
     pub size: Size,
     pub commit_count: u32,
     /// Where each push ended, oldest first.

@@ -31,6 +31,13 @@ pub fn requested_review(world: &World, users: &[u64]) -> String {
     format!("requested review from {}", mentions(world, users))
 }
 
+pub fn reset_approvals(world: &World, users: &[u64]) -> String {
+    format!(
+        "reset approvals from {} by pushing to the branch",
+        mentions(world, users)
+    )
+}
+
 pub fn unassigned(world: &World, users: &[u64]) -> String {
     format!("unassigned {}", mentions(world, users))
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Group, Issue, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Table, User};
+use super::{
+    Delivery, Deployment, Group, Issue, Label, LabelChange, MergeRequest, Milestone, Note, Pipeline, Project, Table,
+    User,
+};
 use crate::instant::Instant;
 
 /// The address that this GitLab believes to be reached at.
@@ -39,6 +42,10 @@ pub struct World {
     pub issues: Table<Issue>,
     pub notes: Table<Note>,
     pub pipelines: Table<Pipeline>,
+    /// Without any, each job `deploy` that succeeded is one.
+    pub deployments: Table<Deployment>,
+    /// What is known of them; empty without them.
+    pub delivery: Delivery,
     /// The oldest first.
     pub label_changes: Vec<LabelChange>,
     /// Deleted merge requests: what they brought to a repository stays there.
@@ -69,6 +76,8 @@ impl World {
             issues: Table::starting_at(140_001),
             notes: Table::starting_at(3_000_001),
             pipelines: Table::starting_at(500_001),
+            deployments: Table::starting_at(9_400_001),
+            delivery: Delivery::default(),
             label_changes: Vec::new(),
             removed: Vec::new(),
             project_paths: BTreeMap::new(),
@@ -103,6 +112,11 @@ impl World {
         self.projects
             .get(merge_request.project)
             .expect("a merge request's project outlives it")
+    }
+
+    /// Whether deployments were made, so that jobs are none.
+    pub fn has_deployments(&self) -> bool {
+        self.deployments.iter().next().is_some()
     }
 
     pub fn user_by_name(&self, username: &str) -> Option<&User> {

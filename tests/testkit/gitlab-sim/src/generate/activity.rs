@@ -3,7 +3,7 @@
 use super::Loose;
 use super::merge_request::{person, sha};
 use super::timeline::at_work;
-use crate::data::{Head, MergeRequest, Note, Noteable, State, StateEvent, Text, World, system_notes};
+use crate::data::{Head, MergeRequest, Note, Noteable, Reviewer, State, StateEvent, Text, World, system_notes};
 use crate::instant::{HOUR, Instant, MINUTE, SECOND};
 use crate::random::Random;
 
@@ -16,6 +16,22 @@ pub struct Diary<'a> {
     author: Option<u64>,
     anchor: Instant,
     newest: Instant,
+}
+
+/// How a project's merge requests come into their target branch, a setting of GitLab's projects. Each may squash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    MergeCommit,
+    /// A merge commit, after a rebase if one is needed.
+    SemiLinear,
+    /// No merge commit, after a rebase if one is needed.
+    FastForward,
+}
+
+impl Way {
+    pub fn of(project: u64) -> Self {
+        [Self::MergeCommit, Self::SemiLinear, Self::FastForward][project as usize % 3]
+    }
 }
 
 impl<'a> Diary<'a> {
@@ -69,6 +85,70 @@ impl<'a> Diary<'a> {
             });
         }
         happened
+    }
+
+    /// Reviews that are asked for later than at the opening, and once more.
+    pub fn later_requests(&mut self, random: &mut Random, row: &mut MergeRequest, life: i64) {
+        let later = person(self.world, random);
+        let is_new = Some(later) != row.author && row.reviewers.iter().all(|reviewer| reviewer.user != later);
+        let delay = random.below(life.max(HOUR) as u64) as i64;
+        let at = at_work(random, row.created_at, delay);
+        let body = system_notes::requested_review(self.world, &[later]);
+        if random.chance(0.15) && is_new && self.system(self.author, "user", body, at) {
+            row.reviewers.push(Reviewer {
+                user: later,
+                state: "UNREVIEWED",
+            });
+        }
+        let Some(first) = row.reviewers.first().map(|reviewer| reviewer.user) else {
+            return;
+        };
+        if random.chance(0.12) {
+            let body = system_notes::requested_review(self.world, &[first]);
+            self.system(self.author, "user", body, at_work(random, row.created_at, life * 2 / 3));
+        }
+    }
+
+    /// A push takes all approvals back; one approver in two looks again.
+    pub fn reset(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant) {
+        let taken = std::mem::take(&mut row.approved_by);
+        if taken.is_empty() || !self.push(random, row, at, 1) {
+            row.approved_by = taken;
+            return;
+        }
+        let body = system_notes::reset_approvals(self.world, &taken);
+        self.system(self.author, "approval", body, at + SECOND);
+        for user in taken {
+            let again = random.chance(0.5)
+                && self.system(
+                    Some(user),
+                    "approval",
+                    "approved this merge request".to_owned(),
+                    at + MINUTE,
+                );
+            if again {
+                row.approved_by.push(user);
+            } else if let Some(reviewer) = row.reviewers.iter_mut().find(|reviewer| reviewer.user == user) {
+                reviewer.state = "UNREVIEWED";
+            }
+        }
+    }
+
+    /// All commits are written anew on top of the target branch; who wrote them when stays.
+    pub fn rebase(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant) {
+        let head = sha(random);
+        if self.system(
+            self.author,
+            "commit",
+            system_notes::added_commits(row.commit_count, &head),
+            at,
+        ) {
+            row.sha = Some(head);
+            row.rebased_at = Some(at);
+            if let Some(last) = row.heads.last_mut() {
+                last.sha = head;
+            }
+        }
     }
 
     /// Comments over the life of the merge request: about six on average, far more on a few.
@@ -153,7 +233,8 @@ impl<'a> Diary<'a> {
         }
     }
 
-    pub fn merge(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant) {
+    /// In this way, or mostly by a merge commit.
+    pub fn merge(&mut self, random: &mut Random, row: &mut MergeRequest, at: Instant, way: Option<Way>) {
         let merger = if random.chance(0.6) {
             row.author
         } else {
@@ -168,8 +249,17 @@ impl<'a> Diary<'a> {
         row.merged_at = Some(at);
         row.merge_user = merger;
         let commit = sha(random);
-        row.merge_commit_sha = (!random.chance(0.1)).then_some(commit);
-        super::pipelines::on_default_branch(self.loose, random, row, &commit, at, self.anchor);
+        let has_commit = match way {
+            Some(way) => way != Way::FastForward,
+            None => !random.chance(0.1),
+        };
+        row.merge_commit_sha = has_commit.then_some(commit);
+        row.squash_commit_sha = row.squash.then(|| match row.merge_commit_sha {
+            Some(_) => sha(&mut Random::of(row.id, 43, 0)),
+            None => commit,
+        });
+        let landed = way.and_then(|_| row.landed_sha()).unwrap_or(commit);
+        super::pipelines::on_default_branch(self.loose, random, row, &landed, at, self.anchor);
     }
 
     pub fn close(&mut self, row: &mut MergeRequest, at: Instant) -> bool {

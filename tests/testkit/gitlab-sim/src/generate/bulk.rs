@@ -43,6 +43,7 @@ pub fn hidden_run(world: &mut World, loose: &mut Loose, sizes: &Sizes) {
             created_at,
             anchor: sizes.anchor,
             hidden: true,
+            eventful: false,
         };
         let mut row = merge_request::make(world, loose, random, &place);
         row.updated_at = sizes.anchor - HOUR + index as i64;

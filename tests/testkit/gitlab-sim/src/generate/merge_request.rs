@@ -1,6 +1,6 @@
 //! One merge request from its opening to where it stands at the anchor.
 
-use super::activity::Diary;
+use super::activity::{Diary, Way};
 use super::planning::{labels_for, milestones_for};
 use super::timeline::at_work;
 use super::{Loose, pipelines};
@@ -15,6 +15,8 @@ pub struct Place {
     pub created_at: Instant,
     pub anchor: Instant,
     pub hidden: bool,
+    /// See `Sizes::deployments`.
+    pub eventful: bool,
 }
 
 pub fn make(world: &World, loose: &mut Loose, random: &mut Random, place: &Place) -> MergeRequest {
@@ -35,6 +37,9 @@ pub fn make(world: &World, loose: &mut Loose, random: &mut Random, place: &Place
         pipelines::for_push(world, diary.loose(), random, &row, pushed_at, place.anchor);
     }
     diary.conversation(random, &mut row, life);
+    if place.eventful {
+        diary.later_requests(random, &mut row, life);
+    }
     finish(&mut diary, random, &mut row, life, place);
     row.updated_at = diary.newest().max(row.updated_at);
     let afterthought = row.updated_at + random.below(3 * DAY as u64) as i64;
@@ -53,6 +58,7 @@ pub fn newly_opened(world: &World, random: &mut Random, project: u64, at: Instan
         created_at: at,
         anchor: at,
         hidden: false,
+        eventful: false,
     };
     opening(world, random, &place)
 }
@@ -97,6 +103,8 @@ fn opening(world: &World, random: &mut Random, place: &Place) -> MergeRequest {
         sha: Some(head),
         base_sha: sha(random),
         merge_commit_sha: None,
+        squash_commit_sha: None,
+        rebased_at: None,
         commit_count: commits,
         heads: vec![Head {
             commits,
@@ -142,8 +150,12 @@ fn finish(diary: &mut Diary<'_>, random: &mut Random, row: &mut MergeRequest, li
     let end = at_work(random, diary.newest().max(row.created_at + life), 20 * MINUTE);
     if random.chance(0.03) {
         let closed = at_work(random, row.created_at, life / 2);
+        // The default data keep those that were reopened after they had ended, as imports leave them.
+        let latest = |at: Instant, before_end| if place.eventful { at.min(end - before_end) } else { at };
+        let closed = latest(closed, 15 * MINUTE);
         if diary.close(row, closed) {
-            diary.reopen(row, at_work(random, closed, 5 * HOUR));
+            let reopened = at_work(random, closed, 5 * HOUR);
+            diary.reopen(row, latest(reopened, 10 * MINUTE));
         }
     }
     if fate < 0.8 {
@@ -151,7 +163,14 @@ fn finish(diary: &mut Diary<'_>, random: &mut Random, row: &mut MergeRequest, li
             diary.ready(row, end - 3 * MINUTE);
         }
         diary.approvals(random, row, end);
-        diary.merge(random, row, end);
+        let way = place.eventful.then(|| Way::of(row.project));
+        if place.eventful && random.chance(0.12) {
+            diary.reset(random, row, end - 200 * SECOND);
+        }
+        if way == Some(Way::SemiLinear) && random.chance(0.5) {
+            diary.rebase(random, row, end - 30 * SECOND);
+        }
+        diary.merge(random, row, end, way);
     } else if fate < 0.92 {
         diary.close(row, end);
     } else {

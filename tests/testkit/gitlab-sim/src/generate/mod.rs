@@ -2,6 +2,7 @@
 
 mod activity;
 mod bulk;
+mod delivery;
 mod issue;
 mod merge_request;
 mod people;
@@ -14,9 +15,12 @@ pub use issue::newly_opened as newly_opened_issue;
 pub use merge_request::{newly_opened, sha};
 pub use planning::{labels_for, milestones_for};
 pub use projects::blank as blank_project;
+
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::data::{MergeRequest, Note, Pipeline, World};
+use crate::data::{Deployment, MergeRequest, Note, Pipeline, World};
 use crate::instant::{DAY, Instant};
 use crate::random::Random;
 
@@ -33,6 +37,11 @@ pub struct Sizes {
     /// Length of one run of hidden merge requests that follow each other in the order of updates.
     pub hidden_run: u32,
     pub enterprise: bool,
+    /// Deployments to production, of a history whose truth `World::delivery` keeps; 0: jobs named `deploy` are all there is. With
+    /// it merge requests live through more: approvals that a push takes back, requests for a review later and again, and all of
+    /// GitLab's ways to merge.
+    #[serde(default)]
+    pub deployments: u32,
     /// Nothing in the data is newer than this.
     #[serde(with = "rfc3339")]
     pub anchor: Instant,
@@ -42,8 +51,16 @@ pub struct Sizes {
 #[derive(Default)]
 struct Loose {
     notes: Vec<Note>,
-    /// With the merge request that the pipeline ran for, if any.
-    pipelines: Vec<(Pipeline, Option<u64>)>,
+    pipelines: Vec<(Pipeline, Owner)>,
+    deployments: Vec<Deployment>,
+}
+
+/// What a pipeline ran for.
+enum Owner {
+    Branch,
+    MergeRequest(u64),
+    /// By its place in `Loose`.
+    Deployment(usize),
 }
 
 /// Makes up the whole of it.
@@ -72,6 +89,7 @@ pub fn world(sizes: &Sizes) -> World {
             created_at,
             anchor: sizes.anchor,
             hidden: hidden_ones.contains(&(index as u32)),
+            eventful: sizes.deployments > 0,
         };
         let row = merge_request::make(&world, &mut loose, random, &place);
         add(&mut world, row);
@@ -80,6 +98,9 @@ pub fn world(sizes: &Sizes) -> World {
     bulk::edits(&mut world, sizes);
     issue::add(&mut world, &mut loose, sizes, &homes, start);
     pipelines::scheduled(&world, &mut loose, start, sizes.anchor);
+    if sizes.deployments > 0 {
+        delivery::add(&mut world, &mut loose, sizes);
+    }
     attach(&mut world, loose);
     world.newest = world.newest.max(sizes.anchor);
     world
@@ -95,17 +116,43 @@ fn attach(world: &mut World, mut loose: Loose) {
     loose.notes.sort_by_key(|note| note.created_at);
     world.attach_notes(loose.notes.into_iter());
     loose.pipelines.sort_by_key(|(pipeline, _)| pipeline.created_at);
-    for (pipeline, merge_request) in loose.pipelines {
+    let mut deployed = BTreeMap::new();
+    for (pipeline, owner) in loose.pipelines {
         let (project, sha) = (pipeline.project, pipeline.sha);
         let id = world.add_pipeline(project, |id, iid| Pipeline { id, iid, ..pipeline });
-        if let Some(merge_request) = merge_request {
-            world.save_quietly(merge_request, |row| {
+        match owner {
+            Owner::Branch => {}
+            Owner::Deployment(place) => _ = deployed.insert(place, id),
+            Owner::MergeRequest(merge_request) => world.save_quietly(merge_request, |row| {
                 row.pipelines.push(id);
                 if row.sha == Some(sha) {
                     row.head_pipeline = Some(id);
                 }
-            });
+            }),
         }
+    }
+    attach_deployments(world, loose.deployments, &deployed);
+}
+
+/// Gives deployments their ids in the order of their beginnings, and the truth about them those ids.
+fn attach_deployments(world: &mut World, rows: Vec<Deployment>, pipelines: &BTreeMap<usize, u64>) {
+    let mut rows: Vec<(usize, Deployment)> = rows.into_iter().enumerate().collect();
+    rows.sort_by_key(|(place, row)| (row.created_at, *place));
+    let (mut iids, mut ids): (BTreeMap<u64, u64>, BTreeMap<u64, u64>) = Default::default();
+    for (place, row) in rows {
+        let iid = iids.entry(row.project).or_default();
+        *iid += 1;
+        let (iid, pipeline) = (*iid, pipelines[&place]);
+        let id = world.deployments.add(|id| Deployment {
+            id,
+            iid,
+            pipeline,
+            ..row
+        });
+        ids.insert(place as u64, id);
+    }
+    for change in world.delivery.days.values_mut().flat_map(|day| &mut day.changes) {
+        change.deployment = ids[&change.deployment];
     }
 }
 

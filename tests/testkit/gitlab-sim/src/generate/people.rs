@@ -63,6 +63,7 @@ pub fn add(world: &mut World, sizes: &Sizes, start: Instant) {
         world.users.add(|id| User {
             id,
             public_email: (index % 3 == 0).then(|| format!("{username}@acme.example")),
+            git_name: username.clone(),
             username,
             name: name.to_owned(),
             state,
@@ -83,6 +84,7 @@ fn add_special(world: &mut World, username: &str, name: &str, bot: bool, start: 
     world.users.add(|id| User {
         id,
         username: username.to_owned(),
+        git_name: username.to_owned(),
         name: name.to_owned(),
         public_email: None,
         state: "active",

@@ -1,6 +1,6 @@
 //! Pipelines: one for most pushes, some of the branch itself, retried ones, nightly ones, and those after a merge.
 
-use super::Loose;
+use super::{Loose, Owner};
 use crate::data::{MergeRequest, Pipeline, Sha, World};
 use crate::instant::{DAY, HOUR, Instant, SECOND};
 use crate::random::Random;
@@ -31,7 +31,7 @@ pub fn for_push(
             (row.source_branch.to_string(), "push")
         };
         let pipeline = run(random, row.project, &git_ref, source, sha, row.author, created, anchor);
-        loose.pipelines.push((pipeline, Some(row.id)));
+        loose.pipelines.push((pipeline, Owner::MergeRequest(row.id)));
     }
 }
 
@@ -56,7 +56,7 @@ pub fn on_default_branch(
             created,
             anchor,
         );
-        loose.pipelines.push((pipeline, None));
+        loose.pipelines.push((pipeline, Owner::Branch));
     }
 }
 
@@ -73,7 +73,7 @@ pub fn scheduled(world: &World, loose: &mut Loose, start: Instant, anchor: Insta
             let created = at + random.below(1_000_000) as i64;
             loose.pipelines.push((
                 run(random, project.id, branch, "schedule", sha, None, created, anchor),
-                None,
+                Owner::Branch,
             ));
             at += 3 * DAY;
         }

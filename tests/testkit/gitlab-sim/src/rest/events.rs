@@ -1,4 +1,4 @@
-//! What happened to a merge request's state and labels.
+//! What happened to a merge request's state and labels, and to an issue's labels.
 //!
 //! GitLab writes no notes of either. What happened to labels since the data was made is in `World::label_changes`, and
 //! the others came with the merge request.
@@ -9,7 +9,7 @@ use super::format::time;
 use super::page::Length;
 use super::request::{Call, Reply};
 use super::users;
-use crate::data::{LabelStep, MergeRequest, StateEvent, World};
+use crate::data::{Issue, LabelStep, MergeRequest, StateEvent, World};
 use crate::instant::{Instant, SECOND, print};
 
 /// Beyond the ids of notes, so that mixing them up shows.
@@ -40,18 +40,30 @@ pub fn of_labels(call: &Call<'_>) -> Result<Reply, Reply> {
     let (world, row) = (call.world(), call.merge_request()?);
     let events = label_events(world, row);
     call.page(events.iter(), Length::Told, |event| {
-        // GitLab prints null for a label that was deleted.
-        let label = world.labels.get(event.label).map(|label| {
-            json!({
-                "id": label.id, "name": label.title, "color": label.color, "description": label.description,
-                "description_html": label.description, "text_color": "#FFFFFF", "archived": false,
-            })
-        });
+        label_body(world, event, "MergeRequest", row.id)
+    })
+}
+
+/// The same of an issue.
+pub fn of_issue_labels(call: &Call<'_>) -> Result<Reply, Reply> {
+    let (world, row) = (call.world(), call.issue()?);
+    let events = issue_label_events(row);
+    call.page(events.iter(), Length::Told, |event| {
+        label_body(world, event, "Issue", row.id)
+    })
+}
+
+fn label_body(world: &World, event: &LabelEvent, kind: &str, resource: u64) -> Value {
+    // GitLab prints null for a label that was deleted.
+    let label = world.labels.get(event.label).map(|label| {
         json!({
-            "id": event.id, "user": user(world, event.user), "created_at": time(event.at),
-            "resource_type": "MergeRequest", "resource_id": row.id, "label": label,
-            "action": if event.added { "add" } else { "remove" },
+            "id": label.id, "name": label.title, "color": label.color, "description": label.description,
+            "description_html": label.description, "text_color": "#FFFFFF", "archived": false,
         })
+    });
+    json!({
+        "id": event.id, "user": user(world, event.user), "created_at": time(event.at), "resource_type": kind,
+        "resource_id": resource, "label": label, "action": if event.added { "add" } else { "remove" },
     })
 }
 
@@ -69,15 +81,29 @@ pub fn state_rows(row: &MergeRequest) -> Vec<Value> {
 
 /// Rows of `mr_label_events`.
 pub fn label_rows(world: &World, row: &MergeRequest) -> Vec<Value> {
-    let print_row = |event: &LabelEvent| {
-        let label = world.labels.get(event.label);
-        json!({
-            "id": event.id, "project_id": row.project, "merge_request_id": row.id, "user_id": event.user,
-            "label_id": label.map(|label| label.id), "label_title": label.map(|label| label.title.as_str()),
-            "action": if event.added { "add" } else { "remove" }, "created_at": print(event.at),
-        })
-    };
-    label_events(world, row).iter().map(print_row).collect()
+    let events = label_events(world, row);
+    let rows = events
+        .iter()
+        .map(|event| label_row(world, event, row.project, "merge_request_id", row.id));
+    rows.collect()
+}
+
+/// Rows of `issue_label_events`.
+pub fn issue_label_rows(world: &World, row: &Issue) -> Vec<Value> {
+    let events = issue_label_events(row);
+    let rows = events
+        .iter()
+        .map(|event| label_row(world, event, row.project, "issue_id", row.id));
+    rows.collect()
+}
+
+fn label_row(world: &World, event: &LabelEvent, project: u64, owner: &str, id: u64) -> Value {
+    let label = world.labels.get(event.label);
+    json!({
+        "id": event.id, "project_id": project, owner: id, "user_id": event.user,
+        "label_id": label.map(|label| label.id), "label_title": label.map(|label| label.title.as_str()),
+        "action": if event.added { "add" } else { "remove" }, "created_at": print(event.at),
+    })
 }
 
 fn user(world: &World, id: Option<u64>) -> Option<Value> {
@@ -108,4 +134,17 @@ fn label_events(world: &World, row: &MergeRequest) -> Vec<LabelEvent> {
             at,
         })
         .collect()
+}
+
+/// Its labels, as if they had all been put on when it was opened: what became of them later is not simulated.
+fn issue_label_events(row: &Issue) -> Vec<LabelEvent> {
+    let labels = row.labels.iter().enumerate();
+    let event = |(index, label): (usize, &u64)| LabelEvent {
+        id: row.id * 1000 + index as u64,
+        label: *label,
+        user: Some(row.author),
+        added: true,
+        at: row.created_at + SECOND,
+    };
+    labels.map(event).collect()
 }

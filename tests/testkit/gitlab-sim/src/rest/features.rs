@@ -21,7 +21,7 @@ pub fn check(project: &Project, feature: Feature) -> Result<(), Reply> {
     match feature {
         Feature::Repository if id % 9 == 8 => Err(Reply::not_found("Repository")),
         Feature::Releases if id % 9 == 8 => Err(Reply::forbidden()),
-        Feature::Builds if id % 7 == 3 => Err(Reply::forbidden()),
+        Feature::Builds if !project.has_builds() => Err(Reply::forbidden()),
         Feature::Security if id % 5 == 3 => Err(Reply::forbidden()),
         Feature::Variables if id % 6 == 2 => Err(Reply::forbidden()),
         _ => Ok(()),

@@ -125,7 +125,7 @@ fn first(world: &World, project: &Project) -> Commit {
 }
 
 fn squashed(world: &World, row: &MergeRequest, at: Instant, parent: String) -> Commit {
-    let sha = row.merge_commit_sha.or(row.sha).unwrap_or(row.base_sha);
+    let sha = row.landed_sha().unwrap_or(row.base_sha);
     Commit {
         sha: hex(&sha),
         parents: vec![parent],

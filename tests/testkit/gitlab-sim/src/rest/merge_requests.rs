@@ -10,7 +10,7 @@ use crate::data::{
     Column, Filter, MergeRequest, Milestone, Order, Owner, Project, Span, State, World, detailed_merge_status, hex,
     is_approved, merge_request_url, select,
 };
-use crate::instant::print_date;
+use crate::instant::{print, print_date};
 
 /// The newest first, unless told otherwise.
 pub fn list(call: &Call<'_>) -> Result<Reply, Reply> {
@@ -53,7 +53,7 @@ pub fn whole(world: &World, project: &Project, row: &MergeRequest) -> Value {
 }
 
 /// A merge request as it stands in a list.
-fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
+pub(super) fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
     let user = |id: Option<u64>| id.and_then(|id| world.users.get(id)).map(basic);
     let several = |ids: &[u64]| ids.iter().filter_map(|id| user(Some(*id))).collect::<Vec<Value>>();
     let reviewers: Vec<u64> = row.reviewers.iter().map(|reviewer| reviewer.user).collect();
@@ -71,7 +71,7 @@ fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
         "created_at": time(row.created_at), "updated_at": time(row.updated_at),
         "merged_at": time_or_null(row.merged_at), "closed_at": time_or_null(row.closed_at),
         "prepared_at": time_or_null(row.prepared_at), "merged_by": user(row.merge_user),
-        "merge_user": user(row.merge_user), "closed_by": null, "target_branch": row.target_branch,
+        "merge_user": user(row.merge_user), "closed_by": user(row.closed_by()), "target_branch": row.target_branch,
         "source_branch": row.source_branch, "user_notes_count": row.discussions.user_notes, "upvotes": row.upvotes,
         "downvotes": row.downvotes, "author": user(row.author), "assignees": several(&row.assignees),
         "assignee": user(row.assignees.first().copied()), "reviewers": several(&reviewers),
@@ -85,7 +85,7 @@ fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
     });
     // In two steps, because a macro has its limits.
     let rest = json!({
-        "squash_commit_sha": null, "discussion_locked": null, "should_remove_source_branch": null,
+        "squash_commit_sha": row.squash_commit_sha.as_ref().map(hex), "discussion_locked": null, "should_remove_source_branch": null,
         "force_remove_source_branch": true, "imported": false, "imported_from": "none",
         "reference": format!("!{}", row.iid),
         "references": {
@@ -105,6 +105,15 @@ fn body(world: &World, project: &Project, row: &MergeRequest) -> Value {
         body.extend(rest);
     }
     body
+}
+
+/// The row of `mr_details`.
+pub fn detail_rows(row: &MergeRequest) -> Vec<Value> {
+    vec![json!({
+        "merge_request_id": row.id, "project_id": row.project,
+        "squash_commit_sha": row.squash_commit_sha.as_ref().map(hex), "closed_by_id": row.closed_by(),
+        "updated_at": print(row.updated_at),
+    })]
 }
 
 /// `/projects/:id/merge_requests/:merge_request_iid/approvals`.

@@ -5,6 +5,7 @@
 
 mod boards;
 mod branches;
+mod closes;
 mod commits;
 mod deployments;
 mod environments;

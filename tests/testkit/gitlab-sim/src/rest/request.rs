@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::features;
-use crate::data::{Group, MergeRequest, Project, World};
+use crate::data::{Group, Issue, MergeRequest, Project, World};
 use crate::instant::{self, Instant};
 
 /// What the token may do and until when.
@@ -154,6 +154,15 @@ impl<'a> Call<'a> {
         let project = self.project()?;
         let iid = self.names[1].parse().ok();
         iid.and_then(|iid| self.world().merge_request_by_iid(project.id, iid))
+            .ok_or_else(|| Reply::message(404, "404 Not found"))
+    }
+
+    /// The issue in the address.
+    pub fn issue(&self) -> Result<&'a Issue, Reply> {
+        let project = self.project()?;
+        let iid: Option<u32> = self.names[1].parse().ok();
+        let id = iid.and_then(|iid| project.issues.by_iid.get(&iid));
+        id.and_then(|id| self.world().issues.get(*id))
             .ok_or_else(|| Reply::message(404, "404 Not found"))
     }
 

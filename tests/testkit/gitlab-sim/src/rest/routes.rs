@@ -2,8 +2,9 @@
 
 use super::request::{Call, Reply, Request, words};
 use super::{
-    boards, branches, commits, deployments, environments, epic_issues, epics, events, groups, instance, iterations,
-    jobs, members, merge_requests, pipelines, projects, releases, review, tags, users, variables, vulnerabilities,
+    boards, branches, closes, commits, deployments, environments, epic_issues, epics, events, groups, instance,
+    iterations, jobs, members, merge_requests, pipelines, projects, releases, review, tags, users, variables,
+    vulnerabilities,
 };
 
 type List = fn(&Call<'_>) -> Result<Reply, Reply>;
@@ -29,9 +30,21 @@ const ROUTES: &[(&str, List)] = &[
     ("/projects/:id", projects::one),
     ("/projects/:id/boards", boards::of_project),
     ("/projects/:id/deployments", deployments::list),
+    (
+        "/projects/:id/deployments/:deployment_id/merge_requests",
+        deployments::merge_requests,
+    ),
     ("/projects/:id/environments", environments::list),
+    (
+        "/projects/:id/issues/:issue_iid/resource_label_events",
+        events::of_issue_labels,
+    ),
     ("/projects/:id/jobs", jobs::of_project),
     ("/projects/:id/members", members::of_project),
+    (
+        "/projects/:id/merge_requests/:merge_request_iid/closes_issues",
+        closes::list,
+    ),
     (
         "/projects/:id/merge_requests/:merge_request_iid/commits",
         commits::of_merge_request,

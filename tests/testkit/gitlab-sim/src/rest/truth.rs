@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::features::{self, Feature};
 use super::{
-    boards, branches, commits, deployments, environments, epic_issues, epics, events, iterations, jobs, members,
-    releases, tags, variables, vulnerabilities,
+    boards, branches, closes, commits, deployments, environments, epic_issues, epics, events, iterations, jobs,
+    members, merge_requests, releases, tags, variables, vulnerabilities,
 };
 use crate::data::{MergeRequest, World};
 
@@ -15,7 +15,7 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
     let here = |id: u64| project.is_none_or(|project| project == id);
     let projects = || world.projects.iter().filter(|row| here(row.id));
     let with = |feature: Feature| projects().filter(move |row| features::check(row, feature).is_ok());
-    let merge_requests = |print: fn(&World, &MergeRequest) -> Vec<Value>| {
+    let of_merge_requests = |print: fn(&World, &MergeRequest) -> Vec<Value>| {
         let visible = world
             .merge_requests
             .iter()
@@ -33,6 +33,9 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
         "deployments" => with(Feature::Builds)
             .flat_map(|row| deployments::rows(world, row))
             .collect(),
+        "deployment_merge_requests" => with(Feature::Builds)
+            .flat_map(|row| deployments::merge_request_rows(world, row))
+            .collect(),
         "environments" => with(Feature::Builds).flat_map(environments::rows).collect(),
         "epic_issues" => groups().flat_map(|group| epic_issues::rows(world, group)).collect(),
         "epics" => groups().flat_map(|group| epics::rows(world, group)).collect(),
@@ -48,9 +51,15 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
                 .chain(projects().flat_map(|row| members::project_rows(world, row)))
                 .collect()
         }
-        "mr_commits" => merge_requests(commits::merge_request_rows),
-        "mr_label_events" => merge_requests(events::label_rows),
-        "mr_state_events" => merge_requests(|_, row| events::state_rows(row)),
+        "issue_label_events" => {
+            let issues = world.issues.iter().filter(|row| here(row.project));
+            issues.flat_map(|row| events::issue_label_rows(world, row)).collect()
+        }
+        "mr_closes_issues" => of_merge_requests(closes::rows),
+        "mr_details" => of_merge_requests(|_, row| merge_requests::detail_rows(row)),
+        "mr_commits" => of_merge_requests(commits::merge_request_rows),
+        "mr_label_events" => of_merge_requests(events::label_rows),
+        "mr_state_events" => of_merge_requests(|_, row| events::state_rows(row)),
         "releases" => with(Feature::Releases)
             .flat_map(|row| releases::rows(world, row))
             .collect(),

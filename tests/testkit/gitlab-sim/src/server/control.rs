@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `GET stats`, `POST stats/reset` | what was asked, and how dear the dearest query was |
 //! | `GET rows/<table>[?project=<path>][?group=<path>]` | the rows that a raw table should hold |
+//! | `GET delivery` | by project and day, what `Sizes::deployments` made up |
 //! | `POST changes {"kind", "project"?, "iid"?, "group"?, "name"?, "seed"?, "count"?}` | changes something as GitLab does |
 //! | `POST faults {"rules"?, "latency_ms"?, "lag_ms"?, "clock_ahead_s"?, "poison"?, …}`, `DELETE faults` | misbehaves from now on, or no more |
 //! | `POST hooks {"url", "token"?, "signing_token"?, "events"?}` | posts each later change to that address |
@@ -28,6 +29,7 @@ pub fn answer(state: &State, call: &Call, path: &str) -> Reply {
             *stats = Stats::default();
             Reply::json(200, &json!(*stats))
         }
+        ("GET", "delivery") => Reply::json(200, &truth::delivery(&state.primary())),
         ("POST", "changes") => change(state, call),
         ("GET", "hooks") => Reply::json(200, &state.hooks.list()),
         ("POST", "hooks") => match read(call).and_then(|wanted| state.hooks.add(wanted).map_err(|e| refuse(400, &e))) {

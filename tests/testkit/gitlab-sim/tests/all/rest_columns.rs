@@ -74,7 +74,30 @@ pub const LISTS: &[List] = &[
         key: 1,
         columns: "id /id, iid /iid, project_id =id, environment_id /environment/id, environment_name /environment/name, \
             status /status, ref /ref, sha /sha, user_id /user/id, job_id /deployable/id, created_at /created_at, \
+            updated_at /updated_at, finished_at /deployable/finished_at",
+    },
+    List {
+        table: "deployment_merge_requests",
+        owner: "deployments",
+        below: "merge_requests?",
+        key: 2,
+        columns: "deployment_id =id, merge_request_id /id, project_id /project_id",
+    },
+    List {
+        table: "mr_details",
+        owner: "projects",
+        below: "merge_requests?",
+        key: 1,
+        columns: "merge_request_id /id, project_id =id, squash_commit_sha /squash_commit_sha, closed_by_id /closed_by/id, \
             updated_at /updated_at",
+    },
+    List {
+        table: "issue_label_events",
+        owner: "issues",
+        below: "resource_label_events?",
+        key: 1,
+        columns: "id /id, project_id =project_id, issue_id /resource_id, user_id /user/id, label_id /label/id, \
+            label_title /label/name, action /action, created_at /created_at",
     },
     List {
         table: "environments",

@@ -64,11 +64,12 @@ fn assert_lists(sim: &Sim) {
 /// The addresses of all groups, projects or merge requests with their numbers.
 fn owners(sim: &Sim, kind: &str) -> Vec<(String, Value)> {
     match kind {
-        "merge_requests" => sim
-            .rows("merge_requests")
+        "merge_requests" | "issues" | "deployments" => sim
+            .rows(kind)
             .into_iter()
             .map(|row| {
-                let path = format!("/api/v4/projects/{}/merge_requests/{}", row["project_id"], row["iid"]);
+                let name = if kind == "deployments" { &row["id"] } else { &row["iid"] };
+                let path = format!("/api/v4/projects/{}/{kind}/{name}", row["project_id"]);
                 (path, json!({"id": row["id"], "project_id": row["project_id"]}))
             })
             .collect(),
@@ -133,6 +134,29 @@ fn mapped(list: &List, owner: &Value, item: &Value) -> Value {
 fn key(list: &List, row: &Value) -> String {
     let parts = list.columns().take(list.key).map(|(name, _)| row[name].to_string());
     parts.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn issues_of_this_and_other_trackers_are_closed_by_merge_requests() {
+    let sim = Sim::start(&sizes(120));
+    let mut told = Vec::new();
+    for (path, owner) in owners(&sim, "merge_requests") {
+        let (items, _) = read(&sim, &format!("{path}/closes_issues?")).expect("a list");
+        told.extend(items.into_iter().map(|item| {
+            let reference = item.pointer("/references/full");
+            json!({
+                "merge_request_id": owner["id"], "project_id": owner["project_id"],
+                "reference": reference.unwrap_or(&item["id"]), "issue_id": reference.map(|_| &item["id"]),
+            })
+        }));
+    }
+    let elsewhere = told.iter().filter(|row| row["issue_id"].is_null()).count();
+    assert!(
+        elsewhere > 0 && told.len() > 10 * elsewhere,
+        "{elsewhere} of {}",
+        told.len()
+    );
+    assert_eq!(told, sim.rows("mr_closes_issues"));
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub fn sizes(merge_requests: u32) -> Sizes {
         hidden_percent: 2.0,
         hidden_run: 0,
         enterprise: true,
+        deployments: 0,
         anchor: instant::parse("2025-06-02T12:00:00Z").expect("a time"),
     }
 }
