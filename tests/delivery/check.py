@@ -1,0 +1,50 @@
+"""Builds marts from the raw tables of a simulated GitLab whose truth is known, and compares.
+
+    check.py load FOLDER WAREHOUSE RAW MARTS GITLAB       writes the raw tables, where a sync would take too long
+    check.py names FOLDER WAREHOUSE RAW MARTS             what must be read before people are renamed
+    check.py renew FOLDER WAREHOUSE RAW MARTS GITLAB      the same of people and pipelines, once more
+    check.py marts FOLDER WAREHOUSE RAW MARTS GITLAB      the four keys, and ten other figures
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.request
+from pathlib import Path
+
+import figures
+import keys
+import load
+from warehouse import Warehouse
+
+STREAMS = [
+    "mr_details", "mr_commits", "mr_state_events", "mr_diff_files", "deployments", "deployment_merge_requests", "environments", "jobs",
+]
+MARTS = ["agg_dora_daily", "agg_dora_weekly", "agg_flow_weekly", "agg_work_in_progress_daily", "fct_issues", "fct_jobs", "dim_groups"]
+
+
+def main() -> int:
+    step, folder, address, raw, marts, *gitlab = sys.argv[1:]
+    warehouse = Warehouse(address, raw, marts)
+    if step in ("load", "renew"):
+        {"load": load.load, "renew": load.renew}[step](warehouse, *gitlab)
+        return 0
+    if step == "names":
+        warehouse.build(Path(folder), STREAMS, ["int_note_kinds"])
+        return 0
+    warehouse.build(Path(folder), STREAMS, [f"+{mart}" for mart in MARTS])
+    delivery = json.load(urllib.request.urlopen(f"{gitlab[0]}/_sim/delivery"))
+    total = keys.numbers([entry["known"] for entry in delivery])
+    print(f"{len(delivery)} days of projects with " + ", ".join(f"{total[name]} {name}" for name in (*keys.COUNTS, "changes_count")))
+    problems = [f"the history has no {name}" for name, count in total.items() if not count]
+    problems += keys.differences(warehouse, delivery)
+    print(f"four keys: {len(problems)} different")
+    problems += figures.differences(warehouse, keys.compare)
+    for problem in problems[:30]:
+        print(f"error: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
