@@ -12,6 +12,7 @@ from pathlib import Path
 
 import derived
 import described
+import evaluator
 import published
 from catalog import Catalog, Relation, rest_type, type_name
 from checker import Checker
@@ -125,6 +126,8 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     if process.wait() != 0:
         problems.append(f"dbt ended with {process.returncode}; its words are above")
     server.shutdown()
+    project = folder / "optional/manifest.json"
+    problems += evaluator.problems(json.loads(project.read_text())) if project.exists() else []
     # A node that was never built was never checked.
     problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]
     if not expected:
