@@ -29,7 +29,7 @@ mod tables;
 mod value;
 
 pub use changes::{Change, Position};
-pub use commit::{Commit, TableRows, Written, last_of_each_key, newest_mark};
+pub use commit::{Commit, TableRows, Written, last_of_each_key, mark_after, newest_mark};
 pub use connection::{ResultRow, Warehouse};
 pub use cursor::Cursor;
 pub use error::Error;

@@ -217,6 +217,12 @@ pub fn newest_mark() -> i64 {
     LAST.load(Ordering::SeqCst)
 }
 
+/// Has all later commits of this process marked after `mark`: whatever the clocks of machines say, what is written later
+/// comes later in the order of marks.
+pub fn mark_after(mark: i64) {
+    LAST.fetch_max(mark, Ordering::SeqCst);
+}
+
 /// The current time in microseconds, but never the same twice in this process: it marks one commit.
 fn unique_now() -> i64 {
     let now = SystemTime::now()
@@ -263,5 +269,7 @@ mod tests {
     fn no_two_commits_share_an_instant() {
         let (a, b) = (unique_now(), unique_now());
         assert!(b > a);
+        mark_after(b + 1000);
+        assert!(unique_now() > b + 1000, "a clock that is behind");
     }
 }

@@ -126,7 +126,11 @@ pub async fn share(
         );
         if let Some(at) = of_group.filter(|at| !own.is_under_way() && own.complete_until() < Some(*at)) {
             let cursor = cursors.remove(&key(pass, scope.to_string()));
-            let moved = driver::skip(session, pass, scope, cursor, at).await?;
+            let to = match state(cursors, pass, group.clone()) {
+                PassState::RestStreams(state) => PassState::RestStreams(state.shared()),
+                _ => PassState::complete(pass, at),
+            };
+            let moved = driver::put(session, pass, scope, cursor, &to).await?;
             cursors.insert(key(pass, scope.to_string()), moved);
         }
     }

@@ -31,15 +31,8 @@ pub trait RawTables: Send + Sync {
     /// The merge requests with one of these head commits: their project's path and their number.
     fn with_heads<'a>(&'a self, shas: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Vec<(String, i64)>, Error>>;
 
-    /// Rows of a table with a column `iid` that were written at `since` (microseconds since 1970) or later
-    /// and have an id above `above`: at most `most` of them, by id.
-    fn written_since<'a>(
-        &'a self,
-        stream: &'a Stream,
-        since: i64,
-        above: i64,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>>;
+    /// Rows of a table with a column `iid` that commits after a mark have written, and of some owners all rows.
+    fn written<'a>(&'a self, stream: &'a Stream, since: WrittenSince<'a>) -> BoxFuture<'a, Result<WrittenRows, Error>>;
 
     /// How many rows of each of these projects are marked as deleted.
     fn deleted<'a>(
@@ -64,6 +57,29 @@ pub struct KnownRow {
     pub fingerprint: String,
     /// In microseconds since 1970.
     pub updated_at: i64,
+}
+
+/// Which rows that were written are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct WrittenSince<'a> {
+    /// The mark (`_synced_at`, in microseconds since 1970) after which.
+    pub mark: i64,
+    /// The groups or projects that they are to be in.
+    pub owners: &'a [i64],
+    /// Those of which all rows are asked for, whenever they were written.
+    pub whole: &'a [i64],
+    /// They are to have an id above this one.
+    pub above: i64,
+    /// How many at most, by id.
+    pub most: usize,
+}
+
+/// Rows that were written, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WrittenRows {
+    pub rows: Vec<WrittenRow>,
+    /// The mark of the newest commit that wrote to their table, whichever row; `None` if there are none.
+    pub newest: Option<i64>,
 }
 
 /// A row that was written.
@@ -149,28 +165,26 @@ impl RawTables for Warehouse {
         })
     }
 
-    fn written_since<'a>(
-        &'a self,
-        stream: &'a Stream,
-        since: i64,
-        above: i64,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
-        let owner = stream.owner_column();
+    fn written<'a>(&'a self, stream: &'a Stream, since: WrittenSince<'a>) -> BoxFuture<'a, Result<WrittenRows, Error>> {
+        let (owner, table) = (stream.owner_column(), self.name_of(stream.name()));
+        let WrittenSince { mark, above, most, .. } = since;
+        let (within, whole) = (one_of(owner, since.owners), one_of(owner, since.whole));
         let sql = format!(
-            "SELECT {owner} AS owner, iid, id FROM {} WHERE NOT _deleted AND _synced_at >= TIMESTAMP_MICROS({since}) AND id > {above} ORDER BY id LIMIT {most}",
-            self.name_of(stream.name())
+            "SELECT {owner} AS owner, iid, id, (SELECT UNIX_MICROS(MAX(_synced_at)) FROM {table}) AS newest FROM {table} \
+             WHERE NOT _deleted AND id > {above} AND {within} AND (_synced_at > TIMESTAMP_MICROS({mark}) OR {whole}) \
+             ORDER BY id LIMIT {most}"
         );
         Box::pin(async move {
-            let rows = self.query(sql).await?;
-            let touched = |row: ResultRow| {
-                Ok(WrittenRow {
+            let mut written = WrittenRows::default();
+            for row in self.query(sql).await? {
+                written.newest = row.get("newest")?;
+                written.rows.push(WrittenRow {
                     owner: row.get("owner")?,
                     iid: row.get("iid")?,
                     id: row.get("id")?,
-                })
-            };
-            rows.into_iter().map(touched).collect()
+                });
+            }
+            Ok(written)
         })
     }
 

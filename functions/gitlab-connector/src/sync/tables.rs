@@ -2,15 +2,16 @@
 
 use std::sync::atomic::Ordering;
 
-use mergemind_shared::warehouse::{Commit, Cursor, CursorMove};
+use mergemind_shared::warehouse::{Commit, Cursor, CursorMove, mark_after};
 
 use crate::streams::{Read, Streams};
 use crate::sync::error::Error;
 use crate::sync::resources::{Ready, Resources};
-use crate::sync::state::{Cursors, STREAMS};
+use crate::sync::state::{Cursors, STREAMS, newest_mark_of};
 use crate::sync::whose;
 
-/// The positions that earlier syncs have committed.
+/// The positions that earlier syncs have committed. What this process commits from now on is marked after all that they
+/// name.
 ///
 /// # Errors
 /// If the warehouse still fails after retries.
@@ -18,12 +19,14 @@ async fn committed(inner: &Resources) -> Result<Cursors, Error> {
     Ok(by_stream(inner.warehouse.cursors().await?))
 }
 
-/// Positions by stream and scope.
+/// Positions by stream and scope. What this process commits from now on is marked after all that they name.
 pub fn by_stream(cursors: Vec<Cursor>) -> Cursors {
     let cursors = cursors.into_iter();
-    cursors
+    let cursors: Cursors = cursors
         .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
-        .collect()
+        .collect();
+    mark_after(newest_mark_of(&cursors).unwrap_or_default());
+    cursors
 }
 
 /// Makes the raw tables: once in a process, and again after one was missing.

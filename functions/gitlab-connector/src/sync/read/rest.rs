@@ -8,9 +8,10 @@ use futures::future::join_all;
 use serde_json::json;
 
 use crate::gitlab;
-use crate::streams::{Of, Rest, Stream};
+use crate::streams::{Of, Read, Rest, Stream};
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
+use crate::sync::raw_tables::WrittenSince;
 use crate::sync::read::rest_list::{self, RestFound};
 use crate::sync::read::scope_ids::{groups_of, projects_of};
 use crate::sync::rows::Rows;
@@ -22,6 +23,7 @@ use crate::sync::state::{PendingList, RestProgress, RestState};
 const PLANNED: usize = 1000;
 /// Lists that are read for one checkpoint.
 const READ: usize = 16;
+
 /// Plans the lists of the next stream, or reads some that are planned.
 ///
 /// # Errors
@@ -63,7 +65,7 @@ async fn plan(
         .unwrap_or_default();
     while let Some((stream, rest)) = on.get(place) {
         let above = progress.last_owner.take().unwrap_or(0);
-        let owners = owners(session, scope, state, progress, *rest, above).await?;
+        let owners = owners(session, scope, state, progress, (stream.name(), *rest), above).await?;
         progress.stream = Some(stream.name().to_owned());
         if let Some((id, ..)) = owners.last() {
             progress.last_owner = Some(*id);
@@ -97,8 +99,8 @@ async fn owners(
     session: &Session<'_>,
     scope: &Scope,
     state: &RestState,
-    progress: &RestProgress,
-    rest: Rest,
+    progress: &mut RestProgress,
+    (name, rest): (&str, Rest),
     above: i64,
 ) -> Result<Vec<(i64, i64, i64)>, Error> {
     match rest.of {
@@ -126,15 +128,61 @@ async fn owners(
         }
         Of::Group => Ok(Vec::new()),
         Of::Row(table) => {
-            let since = state.complete_until.map_or(0, |at| at.unix_timestamp_nanos() / 1000);
-            let since = i64::try_from(since).unwrap_or_default();
-            let touched = session
-                .tables
-                .written_since(session.streams.named(table), since, above, PLANNED)
-                .await?;
-            Ok(touched.into_iter().map(|row| (row.id, row.owner, row.iid)).collect())
+            rows_written(
+                session,
+                scope,
+                state,
+                progress,
+                (name, session.streams.named(table)),
+                above,
+            )
+            .await
         }
     }
+}
+
+/// Rows that were written since the lists of this stream were planned last. The mark that later passes go by is the one
+/// at which the planning of it begins.
+async fn rows_written(
+    session: &Session<'_>,
+    scope: &Scope,
+    state: &RestState,
+    progress: &mut RestProgress,
+    (name, stream): (&str, &Stream),
+    above: i64,
+) -> Result<Vec<(i64, i64, i64)>, Error> {
+    let (owners, whole) = match stream.read {
+        // Those are written only when all groups are read, or a list of one that had failed.
+        Read::Rest(_) if !progress.all_owners && state.retry_next_sync.is_empty() => return Ok(Vec::new()),
+        Read::Rest(_) => (groups_of(session, scope).await?, Vec::new()),
+        _ => {
+            let owners: Vec<i64> = projects_of(session, scope).await?.into_keys().collect();
+            let is_new = |id: &i64| !state.members.is_empty() && !state.members.contains(id);
+            let whole = owners.iter().copied().filter(is_new).collect();
+            (owners, whole)
+        }
+    };
+    let since = WrittenSince {
+        mark: state.mark_of(name),
+        owners: &owners,
+        whole: &whole,
+        above,
+        most: PLANNED,
+    };
+    let written = session.tables.written(stream, since).await?;
+    if !progress.marks.contains_key(name) {
+        let mark = written.newest.unwrap_or_default().max(since.mark);
+        progress.marks.insert(name.to_owned(), mark);
+        if stream.owner_column() == "project_id" {
+            let known = progress.members.get_or_insert_with(|| owners.clone());
+            known.retain(|id| owners.binary_search(id).is_ok());
+        }
+    }
+    Ok(written
+        .rows
+        .into_iter()
+        .map(|row| (row.id, row.owner, row.iid))
+        .collect())
 }
 
 /// Reads some of the planned lists: to their ends, or some pages of those of which not all rows have to be known.
@@ -159,7 +207,12 @@ async fn read<'a>(
     for ((pending, stream, rest), found) in known.iter().zip(join_all(lists).await) {
         let (id, owner) = (pending.parent, pending.owner);
         match found {
-            Ok(RestFound { nodes, next, too_large }) => {
+            Ok(RestFound {
+                nodes,
+                next,
+                too_large,
+                given_up,
+            }) => {
                 for address in &too_large {
                     let error = gitlab::Error::LeftOut("it is larger than 32 MiB".into()).into();
                     session.warn(scope, &format!("{}: {address}", pending.stream), &error);
@@ -175,7 +228,10 @@ async fn read<'a>(
                     });
                     continue;
                 }
-                if rest.part.is_none() && too_large.is_empty() {
+                if let Some(error) = given_up {
+                    session.warn(scope, &format!("{}: {}", pending.stream, pending.path), &error.into());
+                    progress.failed.push(pending.again(state.complete_until));
+                } else if rest.part.is_none() && too_large.is_empty() {
                     rows.complete(stream, id);
                 }
             }

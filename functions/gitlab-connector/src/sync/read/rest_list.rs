@@ -18,6 +18,10 @@ const PAGES: usize = 3;
 /// Pages of a list that has to be known whole: more than a repository has branches, and as much as memory holds.
 const MOST_WHOLE: usize = 2000;
 
+/// Pages without a row, one after the other, after which a list that names a next one is given up: GitLab ends each list
+/// with one at most (docs/gitlab.md#rest-pages).
+const MOST_EMPTY: usize = 10;
+
 /// What was read of a list.
 #[derive(Default)]
 pub struct RestFound {
@@ -26,6 +30,8 @@ pub struct RestFound {
     pub next: Option<String>,
     /// Addresses of rows that are too large.
     pub too_large: Vec<String>,
+    /// Why it is not known whether there is more.
+    pub given_up: Option<gitlab::Error>,
 }
 
 /// Reads a list from where it was left. A whole list comes in one: what is gone can be marked only when all that is there
@@ -66,7 +72,7 @@ pub async fn read(
     let place = (stream.name(), pending.path.clone());
     let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
     let mut found = RestFound::default();
-    let (mut pages, mut is_guess) = (0, false);
+    let (mut pages, mut empty, mut is_guess) = (0, 0, false);
     loop {
         seen.add(&pending.path, &address)?;
         let page = rest_page::read(session.client, stream.name(), &address).await?;
@@ -78,14 +84,24 @@ pub async fn read(
             let last = page.nodes.last().and_then(|node| time_of(node, field));
             last.is_some_and(|last| last < at)
         });
-        // The last page of some lists is empty and still names a next one.
         let is_empty = page.nodes.is_empty() && page.too_large.is_empty();
         found.nodes.extend(page.nodes);
         found.too_large.extend(page.too_large);
-        match page.next.filter(|_| !is_empty && !far_enough) {
+        match page.next.filter(|_| !far_enough) {
             Some(next) => (address, is_guess) = (next.path, next.is_guess),
             None => return Ok(found),
         }
+        // Only a list whose end was seen is known whole.
+        if is_empty {
+            empty += 1;
+            if empty == MOST_EMPTY {
+                let problem = format!("{MOST_EMPTY} pages of {} have no row and name a next one", pending.path);
+                found.given_up = Some(gitlab::Error::Unexpected(problem));
+                return Ok(found);
+            }
+            continue;
+        }
+        empty = 0;
         pages += 1;
         if rest.part.is_none() && pages == MOST_WHOLE {
             let problem = format!("the list at {} has more than {MOST_WHOLE} pages", pending.path);

@@ -230,6 +230,60 @@ async fn a_proxy_that_meddles_with_links_neither_cuts_a_list_nor_deletes_what_it
     }
 }
 
+/// How many pages of a list have no row in it, from its second page on; the rows come after them.
+fn with_empty_pages(scene: &Scene, count: u64) -> Arc<crate::sync::simulation::scene::Rewrite> {
+    let stand = scene.stand.clone();
+    Arc::new(move |call| {
+        let Call::Page(address) = call else { return None };
+        let (list, query) = address.split_once("?")?;
+        let page = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("page=")?.parse::<u64>().ok())
+            .unwrap_or(1);
+        let of = |page: u64| format!("{list}?per_page=100&page={page}");
+        let (status, mut headers, body) = match page {
+            1 => stand.answer(&Call::Page(&of(1))),
+            page if page <= 1 + count => (StatusCode::OK, HeaderMap::new(), b"[]".to_vec()),
+            page => stand.answer(&Call::Page(&of(page - count))),
+        };
+        let is_last = page > 1 + count
+            && headers
+                .get("x-next-page")
+                .is_none_or(reqwest::header::HeaderValue::is_empty);
+        headers.remove(LINK);
+        let next = if is_last { String::new() } else { (page + 1).to_string() };
+        headers.insert("x-next-page", next.parse().expect("a number"));
+        Some((status, headers, body))
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_without_a_row_in_the_middle_of_a_rest_list_is_not_its_end() {
+    for (count, ends) in [(1, true), (9, true), (10, false), (1_000_000, false)] {
+        let mut scene = branches();
+        assert!(scene.sync().await);
+        let before = names(scene.memory.rows("branches"));
+        assert!(before.len() > 250);
+        scene.stand.wait(Duration::from_secs(100_000));
+        scene.stand.edit(|world, now| {
+            let row = world
+                .merge_requests
+                .iter()
+                .find(|row| row.source_branch.starts_with("many-010"));
+            let id = row.expect("a branch").id;
+            world.save(id, now, |row| row.source_branch = "a-new-name".into());
+        });
+        scene.rewrite = Some(with_empty_pages(&scene, count));
+        let (complete, warnings) = scene.sync_with_warnings().await;
+        let (after, told) = (names(scene.memory.rows("branches")), format!("{warnings:?}"));
+        // The new one is on the first page. What is not known whole deletes nothing, and says so.
+        assert!(complete && after.contains("\"a-new-name\""), "{count}");
+        assert_eq!(after.contains("\"many-010\""), !ends, "{count}");
+        assert_eq!(told.contains("have no row and name a next one"), !ends, "{told}");
+        assert_eq!(before.difference(&after).count(), usize::from(ends), "{count}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rest_page_that_is_too_large_comes_in_smaller_ones_and_a_row_that_is_stays_as_it_was() {
     let too_large: &'static str = " ".repeat(33 << 20).leak();

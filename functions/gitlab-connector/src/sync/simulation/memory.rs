@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::ledger::{Entry, Gap};
 use crate::streams::{Stream, Streams};
-use crate::sync::raw_tables::{KnownRow, RawTables, WrittenRow};
+use crate::sync::raw_tables::{KnownRow, RawTables, WrittenRow, WrittenRows, WrittenSince};
 use crate::sync::simulation::state::State;
 use crate::sync::state::Cursors;
 
@@ -28,6 +28,8 @@ impl Memory {
             streams,
             tables: BTreeMap::new(),
             cursors: Cursors::new(),
+            mark: 0,
+            marks: BTreeMap::new(),
             random: Random::of(seed, 702, 0),
             failures: 0,
             largest: BTreeMap::new(),
@@ -201,29 +203,33 @@ impl RawTables for Memory {
         Box::pin(async move { Ok(found) })
     }
 
-    fn written_since<'a>(
-        &'a self,
-        stream: &'a Stream,
-        _since: i64,
-        above: i64,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Vec<WrittenRow>, Error>> {
-        // All of them: when a row was written is not kept here.
+    fn written<'a>(&'a self, stream: &'a Stream, since: WrittenSince<'a>) -> BoxFuture<'a, Result<WrittenRows, Error>> {
         let (table, owner) = (stream.name(), stream.owner_column());
         let state = self.state();
         let number = |row: &Row, column: &str| match state.column(table, row, column) {
             Value::Int(number) => *number,
             _ => 0,
         };
-        let touched = state.alive(table).map(|row| WrittenRow {
-            owner: number(row, owner),
-            iid: number(row, "iid"),
-            id: number(row, "id"),
+        let mark = |key: &str| state.marks.get(&(table, key.to_owned())).copied().unwrap_or_default();
+        let rows = state.tables.get(table).into_iter().flatten();
+        let newest = rows.clone().map(|(key, _)| mark(key)).max();
+        let rows = rows.filter(|(_, (_, deleted))| !deleted).map(|(key, (row, _))| {
+            let written = WrittenRow {
+                owner: number(row, owner),
+                iid: number(row, "iid"),
+                id: number(row, "id"),
+            };
+            (mark(key), written)
         });
-        let mut touched: Vec<WrittenRow> = touched.filter(|row| row.id > above).collect();
-        touched.sort_unstable_by_key(|row| row.id);
-        touched.truncate(most);
-        Box::pin(async move { Ok(touched) })
+        let is_wanted = |(mark, row): &(i64, WrittenRow)| {
+            let is_new = *mark > since.mark || since.whole.contains(&row.owner);
+            is_new && row.id > since.above && since.owners.contains(&row.owner)
+        };
+        let mut rows: Vec<WrittenRow> = rows.filter(is_wanted).map(|(_, row)| row).collect();
+        rows.sort_unstable_by_key(|row| row.id);
+        rows.truncate(since.most);
+        let newest = newest.filter(|_| !rows.is_empty());
+        Box::pin(async move { Ok(WrittenRows { rows, newest }) })
     }
 
     fn deleted<'a>(

@@ -20,6 +20,7 @@ mod long_lists;
 mod memory;
 mod odd;
 mod requests;
+mod rest_rows;
 mod scene;
 mod scenes;
 mod single;

@@ -25,12 +25,17 @@ pub struct Scene {
     pub between: Option<Arc<Between>>,
     /// What a proxy does to the headers of answers.
     pub proxy: Option<Arc<Proxy>>,
+    /// Gives other answers than GitLab, headers included, if it likes.
+    pub rewrite: Option<Arc<Rewrite>>,
     /// What becomes of an answer's bytes on the way.
     pub distort: Option<Arc<Distort>>,
 }
 
 /// Changes the bytes of an answer.
 pub type Distort = dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync;
+
+/// Answers instead of GitLab, headers included, if it likes.
+pub type Rewrite = dyn Fn(&Call<'_>) -> Option<(StatusCode, HeaderMap, Vec<u8>)> + Send + Sync;
 
 /// Changes the headers of an answer.
 pub type Proxy = dyn Fn(&Call<'_>, &mut HeaderMap) + Send + Sync;
@@ -70,17 +75,21 @@ impl Scene {
             single: false,
             between: None,
             proxy: None,
+            rewrite: None,
             distort: None,
         }
     }
 
     pub fn client(&self) -> Client {
         let (answering, between, proxy) = (self.stand.clone(), self.between.clone(), self.proxy.clone());
-        let distort = self.distort.clone();
+        let (rewrite, distort) = (self.rewrite.clone(), self.distort.clone());
         let stand = move |call: &Call<'_>| {
             let (status, mut headers, mut body) = match between.as_ref().and_then(|between| between(call)) {
                 Some((status, body)) => (status, HeaderMap::new(), body.as_bytes().to_vec()),
-                None => answering.answer(call),
+                None => match rewrite.as_ref().and_then(|rewrite| rewrite(call)) {
+                    Some(answer) => answer,
+                    None => answering.answer(call),
+                },
             };
             if let Some(proxy) = &proxy {
                 proxy(call, &mut headers);
@@ -109,6 +118,11 @@ impl Scene {
 
     /// The same of a scope, and what a comparison has found.
     pub async fn sync_of(&self, scope: Scope) -> (bool, Vec<ScopeProblem>, Option<Verified>) {
+        self.try_sync(scope).await.expect("it goes well")
+    }
+
+    /// The same, or what stopped it.
+    pub async fn try_sync(&self, scope: Scope) -> Result<(bool, Vec<ScopeProblem>, Option<Verified>), Error> {
         let (client, mut cursors) = (self.client(), self.memory.cursors());
         let scope = [scope];
         let lists = plan::lists_to_probe(&scope, &cursors, &self.request);
@@ -130,7 +144,7 @@ impl Scene {
         let outcome = passes::run_scopes(&session, &scope, &mut cursors, &self.request).await;
         let warnings = std::mem::take(&mut *lock(&session.warnings));
         let verified = lock(&session.verified).take();
-        (outcome.expect("it goes well").complete, warnings, verified)
+        Ok((outcome?.complete, warnings, verified))
     }
 
     /// Syncs until one comes to its end; how many were cut short before.

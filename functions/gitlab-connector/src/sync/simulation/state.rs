@@ -19,6 +19,10 @@ pub struct State {
     /// By table and key: the row, and whether it is marked as deleted.
     pub tables: BTreeMap<&'static str, BTreeMap<String, (Row, bool)>>,
     pub cursors: Cursors,
+    /// How many commits there were: what the last one is marked with.
+    pub mark: i64,
+    /// By table and key: the mark of the commit that wrote the row.
+    pub marks: BTreeMap<(&'static str, String), i64>,
     pub random: Random,
     /// Per cent of commits that fail.
     pub failures: u64,
@@ -41,6 +45,7 @@ impl State {
             }
             self.cursors.insert(key, cursor.to.clone());
         }
+        self.mark += 1;
         let mut written = Written::default();
         for batch in commit.batches {
             let complete_set = batch.complete_set.clone();
@@ -64,6 +69,7 @@ impl State {
                     if of_parent && !*deleted && !staged.contains(key) {
                         *deleted = true;
                         count += 1;
+                        self.marks.insert((batch.table.name, key.clone()), self.mark);
                     }
                 }
             }
@@ -74,6 +80,7 @@ impl State {
             for key in &ids {
                 let table = self.tables.entry(soft_delete.table.name).or_default();
                 table.get_mut(key).expect("a row").1 = true;
+                self.marks.insert((soft_delete.table.name, key.clone()), self.mark);
             }
             written.soft_deletes.push(ids.len() as u64);
         }
@@ -81,9 +88,11 @@ impl State {
     }
 
     fn upsert(&mut self, table: &Table, key: String, row: Row) -> bool {
+        let (mark, place) = (self.mark, (table.name, key.clone()));
         let rows = self.tables.entry(table.name).or_default();
         let Some((known, deleted)) = rows.get_mut(&key) else {
             rows.insert(key, (row, false));
+            self.marks.insert(place, mark);
             return true;
         };
         let older = table.version.and_then(|version| table.position(version)).is_some_and(
@@ -93,6 +102,7 @@ impl State {
             return false;
         }
         (*known, *deleted) = (row, false);
+        self.marks.insert(place, mark);
         true
     }
 

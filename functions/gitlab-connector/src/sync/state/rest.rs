@@ -1,11 +1,14 @@
 //! The state of the pass over opt-in lists of the REST API.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::overlap::complete_until;
+use super::{Cursors, PassState};
+use crate::sync::pass::Pass;
 
 /// What a finished pass has left, and the one under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +23,12 @@ pub struct RestState {
         default
     )]
     pub all_owners_at: Option<OffsetDateTime>,
+    /// By stream whose lists belong to rows: the mark of the newest commit whose rows' lists were read; see [`RestState::mark_of`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub marks: BTreeMap<String, i64>,
+    /// The projects whose rows' lists were read, by id. A project that is not among them has rows that nobody asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub members: Vec<i64>,
     /// Lists that could not be read in the last pass, to be tried in the next sync.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub retry_next_sync: Vec<PendingList>,
@@ -43,6 +52,13 @@ pub struct RestProgress {
     /// The id of the last owner whose list of that stream was planned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_owner: Option<i64>,
+    /// What [`RestState::marks`] become when the pass has ended: as they were when it began to plan a stream, because a
+    /// row that is written meanwhile may have been passed by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub marks: BTreeMap<String, i64>,
+    /// What [`RestState::members`] become.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub members: Option<Vec<i64>>,
     /// Whether all lists have been planned.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub planned: bool,
@@ -101,6 +117,8 @@ impl RestState {
             all_owners: false,
             stream: None,
             last_owner: None,
+            marks: BTreeMap::new(),
+            members: None,
             planned: false,
             pending: self.retry_next_sync.clone(),
             failed: Vec::new(),
@@ -122,8 +140,49 @@ impl RestState {
             } else {
                 self.all_owners_at
             },
+            marks: self.marks.clone().into_iter().chain(progress.marks).collect(),
+            members: progress.members.unwrap_or_else(|| self.members.clone()),
             retry_next_sync: progress.failed,
             progress: None,
         }
     }
+
+    /// The mark of the newest commit of which this stream's lists were read; all that was committed later has a later
+    /// one.
+    pub fn mark_of(&self, stream: &str) -> i64 {
+        let before = || {
+            // Earlier versions kept only the time at which the pass began.
+            let at = self.complete_until?.unix_timestamp_nanos() / 1000;
+            Some(i64::try_from(at).unwrap_or_default() - 1)
+        };
+        let known = self.marks.get(stream).copied();
+        known.or_else(before).unwrap_or_default()
+    }
+
+    /// The state of a scope that has read nothing by itself, and all that this one has.
+    pub fn shared(&self) -> Self {
+        Self {
+            complete_until: self.complete_until,
+            marks: self.marks.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The newest mark that cursors name.
+pub fn newest_mark_of(cursors: &Cursors) -> Option<i64> {
+    let of_pass = |(stream, _): &&(String, String)| stream == Pass::RestStreams.stream();
+    let states = cursors.iter().filter(|(key, _)| of_pass(key));
+    let marks = states.flat_map(|(_, cursor)| match PassState::read(Pass::RestStreams, Some(cursor)) {
+        PassState::RestStreams(state) => {
+            let under_way = state.progress.map(|progress| progress.marks);
+            let all = state
+                .marks
+                .into_values()
+                .chain(under_way.unwrap_or_default().into_values());
+            all.collect()
+        }
+        _ => Vec::new(),
+    });
+    marks.max()
 }

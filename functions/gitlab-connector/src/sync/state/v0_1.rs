@@ -207,12 +207,16 @@ fn rest(old: OldState) -> RestState {
     RestState {
         complete_until: old.updated_after,
         all_owners_at: old.whole_at,
+        marks: BTreeMap::new(),
+        members: Vec::new(),
         retry_next_sync: lists(old.later),
         progress: old.pass.map(|progress| RestProgress {
             started_at: progress.started_at,
             all_owners: progress.whole,
             stream: progress.part,
             last_owner: number(progress.after),
+            marks: BTreeMap::new(),
+            members: None,
             planned: progress.listed,
             pending: lists(progress.pending),
             failed: lists(progress.failed),
