@@ -85,20 +85,25 @@ impl Warehouse {
         for (batch, _) in needed() {
             stages.push(self.staged(batch, synced_at).boxed());
         }
-        let merges: Vec<Merge> = stream::iter(stages).buffered(STAGES_AT_ONCE).try_collect().await?;
-        let script = sql::commit(
-            &merges,
-            &commit.soft_deletes,
-            &sql::CommitGuards {
+        let mut merges: Vec<Merge> = stream::iter(stages).buffered(STAGES_AT_ONCE).try_collect().await?;
+        let script = |merges: &[Merge<'_>]| {
+            let guards = sql::CommitGuards {
                 cursor: commit.cursor.as_ref(),
                 mark: commit.mark.as_ref(),
                 lease: commit.lease.as_ref(),
-            },
-            synced_at,
-            &TableNames(&|table: &str| self.name_of(table)),
-        );
+            };
+            let names = TableNames(&|table: &str| self.name_of(table));
+            sql::commit(merges, &commit.soft_deletes, &guards, synced_at, &names)
+        };
         let staged = begun.elapsed();
-        let rows = self.run_transaction(&script).await?;
+        let rows = match self.run_transaction(&script(&merges)).await {
+            Err(Error::RowsMoved) => {
+                tracing::warn!("rows have another time of creation than before; looking for them in all partitions");
+                merges.iter_mut().for_each(|merge| merge.is_pruned = false);
+                self.run_transaction(&script(&merges)).await?
+            }
+            outcome => outcome?,
+        };
         tracing::debug!(
             rows = batches.iter().map(|batch| batch.rows.len()).sum::<usize>(),
             stage_ms = staged.as_millis() as u64,
@@ -151,6 +156,7 @@ impl Warehouse {
             stage,
             rows: &batch.rows,
             complete_set: batch.complete_set.as_ref(),
+            is_pruned: true,
         }
     }
 

@@ -3,7 +3,7 @@
 use google_cloud_bigquery::error::{AppendError, CommitError, QueryError, RowError, WriterBuilderError};
 
 use super::refusal::{NO_CREDENTIALS, Reason, Refusal};
-use super::sql::{CURSOR_MOVED, LEASE_LOST};
+use super::sql::{CURSOR_MOVED, LEASE_LOST, ROWS_MOVED};
 
 /// An error of the warehouse. Its text may hold table names and BigQuery's messages, never row values
 /// that we sent, and never credentials.
@@ -18,6 +18,9 @@ pub enum Error {
     /// The lease expired and another one took it; nothing of this commit was written.
     #[error("another sync has taken over the lease, so this one wrote nothing")]
     LeaseLost,
+    /// A row lies in another partition than its new version; nothing of this commit was written.
+    #[error("rows have another time of creation than before")]
+    RowsMoved,
     /// BigQuery refused a statement, or could not be asked.
     #[error("BigQuery refused a statement: {0}")]
     Query(Refusal),
@@ -36,7 +39,7 @@ impl Error {
         match self {
             Self::Query(refusal) | Self::Stage(refusal) => Some(refusal.reason),
             Self::Connect(_) => Some(Reason::Credentials),
-            Self::CursorMoved | Self::LeaseLost | Self::Answer(_) => None,
+            Self::CursorMoved | Self::LeaseLost | Self::RowsMoved | Self::Answer(_) => None,
         }
     }
 
@@ -73,6 +76,9 @@ impl Error {
         }
         if message.contains(LEASE_LOST) {
             return Self::LeaseLost;
+        }
+        if message.contains(ROWS_MOVED) {
+            return Self::RowsMoved;
         }
         Self::Query(refusal)
     }

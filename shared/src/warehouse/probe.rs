@@ -65,6 +65,7 @@ impl Warehouse {
             stage: Some(self.name_of(&stage)),
             rows: &rows,
             complete_set: None,
+            is_pruned: false,
         };
         let script = sql::commit(
             &[merge],

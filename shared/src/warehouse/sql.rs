@@ -15,5 +15,5 @@ pub use merge::CompleteSet;
 pub(super) use merge::Merge;
 pub use soft_delete::{SoftDelete, Within};
 pub use text::one_of;
-pub(super) use text::{CURSOR_MOVED, CURSORS, LEASE_LOST, LEASES, TableNames, literal};
+pub(super) use text::{CURSOR_MOVED, CURSORS, LEASE_LOST, LEASES, ROWS_MOVED, TableNames, literal};
 pub(super) use unchanged::{statements, unchanged_question};

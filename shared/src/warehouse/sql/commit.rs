@@ -3,7 +3,7 @@
 use super::lease::{Lease, expect_lease};
 use super::merge::Merge;
 use super::soft_delete::SoftDelete;
-use super::text::{CURSOR_MOVED, CURSORS, LEASES, TableNames, literal};
+use super::text::{CURSOR_MOVED, CURSORS, LEASES, ROWS_MOVED, TableNames, literal};
 
 /// A cursor's step, which is only taken if it still is where it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub(in crate::warehouse) fn commit(
     }
     if let Some(cursor) = guards.cursor {
         script.push_str(&expect_cursor(&cursors, cursor));
+    }
+    let moved: Vec<String> = merges.iter().filter_map(Merge::moved).collect();
+    if !moved.is_empty() {
+        script.push_str(&format!(
+            "SELECT IF(SUM(n) = 0, 1, ERROR('{ROWS_MOVED}')) FROM ({});\n",
+            moved.join(" UNION ALL ")
+        ));
     }
     for merge in merges {
         if let Some(stage) = &merge.stage {

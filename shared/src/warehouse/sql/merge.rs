@@ -22,6 +22,9 @@ pub(in crate::warehouse) struct Merge<'a> {
     /// The rows that are in the stage; they tell which partitions to look at.
     pub rows: &'a [Row],
     pub complete_set: Option<&'a CompleteSet>,
+    /// Whether only the partitions of these rows are looked at. A row whose partition is another one in the table would be
+    /// there twice then; see [`Merge::moved`].
+    pub is_pruned: bool,
 }
 
 impl CompleteSet {
@@ -35,6 +38,44 @@ impl CompleteSet {
 }
 
 impl Merge<'_> {
+    /// A query for the number of rows that the table has in partitions at which the merge does not look: an import can
+    /// move a time of creation. None where it looks at all. Clustering bounds what of them is read.
+    pub fn moved(&self) -> Option<String> {
+        let (stage, range) = (self.stage.as_ref()?, self.months_of("T."));
+        let (column, range) = (self.table.partition_by?, range?);
+        let same: Vec<String> = self
+            .table
+            .primary_key
+            .iter()
+            .map(|key| format!("S.{key} = T.{key}"))
+            .collect();
+        let within: Vec<String> = self
+            .table
+            .cluster_by
+            .iter()
+            .filter_map(|name| self.bounds(name))
+            .collect();
+        Some(format!(
+            "SELECT COUNT(*) AS n FROM {} T WHERE (T.{column} IS NULL OR NOT ({range})){} AND EXISTS (SELECT 1 FROM {stage} S WHERE {})",
+            self.raw,
+            within.concat(),
+            same.join(" AND ")
+        ))
+    }
+
+    /// Between which numbers a column of these rows lies, if all have one.
+    fn bounds(&self, column: &str) -> Option<String> {
+        let place = self.table.position(column)?;
+        let number = |row: &Row| match row[place] {
+            Value::Int(number) => Some(number),
+            _ => None,
+        };
+        let numbers: Option<Vec<i64>> = self.rows.iter().map(number).collect();
+        let numbers = numbers?;
+        let (least, most) = (numbers.iter().min()?, numbers.iter().max()?);
+        Some(format!(" AND T.{column} BETWEEN {least} AND {most}"))
+    }
+
     /// Merges its stage.
     pub fn statement(&self, stage: &str) -> String {
         let table = self.table;
@@ -91,12 +132,14 @@ impl Merge<'_> {
     /// A condition on the partitioning column that lets BigQuery skip months without any of these rows.
     /// Empty when a row has no value there: it could be anywhere.
     pub fn months(&self, prefix: &str) -> String {
-        let Some(column) = self.table.partition_by else {
-            return String::new();
-        };
-        let Some(position) = self.table.position(column) else {
-            return String::new();
-        };
+        self.months_of(prefix)
+            .map(|range| format!(" AND {range}"))
+            .unwrap_or_default()
+    }
+
+    fn months_of(&self, prefix: &str) -> Option<String> {
+        let column = self.table.partition_by.filter(|_| self.is_pruned)?;
+        let position = self.table.position(column)?;
         let times: Option<Vec<i64>> = self
             .rows
             .iter()
@@ -105,10 +148,11 @@ impl Merge<'_> {
                 _ => None,
             })
             .collect();
-        let bounds = times.and_then(|times| Some((*times.iter().min()?, *times.iter().max()?)));
-        bounds.map_or_else(String::new, |(low, high)| {
-            format!(" AND {prefix}{column} BETWEEN TIMESTAMP_MICROS({low}) AND TIMESTAMP_MICROS({high})")
-        })
+        let times = times?;
+        let (low, high) = (times.iter().min()?, times.iter().max()?);
+        Some(format!(
+            "{prefix}{column} BETWEEN TIMESTAMP_MICROS({low}) AND TIMESTAMP_MICROS({high})"
+        ))
     }
 }
 
@@ -141,8 +185,32 @@ mod tests {
             stage: Some("`s`".into()),
             rows,
             complete_set: None,
+            is_pruned: true,
         };
         merge.statement("`s`")
+    }
+
+    #[test]
+    fn rows_in_other_partitions_are_looked_for_among_their_neighbours_alone() {
+        let table = table();
+        let row = |id, at| vec![Value::Int(id), Value::Time(5), Value::Time(at)];
+        let rows = [row(3, 10), row(9, 30)];
+        let mut merge = Merge {
+            table: &table,
+            raw: "`r`".into(),
+            stage: Some("`s`".into()),
+            rows: &rows,
+            complete_set: None,
+            is_pruned: true,
+        };
+        let range = "T.created_at BETWEEN TIMESTAMP_MICROS(10) AND TIMESTAMP_MICROS(30)";
+        let expected = format!(
+            "SELECT COUNT(*) AS n FROM `r` T WHERE (T.created_at IS NULL OR NOT ({range})) AND T.id BETWEEN 3 AND 9 \
+             AND EXISTS (SELECT 1 FROM `s` S WHERE S.id = T.id)"
+        );
+        assert_eq!(merge.moved(), Some(expected));
+        merge.is_pruned = false;
+        assert_eq!((merge.moved(), merge.months("")), (None, String::new()));
     }
 
     #[test]
@@ -177,6 +245,7 @@ mod tests {
             stage: Some("`s`".into()),
             rows: &rows,
             complete_set: Some(&complete_set),
+            is_pruned: true,
         };
         let names = TableNames(&|name| format!("`{name}`"));
         let script = |merge: &Merge| commit(std::slice::from_ref(merge), &[], &CommitGuards::default(), 9, &names);

@@ -6,6 +6,9 @@ pub(in crate::warehouse) const CURSOR_MOVED: &str = "mergemind: cursor moved";
 /// What a commit says whose lease another one has taken.
 pub(in crate::warehouse) const LEASE_LOST: &str = "mergemind: lease lost";
 
+/// What a commit says of which a row lies in another partition than the statements look at.
+pub(in crate::warehouse) const ROWS_MOVED: &str = "mergemind: rows moved";
+
 /// The table of cursors.
 pub(in crate::warehouse) const CURSORS: &str = "_cursors";
 

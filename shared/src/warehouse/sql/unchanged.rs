@@ -75,6 +75,7 @@ mod tests {
             stage: None,
             rows,
             complete_set,
+            is_pruned: true,
         };
         let merges = [
             merge(&rows, Some(&set)),

@@ -94,3 +94,25 @@ fn a_connector_that_points_to_another_gitlab_writes_nothing_and_says_what_to_do(
     let moved = world.gitlab.url.replace("127.0.0.1", "localhost");
     world.sync(&world.connector(&[("GITLAB_BASE_URL", moved.as_str())]));
 }
+
+#[test]
+fn a_row_whose_time_of_creation_has_moved_is_there_once_and_as_gitlab_has_it() {
+    let world = World::new("created", &["--seed", "55", "--merge-requests", "40"]);
+    let connector = world.connector(&[]);
+    world.sync(&connector);
+    // As if an import had moved it since: in the table the rows lie in other partitions than GitLab's.
+    for table in ["merge_requests", "issues", "pipelines", "mr_notes"] {
+        let moved =
+            "created_at = TIMESTAMP_MICROS(UNIX_MICROS(created_at) - 94608000000000), _row_hash = _row_hash + 1";
+        let sql = format!("UPDATE {}.{table} SET {moved} WHERE MOD(id, 3) = 0", world.raw);
+        warehouse().query(&sql).expect("moved rows");
+    }
+    let body = json!({"full_refresh": true});
+    let (status, answer) = http::post(&connector.url, None, &body).expect("an answer");
+    assert_eq!((status, &answer["status"]), (200, &json!("success")), "{answer:#}");
+    for table in ["merge_requests", "issues", "pipelines", "mr_notes"] {
+        let sql = format!("SELECT COUNT(*) - COUNT(DISTINCT id) FROM {}.{table}", world.raw);
+        assert_eq!(warehouse().number(&sql).expect("a count"), 0, "{table}");
+    }
+    world.assert_equal();
+}

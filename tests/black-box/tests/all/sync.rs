@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use black_box::{TABLES, World, warehouse, warehouse_rows, written};
+use gitlab_sim::instant::{self, HOUR};
 use serde_json::{Value, json};
 
 #[test]
@@ -170,4 +171,29 @@ fn a_moody_gitlab_loses_nothing() {
     world.gitlab.faults(&json!({"rules": rules})).expect("faults");
     world.sync(&connector);
     world.assert_equal();
+}
+
+/// As of a server with a wrong clock, or after an import: with more than a page of hidden rows, which only time leads past.
+#[test]
+fn a_gitlab_whose_rows_are_hours_ahead_of_the_clock_is_read_and_the_sync_ends() {
+    for (name, hours) in [("ahead_3", 3), ("ahead_24", 24)] {
+        let anchor = instant::print(instant::now() + hours * HOUR);
+        let sizes = [
+            "--seed",
+            "42",
+            "--projects",
+            "3",
+            "--merge-requests",
+            "150",
+            "--months",
+            "2",
+        ];
+        let world = World::new(name, &[&sizes[..], &["--anchor", &anchor][..]].concat());
+        let connector = world.connector(&[]);
+        for _ in 0..2 {
+            let answer = world.sync(&connector);
+            assert_eq!(answer["complete"], true, "{answer:#}");
+            world.assert_equal();
+        }
+    }
 }
