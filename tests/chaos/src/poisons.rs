@@ -1,10 +1,12 @@
-//! Rows, fields and lists at which GitLab fails, and what nobody can know because of them.
+//! Rows, fields, lists and texts at which GitLab fails, and what nobody can know because of them.
 
 use std::collections::BTreeMap;
 
 use gitlab_sim::random::Random;
 use local_stack::{Failed, Gitlab};
 use serde_json::{Value, json};
+
+use crate::checks::others::REST;
 
 /// Rows of GitLab, or of the warehouse, by table.
 pub type Tables = BTreeMap<&'static str, Vec<Value>>;
@@ -31,10 +33,14 @@ pub struct Blind {
     pub rows: Vec<(&'static str, &'static str, u64)>,
     /// These rows are there, and may have nothing in some columns.
     pub fields: Vec<(&'static str, u64)>,
+    /// In these rows a text of this column may end with U+FFFD.
+    pub odd: Vec<(&'static str, u64, &'static str)>,
     /// It is only missed where there were rows of it before.
     pub is_list: bool,
 }
 
+/// Those of [`FIELDS`] that are of rows.
+const ROWS: usize = 19;
 /// Table, type and field of what may fail; fields that can be null, and such that can't.
 const FIELDS: [(&str, &str, &str); 22] = [
     ("merge_requests", "MergeRequest", "diffStatsSummary"),
@@ -61,6 +67,17 @@ const FIELDS: [(&str, &str, &str); 22] = [
     ("pipelines", "Project", "pipelines"),
 ];
 
+/// Texts: table, type and field, which has its column's name.
+const TEXTS: [(&str, &str, &str); 5] = [
+    ("merge_requests", "MergeRequest", "title"),
+    ("merge_requests", "MergeRequest", "description"),
+    ("issues", "Issue", "title"),
+    ("issues", "Issue", "description"),
+    ("mr_notes", "Note", "body"),
+];
+/// A list of the REST API.
+const LISTED: (&str, &str, &str) = (REST, "/projects/:id/environments", "name");
+
 /// Fields that can't be null, so that the row fails with them.
 const NEVER_NULL: [&str; 3] = ["title", "iid", "body"];
 /// What belongs to a merge request.
@@ -72,21 +89,34 @@ const CHILDREN: [(&str, &str); 5] = [
     ("mr_notes", "notes"),
 ];
 
-/// Up to eight things at which GitLab is to fail: with HTTP errors at one of them at most, and if that is not to be
-/// `quick`, because the connector gives each such row half a minute.
-pub fn some(random: &mut Random, tables: &Tables, quick: bool) -> Vec<Failing> {
+/// Up to eight things at which GitLab is to fail, among them a row that is an HTTP error for whatever page it is on, a list
+/// of the REST API and an odd text. With more rows of the first kind a round would take long: the connector gives each
+/// half a minute when it meets it first.
+pub fn some(random: &mut Random, tables: &Tables) -> Vec<Failing> {
     let mut failing: Vec<Failing> = Vec::new();
-    for nth in 0..1 + random.below(8) {
-        let (table, of, field) = FIELDS[random.below(FIELDS.len() as u64) as usize];
-        let rows = &tables[table];
-        let row = &rows[random.below(rows.len() as u64) as usize];
-        let id = &row[if of == "Project" { "project_id" } else { "id" }];
-        let status = [500, 503][random.below(2) as usize];
-        let poison = match of {
-            "Project" => json!("null"),
-            _ if nth == 0 && !quick => json!({"status": status}),
+    let of_any = |of: &[_], random: &mut Random| of[random.below(of.len() as u64) as usize];
+    for nth in 0..3 + random.below(6) {
+        let (table, of, field) = match nth {
+            0 => of_any(&FIELDS[..ROWS], random),
+            1 => LISTED,
+            2 => of_any(&TEXTS, random),
+            _ => of_any(&FIELDS, random),
+        };
+        let code = [500, 503][random.below(2) as usize];
+        let status = json!({"status": code});
+        let poison = match nth {
+            0 => status,
+            1 => [json!("error"), status][random.below(2) as usize].clone(),
+            2 => ["surrogate", "not_utf8"][random.below(2) as usize].into(),
+            _ if of == "Project" => json!("null"),
             _ => json!("error"),
         };
+        let rows = &tables[table];
+        if rows.is_empty() {
+            continue;
+        }
+        let row = &rows[random.below(rows.len() as u64) as usize];
+        let id = &row[if of == "Project" { "project_id" } else { "id" }];
         let one = Failing {
             table,
             id: id.as_u64().unwrap_or_default(),
@@ -133,6 +163,21 @@ impl Failing {
             });
         }
         let row = named(self.table, id)?;
+        if ["surrogate", "not_utf8"].iter().any(|odd| self.poison == *odd) {
+            let is_text = row[field].is_string();
+            return is_text.then(|| Blind {
+                odd: vec![(self.table, id, field)],
+                ..Blind::default()
+            });
+        }
+        if self.table == REST {
+            let project = row["project_id"].as_u64()?;
+            return Some(Blind {
+                names: vec![format!("{REST}: projects/{project}/{REST}")],
+                rows: vec![(REST, "project_id", project)],
+                ..Blind::default()
+            });
+        }
         let takes_row = self.poison != "error" || NEVER_NULL.contains(&field);
         let address = |row: &Value| {
             let url = row["web_url"].as_str().unwrap_or_default();

@@ -36,11 +36,17 @@ pub struct Addresses {
     pub storage: String,
 }
 
-/// Starts `gitlab-connector` for the GitLab at `gitlab`.
+/// Starts `gitlab-connector` for the GitLab at `gitlab`, with these streams beside the usual ones.
 ///
 /// # Errors
 /// If it does not come up.
-pub fn connector(gitlab: &str, raw: &str, warehouse: &Addresses, log: &Path) -> Result<Function, Failed> {
+pub fn connector(
+    gitlab: &str,
+    raw: &str,
+    streams: &str,
+    warehouse: &Addresses,
+    log: &Path,
+) -> Result<Function, Failed> {
     let mut command = command("gitlab-connector", warehouse);
     command
         .env("GITLAB_BASE_URL", gitlab)
@@ -48,6 +54,7 @@ pub fn connector(gitlab: &str, raw: &str, warehouse: &Addresses, log: &Path) -> 
         .env("GITLAB_GROUPS", "acme")
         .env("GITLAB_WEBHOOK_TOKEN", HOOK_TOKEN)
         .env("BQ_DATASET_RAW", raw)
+        .env("STREAMS", streams)
         // The shortest that is allowed, so that cursors come close to the newest rows.
         .env("SYNC_OVERLAP_SECONDS", "120")
         .env("SYNC_DEADLINE_SECONDS", "120");

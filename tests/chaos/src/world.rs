@@ -28,6 +28,7 @@ pub struct World {
     /// Its connector.
     pub connector: Function,
     name: String,
+    streams: &'static str,
     through: Addresses,
     started: u32,
 }
@@ -38,6 +39,14 @@ impl World {
     /// # Errors
     /// If they do not come up.
     pub fn start(round: &mut Round, through: Addresses) -> Result<Self, Failed> {
+        Self::with(round, "", through)
+    }
+
+    /// The same, with these streams beside the usual ones.
+    ///
+    /// # Errors
+    /// If they do not come up.
+    pub fn with(round: &mut Round, streams: &'static str, through: Addresses) -> Result<Self, Failed> {
         let seed = round.random.below(1 << 30).to_string();
         let merge_requests = (20 + round.random.below(25)).to_string();
         let arguments = [
@@ -56,13 +65,14 @@ impl World {
         ];
         let gitlab = Gitlab::start(&arguments, &round.ground.log("gitlab"))?;
         let (raw, marts) = (format!("raw_{}", round.name), format!("marts_{}", round.name));
-        let connector = programs::connector(&gitlab.url, &raw, &through, &round.ground.log("connector"))?;
+        let connector = programs::connector(&gitlab.url, &raw, streams, &through, &round.ground.log("connector"))?;
         Ok(Self {
             gitlab,
             raw,
             marts,
             connector,
             name: round.name.clone(),
+            streams,
             through,
             started: 0,
         })
@@ -73,7 +83,13 @@ impl World {
     /// # Errors
     /// If it does not come up.
     pub fn another_connector(&self, ground: &Ground) -> Result<Function, Failed> {
-        programs::connector(&self.gitlab.url, &self.raw, &self.through, &ground.log("connector"))
+        programs::connector(
+            &self.gitlab.url,
+            &self.raw,
+            self.streams,
+            &self.through,
+            &ground.log("connector"),
+        )
     }
 
     /// A dbt-trigger for its datasets.
