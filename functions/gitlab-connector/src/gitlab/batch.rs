@@ -49,7 +49,8 @@ pub async fn fetch(
         failures: AtomicU32::new(0),
     };
     let requests = pack(asks.collect(), client.limits.score());
-    let found = try_join_all(requests.into_iter().map(|asks| batch.ask(asks, Patience::Full))).await?;
+    let patience = client.patience_with(purpose.stream);
+    let found = try_join_all(requests.into_iter().map(|asks| batch.ask(asks, patience))).await?;
     let mut pages: Vec<Option<Result<Page, Error>>> = (0..count).map(|_| None).collect();
     for (list, page) in found.into_iter().flatten() {
         pages[list] = Some(match (pages[list].take(), page) {
@@ -129,7 +130,7 @@ impl Batch<'_> {
             return Ok(found);
         };
         let again = if !alone && failed.len() == 1 {
-            let patience = patience_for(&failed);
+            let patience = self.patience_for(&failed);
             Box::pin(self.ask(failed, patience)).await?
         } else {
             self.after(failed, error).await?
@@ -217,7 +218,7 @@ impl Batch<'_> {
                     first,
                     after: after.clone(),
                 });
-                let patience = patience_for(std::slice::from_ref(&smaller));
+                let patience = self.patience_for(std::slice::from_ref(&smaller));
                 Box::pin(self.ask(vec![smaller], patience)).await
             }
             Rows::Page { .. } => self.pass_by(ask, error).await,
@@ -232,10 +233,19 @@ impl Batch<'_> {
                 found.extend(asks.into_iter().map(|ask| (ask.list, Err(error.clone()))));
                 continue;
             }
-            let patience = patience_for(&asks);
+            let patience = self.patience_for(&asks);
             found.extend(Box::pin(self.ask(asks, patience)).await?);
         }
         Ok(found)
+    }
+
+    /// A row alone is left out if it fails once more, so it gets every chance, unless its like has failed for long; all
+    /// else is asked for in parts then.
+    fn patience_for(&self, asks: &[Ask]) -> Patience {
+        match asks {
+            [ask] if is_one(ask) => self.client.patience_with(self.purpose.stream),
+            _ => Patience::Short,
+        }
     }
 
     /// Leaves out the row at which GitLab fails alone: asks only for what tells it apart, and for the cursor after it.
@@ -252,10 +262,8 @@ impl Batch<'_> {
         }];
         let composed = compose(&asks);
         let Purpose { stream, operation } = self.purpose;
-        let asked = self
-            .client
-            .ask(stream, operation, &composed.query, Patience::Full)
-            .await;
+        let patience = self.client.patience_with(stream);
+        let asked = self.client.ask(stream, operation, &composed.query, patience).await;
         let Ok(mut reply) = asked else {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return Ok(vec![(list, Err(error))]);
@@ -270,14 +278,6 @@ impl Batch<'_> {
         };
         page.left_out = page.nodes.drain(..).map(left_out).collect();
         Ok(vec![(list, Ok(page))])
-    }
-}
-
-/// A row alone is left out if it fails once more, so it gets every chance; all else is asked for in parts then.
-fn patience_for(asks: &[Ask]) -> Patience {
-    match asks {
-        [ask] if is_one(ask) => Patience::Full,
-        _ => Patience::Short,
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod persist;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -40,6 +40,8 @@ pub struct Client {
     deadline: Mutex<Option<Instant>>,
     /// What GitLab does not know.
     lacking: Lacking,
+    /// Streams of which GitLab failed at something for long.
+    failing: Mutex<HashSet<&'static str>>,
     /// How much may be asked for at once.
     pub limits: Limits,
 }
@@ -94,6 +96,7 @@ impl Client {
             backoff: Backoff::by_chance(),
             sent: Mutex::default(),
             lacking: Lacking::default(),
+            failing: Mutex::default(),
             limits: Limits::default(),
         })
     }
@@ -109,6 +112,7 @@ impl Client {
             backoff: Backoff::seeded(seed),
             sent: Mutex::default(),
             lacking: Lacking::default(),
+            failing: Mutex::default(),
             limits: Limits::default(),
         }
     }
@@ -166,6 +170,21 @@ impl Client {
         })
     }
 
+    /// Lists of these streams hold something at which GitLab has failed for long: another failure is expected, so that
+    /// no time is lost with it. It takes the place of what was known before.
+    pub fn expect_failures(&self, streams: HashSet<&'static str>) {
+        *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = streams;
+    }
+
+    /// How long to try what is asked for the sake of a stream.
+    pub fn patience_with(&self, stream: &str) -> Patience {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        match failing.contains(stream) {
+            true => Patience::Short,
+            false => Patience::Full,
+        }
+    }
+
     /// The fields that GitLab said it does not know.
     pub fn unknown_fields(&self) -> Vec<UnknownField> {
         self.lacking.fields()
@@ -181,8 +200,8 @@ impl Client {
     ///
     /// # Errors
     /// What remains after trying again.
-    pub async fn page(&self, stream: &'static str, path: &str) -> Result<RestPage, Error> {
-        let (data, headers) = self.persist(stream, &Call::Page(path), Patience::Full).await?;
+    pub async fn page(&self, stream: &'static str, path: &str, patience: Patience) -> Result<RestPage, Error> {
+        let (data, headers) = self.persist(stream, &Call::Page(path), patience).await?;
         Ok(RestPage {
             next: next_page(path, &headers, data.as_array().map_or(0, Vec::len)),
             data,

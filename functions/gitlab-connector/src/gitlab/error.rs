@@ -62,6 +62,9 @@ pub enum Error {
     /// GitLab fails at one row or field of a list, and gave the rest.
     #[error("GitLab fails at it, so it is left out: {0}")]
     LeftOut(String),
+    /// A list that could not be read before, and is not tried now.
+    #[error("GitLab could not give it: {0}")]
+    Unread(String),
     /// GitLab can't be reached, or keeps failing.
     #[error("GitLab is not available: {0}")]
     Unavailable(String),
@@ -94,6 +97,7 @@ impl Error {
             Self::TooComplex(_) | Self::TooMuch(_) => "gitlab_too_complex",
             Self::Unavailable(_) | Self::Partial(_) => "gitlab_unavailable",
             Self::LeftOut(_) => "gitlab_left_out",
+            Self::Unread(_) => "gitlab_list_unread",
             Self::Blocked(_) => "gitlab_blocked",
             Self::Redirected(_) => "gitlab_redirected",
             Self::Untrusted(_) => "gitlab_untrusted",
@@ -122,7 +126,7 @@ impl Error {
             Self::Untrusted(_) => {
                 "set GITLAB_CA_FILE to a PEM file with your company's authority, or with the certificate of a GitLab that has signed its own"
             }
-            Self::LeftOut(_) => "look for its error in GitLab's log; all else is read",
+            Self::LeftOut(_) | Self::Unread(_) => "look for its error in GitLab's log; all else is read",
             Self::Absent(_) => "switch the feature on in GitLab, or leave the stream out",
             Self::Unexpected(_) | Self::UnknownFields(_) => {
                 "check that GITLAB_BASE_URL is a GitLab of version 15 or later; nothing is lost"

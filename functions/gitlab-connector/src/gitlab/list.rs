@@ -99,6 +99,8 @@ pub struct Connection {
     pub arguments: Vec<(&'static str, Argument)>,
     pub range: Option<TimeRange>,
     pub rows: Rows,
+    /// Whether its pages do not tell where the next one begins.
+    pub is_without_end: bool,
     /// What is asked of each row; nothing: only whether there is one.
     pub nodes: Selection,
     /// What is asked of the owner itself.
@@ -123,9 +125,16 @@ impl Connection {
                 first: crate::gitlab::cost::LARGEST_PAGE,
                 after: None,
             },
+            is_without_end: false,
             nodes: Selection::default(),
             beside: Selection::default(),
         }
+    }
+
+    /// A list that is not gone on with: its page only tells whether there is more, which costs less.
+    pub fn without_end(mut self) -> Self {
+        self.is_without_end = true;
+        self
     }
 
     /// No list at all: only what [`Self::beside`] asks of the owner.
@@ -256,7 +265,10 @@ impl Connection {
                 if let Some(after) = after {
                     field = field.with("after", Argument::text(after));
                 }
-                below = Selection::parse("pageInfo { hasNextPage endCursor }");
+                below = Selection::parse(match self.is_without_end {
+                    true => "pageInfo { hasNextPage }",
+                    false => "pageInfo { hasNextPage endCursor }",
+                });
             }
         }
         if !self.nodes.0.is_empty() {

@@ -33,7 +33,7 @@ mod trust;
 mod values;
 
 pub use batch::{fetch, fetch_one};
-pub use client::Client;
+pub use client::{Client, Patience};
 pub use cost::LARGEST_PAGE;
 #[cfg(test)]
 pub use cost::of as score;

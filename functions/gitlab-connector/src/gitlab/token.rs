@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use crate::gitlab::{Client, Error};
+use crate::gitlab::{Client, Error, Patience};
 
 /// A token is renewed in good time if one knows two weeks ahead.
 const SOON: i64 = 14;
@@ -25,7 +25,10 @@ impl TokenFacts {
     /// # Errors
     /// If GitLab can't be asked.
     pub async fn ask(client: &Client) -> Result<Option<Self>, Error> {
-        match client.page("token", "personal_access_tokens/self").await {
+        match client
+            .page("token", "personal_access_tokens/self", Patience::Full)
+            .await
+        {
             Ok(page) => Ok(Some(Self::of(&page.data))),
             Err(Error::Absent(_) | Error::Unexpected(_) | Error::Unauthorized(_)) => Ok(None),
             Err(error) => Err(error),

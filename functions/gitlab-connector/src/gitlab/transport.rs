@@ -53,6 +53,11 @@ impl Transport {
     /// # Errors
     /// If the TLS library can't be started, or the file can't be used.
     pub fn new(base: &url::Url, trusted: Option<&Path>) -> Result<Self, String> {
+        Self::within(TIMEOUT, base, trusted)
+    }
+
+    /// The same, of which each answer has to be whole in this time.
+    fn within(timeout: Duration, base: &url::Url, trusted: Option<&Path>) -> Result<Self, String> {
         let address = |path: &str| {
             let mut address = base.clone();
             address.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
@@ -65,7 +70,7 @@ impl Transport {
         let client = builder
             .user_agent(concat!("mergemind-gitlab-connector/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             // A redirect would carry the token elsewhere, and turn POST into GET.
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -105,5 +110,33 @@ impl Transport {
                 Ok(Answer { status, headers, body })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_of_which_bytes_drip_in_for_ever_ends_at_its_time() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            let _ = stream.read(&mut [0; 65_536]);
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+            // Until the caller has gone.
+            let mut sent = stream.write_all(head.as_bytes());
+            while sent.is_ok() {
+                sent = stream.write_all(b" ");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let url = url::Url::parse(&url).expect("an address");
+        let transport = Transport::within(Duration::from_millis(300), &url, None).expect("a client");
+        let answer = transport.send(&Call::Page("version"), "glpat-some").await;
+        assert!(answer.is_err_and(|error| error.is_timeout()));
     }
 }

@@ -16,10 +16,21 @@ pub enum GapReason {
     Absent,
     /// A project that GitLab does not show any more.
     Hidden,
+    /// A list of the REST API that can't be read.
+    Unread,
+    /// A text of which the end is left out, because BigQuery takes no longer rows.
+    Cut,
 }
 
 impl GapReason {
-    const ALL: [Self; 4] = [Self::LeftOut, Self::Held, Self::Absent, Self::Hidden];
+    const ALL: [Self; 6] = [
+        Self::LeftOut,
+        Self::Held,
+        Self::Absent,
+        Self::Hidden,
+        Self::Unread,
+        Self::Cut,
+    ];
 
     /// As the table has it.
     pub fn name(self) -> &'static str {
@@ -28,6 +39,8 @@ impl GapReason {
             Self::Held => "deletions_held",
             Self::Absent => "absent",
             Self::Hidden => "hidden",
+            Self::Unread => "list_unread",
+            Self::Cut => "value_cut",
         }
     }
 }
@@ -58,7 +71,11 @@ impl Gap {
             columns: vec![
                 Column::new("id", Int64, "Hash of reason and address."),
                 Column::new("scope", Text, "The group or projects it was met in."),
-                Column::new("reason", Text, "left_out, deletions_held, absent or hidden."),
+                Column::new(
+                    "reason",
+                    Text,
+                    "left_out, list_unread, value_cut, deletions_held, absent or hidden.",
+                ),
                 Column::new("address", Text, "The row's, list's or project's address."),
                 Column::new("message", Text, "What GitLab said."),
                 Column::new("rows_count", Int64, "How many rows it is about."),
@@ -112,10 +129,25 @@ impl Gap {
         }
     }
 
+    /// Whether a whole row is missing, and not a field of it.
+    pub fn is_of_row(&self) -> bool {
+        matches!(split(&self.address), ("", Some(_)))
+    }
+
     /// The project's path and the number of the merge request or issue that it is about, and its kind in addresses.
     pub fn row_of(&self) -> Option<(String, i64, &'static str)> {
         split(&self.address).1
     }
+}
+
+/// The longest time between two tries, in microseconds: what fails for days still comes within hours of its cure.
+const LONGEST_PAUSE: i64 = 6 * 3_600_000_000;
+
+/// Whether it is time to try again what fails since `since` and failed last at `failed_at`: the pauses grow with the time
+/// that it has failed for. All in microseconds since 1970.
+pub fn is_due(now: i64, since: i64, failed_at: i64) -> bool {
+    let pause = (failed_at.saturating_sub(since) / 4).clamp(0, LONGEST_PAUSE);
+    now.saturating_sub(failed_at) >= pause
 }
 
 /// The project's path and the number in an address such as `https://gitlab.com/a/b/-/issues/7`, and the kind: `issues`
@@ -148,6 +180,28 @@ fn split(address: &str) -> (&str, Option<(String, i64, &'static str)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tries_become_rarer_and_never_rarer_than_in_six_hours() {
+        const MINUTE: i64 = 60_000_000;
+        let (mut failed_at, mut tries) = (0, Vec::new());
+        for now in (5..7 * 1440).step_by(5) {
+            if is_due(now * MINUTE, 0, failed_at * MINUTE) {
+                tries.push(now - failed_at);
+                failed_at = now;
+            }
+        }
+        assert_eq!(tries[..6], [5, 5, 5, 5, 5, 10]);
+        assert!(tries.is_sorted() && tries.last() == Some(&360), "{tries:?}");
+        let of_first_day = tries
+            .iter()
+            .scan(0, |at, pause| {
+                *at += pause;
+                Some(*at)
+            })
+            .filter(|at| *at < 1440);
+        assert_eq!(of_first_day.count(), 21);
+    }
 
     #[test]
     fn a_gap_is_its_row_and_is_known_again_by_either_address() {

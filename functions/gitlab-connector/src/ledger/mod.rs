@@ -6,4 +6,4 @@ mod entry;
 mod gap;
 
 pub use entry::{Counted, Entry};
-pub use gap::{Gap, GapReason, place_of};
+pub use gap::{Gap, GapReason, is_due, place_of};

@@ -1,17 +1,23 @@
 //! Keeps the ledger: what the parts of a sync have found is written after what it tells of is committed.
 
+use std::collections::HashSet;
+
 use mergemind_shared::warehouse::{Commit, Row, SoftDelete, Table, TableRows, Within};
 
-use crate::ledger::{Entry, Gap, GapReason, place_of};
+use crate::gitlab;
+use crate::ledger::{Counted, Entry, Gap, GapReason, place_of};
+use crate::streams::{Stream, pipelines};
 use crate::sync::error::Error;
-use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::list::{ISSUES, List, MERGE_REQUESTS};
 use crate::sync::lock::lock;
 use crate::sync::read::lookup::{self, Wanted};
-use crate::sync::rows::Rows;
+use crate::sync::rows::{CutText, Rows};
 use crate::sync::session::{Ledger, News, Session};
 
 /// Entries that are written together: each commit takes BigQuery seconds.
 const TOGETHER: usize = 1000;
+/// Rows that are tried again in one sync, those first that were tried least lately.
+const MOST_RETRIED: usize = 50;
 /// After so long a project that is not equal is one that somebody has to look at, in microseconds.
 const LONG: i64 = 2 * 86_400_000_000;
 
@@ -22,7 +28,7 @@ const LONG: i64 = 2 * 86_400_000_000;
 pub async fn write_some(session: &Session<'_>) -> Result<(), Error> {
     let is_urgent = {
         let news = lock(&session.news);
-        !news.gaps.is_empty() || news.entries.len() >= TOGETHER
+        !news.gaps.is_empty() || news.entries.len() + news.whole.len() >= TOGETHER
     };
     if is_urgent { write(session).await } else { Ok(()) }
 }
@@ -43,11 +49,16 @@ pub async fn write(session: &Session<'_>) -> Result<(), Error> {
             },
         )
     };
+    if !news.whole.is_empty() {
+        count(session, &mut news.whole, false).await?;
+        let whole = std::mem::take(&mut news.whole);
+        news.entries.extend(whole);
+    }
     if news.entries.is_empty() && news.gaps.is_empty() && news.closed.is_empty() && news.ended.is_empty() {
         return Ok(());
     }
     read(session).await?;
-    count_deleted(session, &mut news.entries).await?;
+    count(session, &mut news.entries, true).await?;
     let commit = {
         let mut known = lock(&session.ledger);
         let known = known.get_or_insert_default();
@@ -148,29 +159,122 @@ pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), E
         gap.seen_at >= started_at.saturating_sub(if own { slow } else { 0 })
             || news.gaps.iter().any(|new| new.id() == gap.id())
     };
+    // Lists are read at times of their own, too.
+    let is_list = |gap: &Gap| {
+        let stream = gap.address.split(':').next().unwrap_or_default();
+        gap.reason == GapReason::Unread && session.on(stream)
+    };
     let gaps = known.iter().flat_map(|known| known.gaps.values());
     let unmet: Vec<i64> = gaps
-        .filter(|gap| gap.scope == news.scope && gap.row_of().is_none() && !is_met(gap))
+        .filter(|gap| {
+            gap.scope == news.scope
+                && gap.row_of().is_none()
+                && !is_met(gap)
+                && !is_list(gap)
+                && gap.reason != GapReason::Cut
+        })
         .map(Gap::id)
         .collect();
     news.closed.extend(unmet);
     Ok(())
 }
 
-/// Tries the rows again that earlier syncs had to leave out; those that have come, or that GitLab no longer shows, are no
-/// gaps any more.
+/// Reads the ledger, and has little time spent with what it knows to fail.
+///
+/// # Errors
+/// If the warehouse can't be asked.
+pub async fn expect_failures(session: &Session<'_>) -> Result<(), Error> {
+    read(session).await?;
+    let (known, news) = (lock(&session.ledger), lock(&session.news));
+    let gaps = known.iter().flat_map(|known| known.gaps.values());
+    let failing = gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.scope == news.scope);
+    session.client.expect_failures(failing.flat_map(streams_of).collect());
+    Ok(())
+}
+
+/// The streams whose requests meet a row at which GitLab fails.
+fn streams_of(gap: &Gap) -> Vec<&'static str> {
+    let holds = |kind: &str| gap.address.contains(kind);
+    match gap.row_of() {
+        Some((_, _, kind)) => vec![kind],
+        None if holds("Note/") => vec![MERGE_REQUESTS.stream, ISSUES.stream, MERGE_REQUESTS.notes, ISSUES.notes],
+        None if holds("Ci::Pipeline/") => vec![pipelines::NAME],
+        None => Vec::new(),
+    }
+}
+
+/// The places of merge requests or issues of which a whole row is left out: they are tried again by [`retry`] alone.
+///
+/// # Errors
+/// If the warehouse can't be asked.
+pub fn left_out(session: &Session<'_>, list: &List) -> HashSet<(String, i64)> {
+    let known = lock(&session.ledger);
+    let gaps = known.iter().flat_map(|known| known.gaps.values());
+    let rows = gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.is_of_row());
+    let places = rows.filter_map(Gap::row_of);
+    places
+        .filter_map(|(path, iid, kind)| (kind == list.stream).then_some((path, iid)))
+        .collect()
+}
+
+/// A list of the REST API was read.
+pub fn close_list(session: &Session<'_>, address: &str) {
+    let known = lock(&session.ledger);
+    let mut gaps = known.iter().flat_map(|known| known.gaps.values());
+    if let Some(gap) = gaps.find(|gap| gap.reason == GapReason::Unread && gap.address == address) {
+        lock(&session.news).closed.push(gap.id());
+    }
+}
+
+/// Rows are about to be written whose texts were cut before, and are not now.
+pub fn close_cut(session: &Session<'_>, rows: &Rows<'_>, cut: &[CutText]) {
+    let known = lock(&session.ledger);
+    let gaps = known.iter().flat_map(|known| known.gaps.values());
+    let gaps: Vec<&Gap> = gaps.filter(|gap| gap.reason == GapReason::Cut).collect();
+    let addresses: Vec<&str> = gaps.iter().map(|gap| gap.address.as_str()).collect();
+    let whole = rows.whole_again(session.streams, &addresses, cut);
+    let closed = gaps.iter().filter(|gap| whole.contains(&gap.address.as_str()));
+    lock(&session.news).closed.extend(closed.map(|gap| gap.id()));
+}
+
+/// All rows of a list of the REST API that belongs to a project were read: so many. How many there are then in the raw
+/// table is counted when they are written.
+pub fn enter_whole(session: &Session<'_>, stream: &Stream, project: i64, rows: u64) {
+    let now = session.now();
+    lock(&session.news).whole.push(Entry {
+        project,
+        stream: stream.name().to_owned(),
+        path: lock(&session.paths).get(&project).cloned().unwrap_or_default(),
+        gitlab: Some(Counted { rows, sum: 0 }),
+        live: Counted::default(),
+        deleted: 0,
+        since: now,
+        looked_at: now,
+    });
+}
+
+/// Tries the rows again that earlier syncs had to leave out, the longer they fail the more rarely; those that have come,
+/// or that GitLab no longer shows, are no gaps any more. The others are named again.
 ///
 /// # Errors
 /// If GitLab or the warehouse can't be asked.
 pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(), Error> {
     read(session).await?;
-    let open: Vec<Gap> = {
+    let (mut open, mut waiting): (Vec<Gap>, Vec<Gap>) = {
         let (known, news) = (lock(&session.ledger), lock(&session.news));
         let gaps = known.iter().flat_map(|known| known.gaps.values());
-        gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.scope == news.scope && gap.seen_at < session.now())
+        let of_rows = gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.row_of().is_some());
+        let of_scope = of_rows.filter(|gap| gap.scope == news.scope && gap.seen_at < session.now());
+        of_scope
             .cloned()
-            .collect()
+            .partition(|gap| session.is_due(gap.since, gap.seen_at))
     };
+    open.sort_by_key(|gap| (gap.seen_at, gap.id()));
+    waiting.extend(open.split_off(open.len().min(MOST_RETRIED)));
+    for gap in waiting {
+        let scope = gap.scope;
+        session.warn(&scope, &gap.address, &gitlab::Error::LeftOut(gap.message).into());
+    }
     for list in [&MERGE_REQUESTS, &ISSUES] {
         let places = open.iter().filter_map(|gap| Some((gap, gap.row_of()?)));
         let of_list: Vec<_> = places.filter(|(_, (_, _, kind))| *kind == list.stream).collect();
@@ -206,7 +310,8 @@ pub async fn retry<'a>(session: &Session<'a>, rows: &mut Rows<'a>) -> Result<(),
     Ok(())
 }
 
-async fn count_deleted(session: &Session<'_>, entries: &mut [Entry]) -> Result<(), Error> {
+/// Counts the raw tables' rows that are marked as deleted, or those that are not.
+async fn count(session: &Session<'_>, entries: &mut [Entry], deleted: bool) -> Result<(), Error> {
     let mut streams: Vec<String> = entries.iter().map(|entry| entry.stream.clone()).collect();
     streams.sort_unstable();
     streams.dedup();
@@ -217,9 +322,13 @@ async fn count_deleted(session: &Session<'_>, entries: &mut [Entry]) -> Result<(
         }
         let mut of_stream: Vec<&mut Entry> = entries.iter_mut().filter(|entry| entry.stream == name).collect();
         let projects: Vec<i64> = of_stream.iter().map(|entry| entry.project).collect();
-        let deleted = session.tables.deleted(stream, &projects).await?;
+        let counts = session.tables.counts(stream, &projects, deleted).await?;
         for entry in &mut of_stream {
-            entry.deleted = deleted.get(&entry.project).copied().unwrap_or_default();
+            let counted = counts.get(&entry.project).copied().unwrap_or_default();
+            match deleted {
+                true => entry.deleted = counted,
+                false => entry.live.rows = counted,
+            }
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mergemind_shared::warehouse::{Commit, CursorMove, Mark, Written};
 
+use crate::ledger::GapReason;
 use crate::sync::bookkeeping;
 use crate::sync::dbt_due;
 use crate::sync::dbt_due::DBT;
@@ -21,9 +22,13 @@ use crate::sync::session::Session;
 pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Option<CursorMove>) -> Result<(), Error> {
     notes::add(session, &mut rows).await?;
     users::add(session, &mut rows).await?;
-    for (table, message) in rows.fit(session.streams) {
+    let cut = rows.fit(session.streams);
+    bookkeeping::close_cut(session, &rows, &cut);
+    for text in cut {
+        let (table, message) = (text.table, text.message());
         tracing::warn!(table, "{message}");
         let scope = lock(&session.news).scope.clone();
+        session.gap(GapReason::Cut, text.address(), message.clone(), 0);
         lock(&session.warnings).push(ScopeProblem::cut(&scope, table, message));
     }
     let users_asked = std::mem::take(&mut rows.users_asked);

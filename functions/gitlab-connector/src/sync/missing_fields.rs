@@ -30,7 +30,7 @@ pub fn refused_fields(inner: &Resources) -> Vec<String> {
     let unknown = inner.client.unknown_fields();
     let lacks = |stream: &Stream, field: &str| {
         let mut of_type = unknown.iter().filter(|unknown| stream.node_type == Some(&unknown.of));
-        of_type.any(|unknown| unknown.name == field)
+        of_type.any(|unknown| unknown.name == field && unknown.argument.is_none())
     };
     let of_stream = |stream: &Stream| {
         let fields = stream.missing(&Default::default());
@@ -39,5 +39,7 @@ pub fn refused_fields(inner: &Resources) -> Vec<String> {
             .map(|field| format!("{}.{field}", stream.name()))
             .collect::<Vec<_>>()
     };
-    inner.streams.all().flat_map(of_stream).collect()
+    let arguments = unknown.iter().filter(|unknown| unknown.argument.is_some());
+    let arguments = arguments.map(ToString::to_string);
+    inner.streams.all().flat_map(of_stream).chain(arguments).collect()
 }

@@ -41,6 +41,8 @@ pub async fn run_scopes(
     session
         .confirm_deletions
         .store(request.confirm_deletions, Ordering::Relaxed);
+    let is_asked_for = request.reconcile || request.verify || request.full_refresh;
+    session.retry_all.store(is_asked_for, Ordering::Relaxed);
     *lock(&session.verified) = request.verify.then(Verified::default);
     // Whoever wants everything read again wants it of lists without a change, too.
     if !request.full_refresh {
@@ -83,6 +85,7 @@ async fn run_and_note(
     request: &Request,
     outcome: &mut ScopesOutcome,
 ) -> Result<(), Error> {
+    bookkeeping::expect_failures(session).await?;
     let ran = run_scope(session, scope, cursors, request, outcome).await;
     if ran.is_ok() && outcome.complete {
         let mut rows = Rows::default();

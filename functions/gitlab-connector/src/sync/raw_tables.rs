@@ -34,11 +34,12 @@ pub trait RawTables: Send + Sync {
     /// Rows of a table with a column `iid` that commits after a mark have written, and of some owners all rows.
     fn written<'a>(&'a self, stream: &'a Stream, since: WrittenSince<'a>) -> BoxFuture<'a, Result<WrittenRows, Error>>;
 
-    /// How many rows of each of these projects are marked as deleted.
-    fn deleted<'a>(
+    /// How many rows of each of these projects are marked as deleted, or are not.
+    fn counts<'a>(
         &'a self,
         stream: &'a Stream,
         projects: &'a [i64],
+        deleted: bool,
     ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>>;
 
     /// All rows of a small table that are not marked as deleted.
@@ -188,20 +189,22 @@ impl RawTables for Warehouse {
         })
     }
 
-    fn deleted<'a>(
+    fn counts<'a>(
         &'a self,
         stream: &'a Stream,
         projects: &'a [i64],
+        deleted: bool,
     ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>> {
+        let which = if deleted { "_deleted" } else { "NOT _deleted" };
         let sql = format!(
-            "SELECT project_id, COUNT(*) AS deleted FROM {} WHERE _deleted AND {} GROUP BY project_id",
+            "SELECT project_id, COUNT(*) AS counted FROM {} WHERE {which} AND {} GROUP BY project_id",
             self.name_of(stream.name()),
             one_of("project_id", projects)
         );
         Box::pin(async move {
             let rows = self.query(sql).await?;
             let counted = |row: ResultRow| {
-                let count: i64 = row.get("deleted")?;
+                let count: i64 = row.get("counted")?;
                 Ok((row.get("project_id")?, count.unsigned_abs()))
             };
             rows.into_iter().map(counted).collect()

@@ -20,6 +20,39 @@ pub struct Unfinished {
     pub project: Option<String>,
 }
 
+/// A text of which the end is left out.
+pub struct CutText {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// What names its row.
+    key: String,
+    /// How much of it is kept.
+    what: String,
+}
+
+impl CutText {
+    fn of(table: &Table, row: &Row, column: &'static str, what: String) -> Self {
+        let key = rejected::key(table, row).to_string();
+        let table = table.name;
+        Self {
+            table,
+            column,
+            key,
+            what,
+        }
+    }
+
+    /// As the ledger names it: its column, its table, and what names its row.
+    pub fn address(&self) -> String {
+        format!("{} {} {}", self.column, self.table, self.key)
+    }
+
+    /// The same for people, with how much is kept.
+    pub fn message(&self) -> String {
+        format!("{} of {} is cut: {}", self.column, self.key, self.what)
+    }
+}
+
 /// Rows that will be committed together, and what is to be marked as deleted with them.
 #[derive(Default)]
 pub struct Rows<'a> {
@@ -169,33 +202,47 @@ impl<'a> Rows<'a> {
         .collect()
     }
 
-    /// Cuts what is larger than the warehouse takes, and keeps in `_rejected` that it is so; returns the same in words,
-    /// by table.
-    pub fn fit(&mut self, streams: &Streams) -> Vec<(&'static str, String)> {
+    /// Cuts what is larger than the warehouse takes, and keeps in `_rejected` that it is so; returns what was cut.
+    pub fn fit(&mut self, streams: &Streams) -> Vec<CutText> {
         let mut told = Vec::new();
         for (name, rows) in &mut self.tables {
             let table = &streams.named(name).table;
             for row in rows {
                 for (column, what) in cuts(table, row) {
-                    told.push((
-                        *name,
-                        format!("{column} of {} is cut: {what}", rejected::key(table, row)),
-                    ));
                     let reason = format!("{column} is longer than BigQuery takes; its end is left out");
                     self.values.push(rejected::value(table, row, (column, &what), &reason));
+                    told.push(CutText::of(table, row, column, what));
                 }
             }
         }
         let table = &streams.rejected;
         for row in self.rejected.iter_mut().chain(&mut self.values) {
             for (column, what) in cuts(table, row) {
-                told.push((
-                    table.name,
-                    format!("{column} of {} is cut: {what}", rejected::key(table, row)),
-                ));
+                told.push(CutText::of(table, row, column, what));
             }
         }
         told
+    }
+
+    /// Those of these addresses of cut texts whose rows are here with a whole text.
+    pub fn whole_again<'g>(&self, streams: &Streams, known: &[&'g str], cut: &[CutText]) -> Vec<&'g str> {
+        let mut found = Vec::new();
+        for address in known {
+            let mut words = address.splitn(3, ' ');
+            let (Some(column), Some(table), Some(key)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
+            let (Some(stream), Ok(key)) = (streams.find(table), serde_json::from_str::<Json>(key)) else {
+                continue;
+            };
+            let mut rows = self.tables.get(stream.name()).into_iter().flatten();
+            let is_here = rows.any(|row| rejected::key(&stream.table, row) == key);
+            let is_cut = cut.iter().any(|cut| cut.column == column && cut.address() == *address);
+            if is_here && !is_cut {
+                found.push(*address);
+            }
+        }
+        found
     }
 
     /// How many rows these are.

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
-use crate::ledger::{Entry, Gap, GapReason};
+use crate::ledger::{Entry, Gap, GapReason, is_due};
 use crate::streams::{Node, Read, Stream, Streams};
 use crate::sync::changed_rows::ChangedRows;
 use crate::sync::error::Error;
@@ -36,6 +36,8 @@ pub struct News {
     /// The scope that is being synced.
     pub scope: String,
     pub entries: Vec<Entry>,
+    /// Entries of lists that were read whole, whose rows in the raw tables are not counted yet.
+    pub whole: Vec<Entry>,
     pub gaps: Vec<Gap>,
     /// Ids of gaps that are no more.
     pub closed: Vec<i64>,
@@ -91,6 +93,8 @@ pub struct Session<'a> {
     pub dbt_due: AtomicBool,
     /// Whether deletions are done however many they are.
     pub confirm_deletions: AtomicBool,
+    /// Whether all that has failed is tried again, however long it has.
+    pub retry_all: AtomicBool,
     /// What the ledger is to be told of.
     pub news: Mutex<News>,
     /// What differs, if that is asked for.
@@ -149,6 +153,7 @@ impl<'a> Session<'a> {
             changed_rows: Mutex::default(),
             dbt_due: AtomicBool::new(false),
             confirm_deletions: AtomicBool::new(false),
+            retry_all: AtomicBool::new(false),
             news: Mutex::default(),
             verified: Mutex::default(),
             ledger: Mutex::default(),
@@ -172,6 +177,11 @@ impl<'a> Session<'a> {
     /// Whether deletions are done however many they are.
     pub fn deletions_are_confirmed(&self) -> bool {
         self.confirm_deletions.load(Ordering::Relaxed)
+    }
+
+    /// Whether to try what fails since `since` and failed last at `failed_at`; microseconds since 1970.
+    pub fn is_due(&self, since: i64, failed_at: i64) -> bool {
+        self.retry_all.load(Ordering::Relaxed) || is_due(self.now(), since, failed_at)
     }
 
     /// Whether this only compares with GitLab.

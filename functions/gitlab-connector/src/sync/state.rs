@@ -21,7 +21,7 @@ pub use projects::{After, Backfill, KnownPage, PendingPipelines, ProjectsProgres
 pub use reconcile::{
     Gone, Held, IdsProgress, PendingIds, ReconcilePart, ReconcileProgress, ReconcileState, Sweep, Tally,
 };
-pub use rest::{PendingList, RestProgress, RestState, newest_mark_of};
+pub use rest::{PendingList, RestProgress, RestState};
 
 /// In the table of cursors: which streams are read.
 pub const STREAMS: &str = "streams";

@@ -6,8 +6,9 @@ use mergemind_shared::warehouse::{Commit, Cursor, CursorMove, mark_after};
 
 use crate::streams::{Read, Streams};
 use crate::sync::error::Error;
+use crate::sync::pass::Pass;
 use crate::sync::resources::{Ready, Resources};
-use crate::sync::state::{Cursors, STREAMS, newest_mark_of};
+use crate::sync::state::{Cursors, PassState, STREAMS};
 use crate::sync::whose;
 
 /// The positions that earlier syncs have committed. What this process commits from now on is marked after all that they
@@ -25,7 +26,13 @@ pub fn by_stream(cursors: Vec<Cursor>) -> Cursors {
     let cursors: Cursors = cursors
         .map(|cursor| ((cursor.stream, cursor.scope), cursor.cursor))
         .collect();
-    mark_after(newest_mark_of(&cursors).unwrap_or_default());
+    let of_rest = cursors
+        .iter()
+        .filter(|((stream, _), _)| stream == Pass::RestStreams.stream());
+    let states = of_rest.map(|(_, cursor)| PassState::read(Pass::RestStreams, Some(cursor)));
+    if let Some(newest) = states.filter_map(|state| state.newest_mark()).max() {
+        mark_after(newest);
+    }
     cursors
 }
 

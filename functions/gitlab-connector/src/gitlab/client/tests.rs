@@ -97,7 +97,9 @@ async fn a_page_of_something_before_gitlab_is_tried_again_and_then_named() {
         "{found:?}"
     );
     assert_eq!(sent, u64::from(SLOW_ATTEMPTS));
-    let listed = refusing.page("branches", "projects/7/repository/branches").await;
+    let listed = refusing
+        .page("branches", "projects/7/repository/branches", Patience::Full)
+        .await;
     assert!(matches!(listed, Err(Error::Blocked(_))), "{listed:?}");
 }
 

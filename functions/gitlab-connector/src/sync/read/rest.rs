@@ -4,11 +4,15 @@
 //! A list that is not offered (no repository, jobs switched off, another edition) is counted and passed
 //! over. One that can't be read is a warning, and is tried again in the next sync.
 
+use std::collections::HashSet;
+
 use futures::future::join_all;
 use serde_json::json;
 
 use crate::gitlab;
+use crate::ledger::GapReason;
 use crate::streams::{Of, Read, Rest, Stream};
+use crate::sync::bookkeeping;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::raw_tables::WrittenSince;
@@ -83,8 +87,12 @@ async fn plan(
                     next: None,
                     since: None,
                     all: false,
+                    failing: None,
                 }
             });
+            // What has failed in this pass is tried again in later ones.
+            let failed: HashSet<String> = progress.failed.iter().map(ToString::to_string).collect();
+            let pending = pending.filter(|list| !failed.contains(&list.to_string()));
             progress.pending.extend(pending);
             return Ok(());
         }
@@ -195,6 +203,16 @@ async fn read<'a>(
     rows: &mut Rows<'a>,
 ) -> Result<(), Error> {
     let now: Vec<PendingList> = progress.pending.drain(..progress.pending.len().min(READ)).collect();
+    let is_due = |pending: &PendingList| {
+        let failing = pending.failing;
+        failing.is_none_or(|(since, failed_at)| session.is_due(since, failed_at))
+    };
+    let (now, waiting): (Vec<_>, Vec<_>) = now.into_iter().partition(is_due);
+    for pending in waiting {
+        let error = gitlab::Error::Unread("it keeps failing, and is tried again more and more rarely".into());
+        session.warn(scope, &pending.to_string(), &error.into());
+        progress.failed.push(pending);
+    }
     let known = now.iter().filter_map(|pending| {
         let (stream, rest) = on.iter().find(|(stream, _)| stream.name() == pending.stream)?;
         Some((pending, *stream, *rest))
@@ -217,8 +235,14 @@ async fn read<'a>(
                     let error = gitlab::Error::LeftOut("it is larger than 32 MiB".into()).into();
                     session.warn(scope, &format!("{}: {address}", pending.stream), &error);
                 }
+                let mut keys = HashSet::new();
                 for mut node in nodes {
                     node["_parent"] = json!({"id": id, "projectId": owner});
+                    let row = stream.row(&node).ok();
+                    keys.insert(
+                        row.and_then(|mapped| stream.table.key_of(&mapped.row))
+                            .unwrap_or_else(|| node.to_string()),
+                    );
                     rows.map(stream, &node);
                 }
                 if next.is_some() {
@@ -229,20 +253,36 @@ async fn read<'a>(
                     continue;
                 }
                 if let Some(error) = given_up {
-                    session.warn(scope, &format!("{}: {}", pending.stream, pending.path), &error.into());
-                    progress.failed.push(pending.again(state.complete_until));
-                } else if rest.part.is_none() && too_large.is_empty() {
+                    unread(session, scope, state, pending, error, progress);
+                    continue;
+                }
+                bookkeeping::close_list(session, &pending.to_string());
+                if rest.part.is_none() && too_large.is_empty() {
                     rows.complete(stream, id);
+                    if rest.of == Of::Project && stream.owner_column() == "project_id" {
+                        bookkeeping::enter_whole(session, stream, id, keys.len() as u64);
+                    }
                 }
             }
             Err(gitlab::Error::Absent(_)) => *lock(&session.absent).entry(stream.name()).or_default() += 1,
             Err(error) if session.concerns_all_of_gitlab(&error).await => return Err(error.into()),
-            Err(error) => {
-                session.warn(scope, &format!("{}: {}", pending.stream, pending.path), &error.into());
-                progress.failed.push(pending.again(state.complete_until));
-            }
+            Err(error) => unread(session, scope, state, pending, error, progress),
         }
     }
     progress.pending.splice(..0, unfinished);
     Ok(())
+}
+
+/// A list could not be read: it is named, and tried again in later syncs.
+fn unread(
+    session: &Session<'_>,
+    scope: &Scope,
+    state: &RestState,
+    pending: &PendingList,
+    error: gitlab::Error,
+    progress: &mut RestProgress,
+) {
+    session.gap(GapReason::Unread, pending.to_string(), error.to_string(), 0);
+    session.warn(scope, &pending.to_string(), &error.into());
+    progress.failed.push(pending.again(state.complete_until, session.now()));
 }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
-use crate::gitlab::{self, time_of};
+use crate::gitlab::{self, Patience, time_of};
 use crate::streams::{Part, Rest, Stream};
 use crate::sync::lock::lock;
 use crate::sync::read::rest_page;
@@ -71,11 +71,15 @@ pub async fn read(
     // Where the list has been before this checkpoint, too.
     let place = (stream.name(), pending.path.clone());
     let mut seen = lock(&session.rest_pages).remove(&place).unwrap_or_default();
+    let patience = match pending.failing {
+        Some(_) => Patience::Short,
+        None => Patience::Full,
+    };
     let mut found = RestFound::default();
     let (mut pages, mut empty, mut is_guess) = (0, 0, false);
     loop {
         seen.add(&pending.path, &address)?;
-        let page = rest_page::read(session.client, stream.name(), &address).await?;
+        let page = rest_page::read(session.client, stream.name(), &address, patience).await?;
         // A list without pages comes whole, whichever one is asked for.
         if is_guess && !page.nodes.is_empty() && found.nodes.ends_with(&page.nodes) {
             return Ok(found);

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::gitlab::{Client, Error, NextPage, with_argument};
+use crate::gitlab::{Client, Error, NextPage, Patience, with_argument};
 
 /// A page.
 #[derive(Default)]
@@ -18,8 +18,8 @@ pub struct RestRows {
 ///
 /// # Errors
 /// Whatever stopped it.
-pub async fn read(client: &Client, stream: &'static str, address: &str) -> Result<RestRows, Error> {
-    let error = match client.page(stream, address).await {
+pub async fn read(client: &Client, stream: &'static str, address: &str, patience: Patience) -> Result<RestRows, Error> {
+    let error = match client.page(stream, address, patience).await {
         Ok(page) => {
             let Json::Array(nodes) = page.data else {
                 let (path, _) = address.split_once('?').unwrap_or((address, ""));
@@ -60,7 +60,7 @@ pub async fn read(client: &Client, stream: &'static str, address: &str) -> Resul
     tracing::warn!(from = size, to = size / parts, "{error}; asking for a smaller page");
     let smaller = with("per_page", size / parts);
     if is_by_key {
-        let mut page = Box::pin(read(client, stream, &smaller)).await?;
+        let mut page = Box::pin(read(client, stream, &smaller, patience)).await?;
         // The next one may be as large as any.
         if let Some(next) = &mut page.next {
             next.path = with_argument(&next.path, "per_page", &size.to_string());
@@ -71,7 +71,7 @@ pub async fn read(client: &Client, stream: &'static str, address: &str) -> Resul
     let last = place.saturating_mul(parts);
     for part in last.saturating_sub(parts) + 1..=last {
         let address = with_argument(&smaller, "page", &part.to_string());
-        let page = Box::pin(read(client, stream, &address)).await?;
+        let page = Box::pin(read(client, stream, &address, patience)).await?;
         whole.nodes.extend(page.nodes);
         whole.too_large.extend(page.too_large);
         whole.next = page.next.map(|_| next(place.saturating_add(1)));

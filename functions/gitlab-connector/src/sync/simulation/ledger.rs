@@ -1,12 +1,14 @@
 //! What the ledger says after syncs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use gitlab_sim::changes::{Change, Kind};
 use reqwest::StatusCode;
 
 use super::*;
 use crate::gitlab::Call;
 use crate::ledger::{Entry, GapReason};
-use crate::sync::simulation::scene::Scene;
+use crate::sync::simulation::scene::{Between, Scene};
 
 #[tokio::test(start_paused = true)]
 async fn the_ledger_counts_every_project_and_stream_and_tells_since_when_they_are_equal() {
@@ -47,30 +49,73 @@ async fn the_ledger_counts_every_project_and_stream_and_tells_since_when_they_ar
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_row_that_is_left_out_stands_in_the_ledger_until_an_ordinary_sync_has_read_it() {
-    let mut scene = Scene::new(3, 60);
+/// Fails with status 500 at every page of rows that holds one merge request, whose address is told, too.
+fn failing(scene: &Scene) -> (Arc<Between>, String) {
     let (broken, url) = scene.stand.with_world(|world| {
         let shown = world.merge_requests.iter().filter(|row| !row.hidden);
         let row = shown.max_by_key(|row| row.updated_at).expect("a merge request");
         let project = world.projects.iter().find(|project| project.id == row.project);
-        (
-            row.id,
-            format!(
-                "{}/-/merge_requests/{}",
-                project.expect("a project").full_path(),
-                row.iid
-            ),
-        )
+        let path = project.expect("a project").full_path();
+        (row.id, format!("{path}/-/merge_requests/{}", row.iid))
     });
     let (stand, gid) = (scene.stand.clone(), format!("\"gid://gitlab/MergeRequest/{broken}\""));
-    let failing: Arc<crate::sync::simulation::scene::Between> = Arc::new(move |call| {
+    let failing = move |call: &Call<'_>| {
         let Call::Query(body) = call else { return None };
         let is_about_rows = body["query"].as_str()?.contains("diffStatsSummary");
         let holds_it = || String::from_utf8_lossy(&stand.answer(call).2).contains(&gid);
         (is_about_rows && holds_it()).then_some((StatusCode::INTERNAL_SERVER_ERROR, "{}"))
-    });
-    scene.between = Some(failing.clone());
+    };
+    (Arc::new(failing), url)
+}
+
+/// The requests and the seconds that each sync of thirty hours takes, one every half an hour.
+async fn thirty_hours(mut scene: Scene, failing: Option<Arc<Between>>, url: &str) -> Vec<(u64, u64)> {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = sent.clone();
+    scene.request.reconcile = false;
+    scene.between = Some(Arc::new(move |call| {
+        count.fetch_add(1, Ordering::Relaxed);
+        failing.as_ref().and_then(|failing| failing(call))
+    }));
+    let mut took = Vec::new();
+    for _ in 0..60 {
+        let begun = tokio::time::Instant::now();
+        let (complete, warnings) = scene.sync_with_warnings().await;
+        // It is named in every sync, tried or not.
+        let told = format!("{warnings:?}");
+        assert!(complete && (url.is_empty() || told.contains(url)), "{told}");
+        took.push((sent.swap(0, Ordering::Relaxed), begun.elapsed().as_secs()));
+        scene.stand.wait(Duration::from_secs(1800));
+    }
+    took
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_at_which_gitlab_fails_for_ever_takes_few_requests_and_little_time_of_later_syncs() {
+    let scene = Scene::new(3, 60);
+    let (failing, url) = failing(&scene);
+    let with = thirty_hours(scene, Some(failing), &url).await;
+    let without = thirty_hours(Scene::new(3, 60), None, "").await;
+    let pairs = with.iter().zip(&without);
+    let more: Vec<u64> = pairs.map(|((with, _), (without, _))| with - without).collect();
+    // The first sync looks for it, down to the row, and the second one, which meets it within the overlap, knows it already.
+    // Then there are two tries and a look whether GitLab answers at all, more and more rarely; and the daily look at open
+    // ones meets it in its pages.
+    let (first, later) = more.split_at(2);
+    assert_eq!(first, [53, 20]);
+    let daily = later.iter().position(|more| *more > 3).expect("the daily look");
+    assert_eq!((daily, later[daily]), (46, 27));
+    let tries: Vec<usize> = (0..daily).filter(|sync| later[*sync] == 3).collect();
+    assert_eq!(tries, [0, 1, 2, 4, 6, 9, 12, 16, 21, 27, 35, 45]);
+    assert_eq!(later[..daily].iter().sum::<u64>(), 3 * 12);
+    assert!(with[1..].iter().all(|(_, seconds)| *seconds < 4), "{with:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_is_left_out_stands_in_the_ledger_until_an_ordinary_sync_has_read_it() {
+    let mut scene = Scene::new(3, 60);
+    let (failing, url) = failing(&scene);
+    scene.between = Some(failing);
     let mut since = None;
     for reconcile in [true, false, true] {
         scene.request.reconcile = reconcile;
@@ -140,4 +185,85 @@ async fn a_gap_that_is_no_more_is_closed_by_the_next_look() {
     assert_eq!((entries.len(), gaps), (6, Vec::new()));
     assert!(entries.iter().all(Entry::is_equal), "{entries:?}");
     scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_compared_in_stretches_stands_in_the_ledger_as_one() {
+    for (verify, ids_at_once) in [(false, 2), (true, 100)] {
+        // More than a page of ids, and with pages of two more than a stretch.
+        let mut scene = Scene::new(1, 130);
+        scene.ids_at_once = Some(ids_at_once);
+        assert!(scene.sync().await);
+        scene.stand.wait(Duration::from_secs(3600));
+        scene.request.verify = verify;
+        let before = scene.memory.rows("merge_requests").len();
+        scene
+            .memory
+            .meddle("merge_requests", |place, row| (place % 50 != 7).then_some(row));
+        assert_eq!(before - scene.memory.rows("merge_requests").len(), 3);
+        assert!(scene.sync().await);
+        let entries = scene.memory.ledger().0;
+        let entry = entries
+            .iter()
+            .find(|entry| entry.stream == "merge_requests")
+            .expect("an entry");
+        assert_eq!((entry.live.rows, entry.is_equal()), (before as u64, true), "{entry:?}");
+        scene.assert_equal();
+    }
+}
+
+/// Hears which events are logged.
+struct Heard(Arc<std::sync::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Heard {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Fields(String);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!("{}={value:?} ", field.name()));
+            }
+        }
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().expect("one thread").push(fields.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_that_is_not_equal_for_two_days_is_logged_and_no_other() {
+    let mut scene = Scene::new(3, 60);
+    let (failing, url) = failing(&scene);
+    let (project, _) = url.split_once("/-/").expect("an address");
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let _listening = tracing::subscriber::set_default(Heard(heard.clone()));
+    scene.between = Some(failing);
+    for day in 0..4 {
+        let (complete, _) = scene.sync_with_warnings().await;
+        assert!(complete);
+        let mut logged = std::mem::take(&mut *heard.lock().expect("one thread"));
+        logged.retain(|event| event.contains("event=\"project_incomplete\""));
+        assert_eq!(logged.len(), usize::from(day >= 2), "day {day}: {logged:?}");
+        let told = ["stream=\"merge_requests\"".to_owned(), format!("project=\"{project}\"")];
+        assert!(
+            logged.iter().all(|event| told.iter().all(|told| event.contains(told))),
+            "{logged:?}"
+        );
+        scene.stand.wait(Duration::from_secs(86_400));
+    }
 }

@@ -232,16 +232,17 @@ impl RawTables for Memory {
         Box::pin(async move { Ok(WrittenRows { rows, newest }) })
     }
 
-    fn deleted<'a>(
+    fn counts<'a>(
         &'a self,
         stream: &'a Stream,
         projects: &'a [i64],
+        deleted: bool,
     ) -> BoxFuture<'a, Result<HashMap<i64, u64>, Error>> {
         let state = self.state();
         let mut counts = HashMap::new();
-        for (row, deleted) in state.tables.get(stream.name()).into_iter().flat_map(BTreeMap::values) {
+        for (row, is_deleted) in state.tables.get(stream.name()).into_iter().flat_map(BTreeMap::values) {
             match state.column(stream.name(), row, "project_id") {
-                Value::Int(project) if *deleted && projects.contains(project) => {
+                Value::Int(project) if *is_deleted == deleted && projects.contains(project) => {
                     *counts.entry(*project).or_default() += 1;
                 }
                 _ => {}

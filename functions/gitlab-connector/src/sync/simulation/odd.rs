@@ -4,6 +4,7 @@ use gitlab_sim::data::{Text, World};
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::ledger::GapReason;
 use crate::sync::simulation::scene::Scene;
 
 /// Stands in the simulated GitLab for what no text can hold.
@@ -149,6 +150,13 @@ async fn a_row_larger_than_an_append_is_cut_and_stops_nothing() {
         .filter_map(|release| release["description"].as_str())
         .filter(|text| text.len() > 1000)
         .collect();
+    let gaps = scene.memory.ledger().1;
+    let of = |table: &str| {
+        let table = format!(" {table} ");
+        let cut = gaps.iter().filter(|gap| gap.reason == GapReason::Cut);
+        cut.filter(|gap| gap.address.contains(&table)).count()
+    };
+    assert_eq!((of("releases"), of("_rejected")), (cut.len(), 1), "{gaps:?}");
     assert!(!cut.is_empty() && cut.len() < releases.len());
     for text in &cut {
         let (kept, mark) = text.split_once('…').expect("a mark");

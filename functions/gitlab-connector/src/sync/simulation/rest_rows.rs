@@ -4,9 +4,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gitlab_sim::changes::{Change, Kind};
+use reqwest::StatusCode;
+use serde_json::Value as Json;
 
 use super::*;
 use crate::gitlab::Call;
+use crate::ledger::Entry;
 use crate::sync::scope::{Projects, Scope};
 use crate::sync::simulation::scene::Scene;
 
@@ -166,4 +169,99 @@ async fn rows_of_a_project_that_comes_into_the_scope_have_their_lists_read() {
     }));
     assert!(scene.sync_of(without(-1)).await.0);
     assert_eq!(*asked.lock().expect("one thread"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_fails_for_ever_is_tried_more_and_more_rarely_and_stops_no_other() {
+    for stream in ["mr_commits", "environments"] {
+        let mut scene = scene(2, 40);
+        scene.options.streams.retain(|stream| !stream.starts_with("epic"));
+        scene.options.streams.insert("environments".to_owned());
+        let tried = Arc::new(AtomicU64::new(0));
+        let path = scene.stand.with_world(|world| {
+            let row = world.merge_requests.iter().find(|row| !row.hidden).expect("one");
+            match stream {
+                "mr_commits" => format!("projects/{}/merge_requests/{}/commits", row.project, row.iid),
+                _ => format!("projects/{}/environments", row.project),
+            }
+        });
+        let (count, failing) = (tried.clone(), path.clone());
+        scene.between = Some(Arc::new(move |call| {
+            matches!(call, Call::Page(asked) if asked.starts_with(&failing)).then(|| {
+                count.fetch_add(1, Ordering::Relaxed);
+                (StatusCode::INTERNAL_SERVER_ERROR, "{}")
+            })
+        }));
+        let mut tries = Vec::new();
+        for _ in 0..50 {
+            let begun = tokio::time::Instant::now();
+            let (complete, warnings) = scene.sync_with_warnings().await;
+            assert!(complete && format!("{warnings:?}").contains(&path), "{warnings:?}");
+            let took = begun.elapsed();
+            assert!(tries.is_empty() || took < Duration::from_secs(2), "{took:?}");
+            tries.push(tried.swap(0, Ordering::Relaxed));
+            let gaps = scene.memory.ledger().1;
+            assert_eq!(gaps.len(), 1, "{gaps:?}");
+            assert_eq!(gaps[0].address, format!("{stream}: {path}"));
+            scene.stand.wait(Duration::from_secs(1800));
+        }
+        assert_eq!(
+            tries[..16],
+            [7, 2, 2, 2, 2, 0, 2, 0, 2, 0, 0, 2, 0, 0, 2, 0],
+            "{stream}"
+        );
+        assert_eq!(tries.iter().sum::<u64>(), 7 + 2 * 13, "{stream}");
+        scene.between = None;
+        scene.stand.wait(Duration::from_secs(6 * 3600));
+        assert!(scene.sync().await);
+        assert_eq!(scene.memory.ledger().1, []);
+        scene.options.streams.remove("environments");
+        assert_whole(&mut scene).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_counts_lists_of_the_rest_api_that_are_read_whole() {
+    let mut scene = Scene::new(3, 40);
+    scene
+        .options
+        .streams
+        .extend(["environments".to_owned(), "mr_commits".to_owned()]);
+    assert!(scene.sync().await);
+    let of = |scene: &Scene, stream: &str| {
+        let mut entries = scene.memory.ledger().0;
+        entries.retain(|entry| entry.stream == stream);
+        entries
+    };
+    // Of lists that belong to rows there is no count by project.
+    assert_eq!(
+        (of(&scene, "environments").len(), of(&scene, "mr_commits").len()),
+        (3, 0)
+    );
+    let counted: u64 = of(&scene, "environments").iter().map(|entry| entry.live.rows).sum();
+    assert!(counted > 3 && counted == scene.memory.rows("environments").len() as u64);
+    assert!(of(&scene, "environments").iter().all(Entry::is_equal));
+    // A row of one project that can't be mapped is counted, and is not there.
+    scene.distort = Some(Arc::new(|body| {
+        let mut answer: Json = serde_json::from_slice(&body).unwrap_or_default();
+        match answer
+            .get_mut(0)
+            .filter(|row| row["tier"].is_string() && row["slug"].is_string())
+        {
+            Some(row) => row["id"] = Json::Null,
+            None => return body,
+        }
+        answer.to_string().into_bytes()
+    }));
+    scene
+        .memory
+        .meddle("environments", |place, row| (place != 0).then_some(row));
+    scene.stand.wait(Duration::from_secs(90_000));
+    let (complete, _) = scene.sync_with_warnings().await;
+    let unequal = of(&scene, "environments").into_iter().filter(|entry| !entry.is_equal());
+    assert!(complete && unequal.count() > 0);
+    scene.distort = None;
+    scene.stand.wait(Duration::from_secs(90_000));
+    let (complete, _) = scene.sync_with_warnings().await;
+    assert!(complete && of(&scene, "environments").iter().all(Entry::is_equal));
 }

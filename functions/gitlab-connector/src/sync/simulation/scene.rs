@@ -21,6 +21,8 @@ pub struct Scene {
     pub shutdown: Shutdown,
     /// Whether the projects are named one by one.
     pub single: bool,
+    /// How many ids come at once, if not as many as GitLab allows.
+    pub ids_at_once: Option<u32>,
     /// What stands between the two.
     pub between: Option<Arc<Between>>,
     /// What a proxy does to the headers of answers.
@@ -73,6 +75,7 @@ impl Scene {
             },
             shutdown: Shutdown::default(),
             single: false,
+            ids_at_once: None,
             between: None,
             proxy: None,
             rewrite: None,
@@ -138,6 +141,9 @@ impl Scene {
             self.shutdown.clone(),
         );
         session.only.clone_from(&self.only);
+        if let Some(ids_at_once) = self.ids_at_once {
+            session.pages.insert(IDS, ids_at_once);
+        }
         if self.request.verify {
             session.only = vec![Pass::Reconcile];
         }

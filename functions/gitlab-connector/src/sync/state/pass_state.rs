@@ -96,6 +96,14 @@ impl PassState {
         }
     }
 
+    /// The newest mark of a commit that it names, if it names any.
+    pub fn newest_mark(&self) -> Option<i64> {
+        match self {
+            Self::RestStreams(state) => state.newest_mark(),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_same_pass(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }

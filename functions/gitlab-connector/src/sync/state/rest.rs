@@ -1,14 +1,13 @@
 //! The state of the pass over opt-in lists of the REST API.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::overlap::complete_until;
-use super::{Cursors, PassState};
-use crate::sync::pass::Pass;
 
 /// What a finished pass has left, and the one under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,16 +93,27 @@ pub struct PendingList {
     /// Whether to read it from its beginning.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub all: bool,
+    /// Since when it can't be read, and when that was last tried; microseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failing: Option<(i64, i64)>,
+}
+
+impl fmt::Display for PendingList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.stream, self.path)
+    }
 }
 
 impl PendingList {
-    /// The same for the next pass, which begins later and must not forget since when changes count here.
-    pub fn again(&self, since: Option<OffsetDateTime>) -> Self {
+    /// The same for the next pass, which begins later and must not forget since when changes count here, after it could not
+    /// be read at `now` (microseconds since 1970).
+    pub fn again(&self, since: Option<OffsetDateTime>, now: i64) -> Self {
         let since = self.since.or(since);
         Self {
             next: None,
             since,
             all: self.all || since.is_none(),
+            failing: Some((self.failing.map_or(now, |(first, _)| first), now)),
             ..self.clone()
         }
     }
@@ -159,6 +169,12 @@ impl RestState {
         known.or_else(before).unwrap_or_default()
     }
 
+    /// The newest mark that it names.
+    pub fn newest_mark(&self) -> Option<i64> {
+        let under_way = self.progress.iter().flat_map(|progress| progress.marks.values());
+        self.marks.values().chain(under_way).copied().max()
+    }
+
     /// The state of a scope that has read nothing by itself, and all that this one has.
     pub fn shared(&self) -> Self {
         Self {
@@ -167,22 +183,4 @@ impl RestState {
             ..Self::default()
         }
     }
-}
-
-/// The newest mark that cursors name.
-pub fn newest_mark_of(cursors: &Cursors) -> Option<i64> {
-    let of_pass = |(stream, _): &&(String, String)| stream == Pass::RestStreams.stream();
-    let states = cursors.iter().filter(|(key, _)| of_pass(key));
-    let marks = states.flat_map(|(_, cursor)| match PassState::read(Pass::RestStreams, Some(cursor)) {
-        PassState::RestStreams(state) => {
-            let under_way = state.progress.map(|progress| progress.marks);
-            let all = state
-                .marks
-                .into_values()
-                .chain(under_way.unwrap_or_default().into_values());
-            all.collect()
-        }
-        _ => Vec::new(),
-    });
-    marks.max()
 }

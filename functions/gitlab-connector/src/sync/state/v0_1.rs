@@ -235,6 +235,7 @@ fn rest_list(list: OldList) -> Option<PendingList> {
         next: list.after,
         since: list.since,
         all: list.all,
+        failing: None,
     })
 }
 

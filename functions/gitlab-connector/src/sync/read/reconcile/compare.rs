@@ -30,6 +30,8 @@ pub struct Difference<'n> {
 pub struct Differing<'n> {
     pub project: i64,
     pub node: &'n Json,
+    /// Its number, where GitLab was asked for it.
+    pub iid: Option<i64>,
     pub known: Option<KnownRow>,
 }
 
@@ -72,6 +74,7 @@ pub async fn difference<'n>(
             known if in_time => found.to_read.push(Differing {
                 project: *project,
                 node,
+                iid: node["iid"].as_str().and_then(|iid| iid.parse().ok()),
                 known,
             }),
             // It is from before START_DATE, and was never asked for.
@@ -103,7 +106,10 @@ impl Difference<'_> {
             true => HashMap::new(),
             false => rows.updates(stream),
         };
-        for Differing { project, node, known } in self.to_read {
+        for Differing {
+            project, node, known, ..
+        } in self.to_read
+        {
             let Some(id) = Node::new(node).number("id") else {
                 continue;
             };

@@ -3,21 +3,35 @@
 use std::collections::HashMap;
 
 use mergemind_shared::warehouse::Within;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 
-use crate::gitlab::{self, Owner, Page, time_of};
+use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection, time_of};
 use crate::ledger::{Counted, GapReason};
 use crate::streams::Node;
+use crate::sync::bookkeeping;
 use crate::sync::error::Error;
 use crate::sync::list::List;
-use crate::sync::read::list_request::{ListKind, PageBounds, fetch};
-use crate::sync::read::reconcile::compare::{difference, ids_left_out};
+use crate::sync::read::list_request::{self, ListKind, PageBounds, fetch};
+use crate::sync::read::reconcile::compare::{Differing, difference, ids_left_out};
 use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::{changes_by_project, lookup};
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
 use crate::sync::state::{IdsProgress, Tally};
+
+/// Sizes of pages: GitLab scores a page by its size (docs/gitlab.md#score), in whole numbers, so that these cost as little as
+/// the next smaller ones. In the first two the ids of 1,000 projects fit a request.
+const SIZES: [u32; 2] = [14, 42];
+/// Rows that may have come since.
+const SPARE: u64 = 3;
+
+/// How many rows to ask for of a list of which the raw table has so many.
+pub fn first_for(known: Option<u64>, largest: u32) -> u32 {
+    let wanted = known.unwrap_or_default() + SPARE;
+    let fitting = SIZES.into_iter().find(|size| u64::from(*size) >= wanted);
+    fitting.unwrap_or(largest).min(largest)
+}
 
 /// Pages of ids that make a stretch.
 const PAGES: usize = 50;
@@ -79,7 +93,10 @@ impl<'a> Comparison<'_, 'a> {
         rows: &mut Rows<'a>,
     ) -> Result<(), Error> {
         let session = self.session;
-        let pages = changes_by_project::first_pages(session, list, self.kind(), ids, &PageBounds::default()).await?;
+        let pages = match session.is_comparing() {
+            true => times_of(session, list, ids).await?,
+            false => changes_by_project::first_pages(session, list, ListKind::Ids, ids, &PageBounds::default()).await?,
+        };
         let (mut all, mut owners) = (Page::default(), Vec::new());
         for (id, page) in ids.iter().zip(pages) {
             match page {
@@ -173,11 +190,14 @@ impl<'a> Comparison<'_, 'a> {
         let left_out: Vec<i64> = ids_left_out(page).collect();
         let stream = session.streams.named(list.stream);
         let mut found = difference(session, stream, &bounds, &nodes, &left_out).await?;
+        add_numbers(session, list, &mut found.to_read).await?;
+        // What is known to fail would take others along.
+        let failing = bookkeeping::left_out(session, list);
         let mut wanted = lookup::Wanted::new();
         for differing in &found.to_read {
-            let node = differing.node;
-            let iid = node["iid"].as_str().and_then(|iid| iid.parse().ok());
-            if let (Some(iid), Some(path)) = (iid, session.path_of(node)) {
+            if let (Some(iid), Some(path)) = (differing.iid, session.path_of(differing.node))
+                && !failing.contains(&(path.clone(), iid))
+            {
                 wanted.entry(path).or_default().insert(iid);
             }
         }
@@ -210,6 +230,68 @@ impl<'a> Comparison<'_, 'a> {
         self.enter(stream, project, None, live);
         Ok(())
     }
+}
+
+/// The ids and times of update of each project's list, if it fits a page: as little of each as tells a difference, of as
+/// many projects as GitLab's score allows in one request.
+async fn times_of(
+    session: &Session<'_>,
+    list: &'static List,
+    ids: &[i64],
+) -> Result<Vec<Result<Page, gitlab::Error>>, Error> {
+    let counts = session
+        .tables
+        .counts(session.streams.named(list.stream), ids, false)
+        .await?;
+    let largest = list_request::first(session, list, ListKind::Times);
+    let purpose = Purpose::new(list.stream, format!("TimesOf{}OfProjects", list.operation));
+    let of_project = |id: i64, first: u32| {
+        Connection::new(Owner::Project(id), list.field)
+            .first(first)
+            .without_end()
+            .nodes(Selection::parse("id updatedAt"))
+    };
+    let firsts = ids.iter().map(|id| first_for(counts.get(id).copied(), largest));
+    let lists = ids.iter().zip(firsts.clone()).map(|(id, first)| of_project(*id, first));
+    let mut pages = gitlab::fetch(session.client, &purpose, lists.collect()).await?;
+    // Those with more than was thought.
+    let is_short = |page: &Result<Page, gitlab::Error>| page.as_ref().is_ok_and(|page| page.has_next);
+    let short = pages.iter().zip(firsts).enumerate();
+    let short: Vec<usize> = short
+        .filter_map(|(place, (page, first))| (is_short(page) && first < largest).then_some(place))
+        .collect();
+    let lists = short.iter().map(|place| of_project(ids[*place], largest));
+    let whole = gitlab::fetch(session.client, &purpose, lists.collect()).await?;
+    for (place, page) in short.into_iter().zip(whole) {
+        pages[place] = page;
+    }
+    for (id, page) in ids.iter().zip(&mut pages) {
+        let nodes = page.iter_mut().flat_map(|page| &mut page.nodes);
+        nodes.for_each(|node| node["projectId"] = json!(id));
+    }
+    Ok(pages)
+}
+
+/// Asks for the numbers of rows of which only ids are known.
+async fn add_numbers(
+    session: &Session<'_>,
+    list: &'static List,
+    differing: &mut [Differing<'_>],
+) -> Result<(), gitlab::Error> {
+    let unnumbered = differing.iter_mut().filter(|row| row.iid.is_none());
+    let mut unnumbered: Vec<_> = unnumbered
+        .filter_map(|row| Some((Node::new(row.node).number("id")?, row)))
+        .collect();
+    let lists = unnumbered.iter().map(|(id, _)| {
+        let owner = Owner::Row(list.kind, *id);
+        Connection::of_owner(owner).beside(Selection::parse("id iid"))
+    });
+    let purpose = Purpose::new(list.stream, format!("NumbersOf{}", list.operation));
+    let pages = gitlab::fetch(session.client, &purpose, lists.collect()).await?;
+    for ((_, row), page) in unnumbered.iter_mut().zip(pages) {
+        row.iid = page.ok().and_then(|page| page.owner["iid"].as_str()?.parse().ok());
+    }
+    Ok(())
 }
 
 /// The ids of a stretch of a list, and where it ends: all that was created before is among them. GitLab

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use mergemind_shared::warehouse::Within;
 use serde_json::Value as Json;
 
-use crate::gitlab::{self, Connection, Owner, Purpose, Selection};
+use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection};
 use crate::streams::{Node, pipelines};
 use crate::sync::error::Error;
 use crate::sync::read::pipelines::add_all_of;
 use crate::sync::read::reconcile::compare::{difference, ids_left_out};
+use crate::sync::read::reconcile::lists::first_for;
 use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::rows::Rows;
 use crate::sync::session::IDS;
@@ -78,15 +79,33 @@ impl<'a> Comparison<'_, 'a> {
             true => Selection::parse("id updatedAt"),
             false => Selection::parse(&format!("id updatedAt {ask}")),
         };
-        let of_project = |list: &PendingIds| {
+        let first = self.first_of(&now).await?;
+        let of_project = |list: &PendingIds, first: u32| {
             let by_path = || Owner::ProjectAt(list.path.clone());
             Connection::new(list.project.map_or_else(by_path, Owner::Project), pipelines::LIST)
-                .first(session.page(IDS))
+                .first(first)
                 .after(list.after.clone())
                 .nodes(compared.clone())
         };
-        let lists = now.iter().map(of_project).collect();
-        let pages = gitlab::fetch(session.client, &Purpose::new(pipelines::NAME, "IdsOfPipelines"), lists).await?;
+        let largest = session.page(IDS);
+        let is_short = |list: &PendingIds| first(list) < largest;
+        let lists = now.iter().map(|list| match is_short(list) {
+            true => of_project(list, first(list)).without_end(),
+            false => of_project(list, largest),
+        });
+        let purpose = Purpose::new(pipelines::NAME, "IdsOfPipelines");
+        let mut pages = gitlab::fetch(session.client, &purpose, lists.collect()).await?;
+        // Those with more than was thought.
+        let has_more = |page: &Result<Page, gitlab::Error>| page.as_ref().is_ok_and(|page| page.has_next);
+        let pairs = now.iter().zip(&pages).enumerate();
+        let again: Vec<usize> = pairs
+            .filter_map(|(place, (list, page))| (is_short(list) && has_more(page)).then_some(place))
+            .collect();
+        let lists = again.iter().map(|place| of_project(&now[*place], largest));
+        let whole = gitlab::fetch(session.client, &purpose, lists.collect()).await?;
+        for (place, page) in again.into_iter().zip(whole) {
+            pages[place] = page;
+        }
         let mut found = PipelinePages::default();
         for (list, page) in now.into_iter().zip(pages) {
             let page = match page {
@@ -128,6 +147,21 @@ impl<'a> Comparison<'_, 'a> {
             }
         }
         Ok(found)
+    }
+
+    /// How many pipelines to ask for of each list: few where somebody waits and the raw table has few.
+    async fn first_of(&self, lists: &[PendingIds]) -> Result<impl Fn(&PendingIds) -> u32 + use<>, Error> {
+        let (session, largest) = (self.session, self.session.page(IDS));
+        let ids: Vec<i64> = lists.iter().filter_map(|list| list.project).collect();
+        let stream = session.streams.named(pipelines::NAME);
+        let counts = match session.is_comparing() {
+            true => Some(session.tables.counts(stream, &ids, false).await?),
+            false => None,
+        };
+        Ok(move |list: &PendingIds| match (&counts, list.project, &list.after) {
+            (Some(counts), Some(id), None) => first_for(counts.get(&id).copied(), largest),
+            _ => largest,
+        })
     }
 
     /// The rest of a list can't be read: what seemed gone of it is not marked, because the list is not known whole.

@@ -53,10 +53,16 @@ impl<'a> Comparison<'_, 'a> {
         if let Some(verified) = &mut *lock(&self.session.verified) {
             let of = |project: i64| self.projects.get(&project).map_or("", String::as_str);
             let name = |project: i64, id: i64| format!("{stream} {id} of {}", of(project));
-            for Differing { project, node, known } in &found.to_read {
+            for Differing {
+                project,
+                node,
+                iid,
+                known,
+            } in &found.to_read
+            {
                 let named = || name(*project, Node::new(node).number("id").unwrap_or_default());
-                let by_number = |iid: &str| format!("{}/-/{stream}/{iid}", of(*project));
-                let address = node["iid"].as_str().map_or_else(named, by_number);
+                let by_number = |iid: &i64| format!("{}/-/{stream}/{iid}", of(*project));
+                let address = iid.as_ref().map_or_else(named, by_number);
                 match known {
                     Some(_) => verified.changed.push(address),
                     None => verified.missing.push(address),
