@@ -112,13 +112,13 @@ pub async fn artifact(
 }
 
 /// `GET /docs`: the newest documentation.
-pub async fn docs(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+pub async fn docs(State(function): SharedFunction, sender: Sender) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     function.newest(DOCS).await
 }
 
 /// `GET /report`: the newest report.
-pub async fn report(State(function): Shared, sender: Sender) -> Result<Response, ApiError> {
+pub async fn report(State(function): SharedFunction, sender: Sender) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     function.newest(REPORT).await
 }
