@@ -3,7 +3,7 @@
 
 -- Merge requests that were merged into their project's default branch, and the release that brought each: the first successful deployment
 -- to production whose code is as new as the merge. A rollback brings nothing. What a release of a commit that is no merge request's brings,
--- GitLab's own links tell (stream deployment_merge_requests), in projects where it makes them: it finds merge commits only.
+-- GitLab's own links tell (stream deployment_merge_requests) where it makes them: it finds merge commits only.
 with changes as (
     select
         merge_requests.merge_request_id,
@@ -13,6 +13,7 @@ with changes as (
         merge_requests.created_at,
         merge_requests.first_review_at,
         merge_requests.merged_at,
+        merge_requests.merge_commit_sha is not null as has_merge_commit,
         starts_with(merge_requests.title, 'Revert "') as is_revert,
         coalesce(regexp_contains(lower(merge_requests.source_branch), {{ regex(var('hotfix_branch_pattern')) }}), false)
         or {{ has_label('merge_requests.labels', var('hotfix_labels')) }} as is_hotfix
@@ -48,27 +49,40 @@ line_of_code as (
         code_until as moment,
         0 as place,
         cast(null as int64) as merge_request_id,
+        {% if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
+        not is_merged_commit
+        and project_id in (select project_id from {{ ref('stg_gitlab__deployment_merge_requests') }}) as has_links,
+        {%- else -%}
+        false as has_links,
+        {%- endif %}
         format('%020d %d', unix_micros(finished_at), deployment_id) as released
     from {{ ref('int_deployments') }}
-    where
-        is_release and finished_at is not null
-        {%- if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
-        and (
-            is_merged_commit
-            or project_id not in (select project_id from {{ ref('stg_gitlab__deployment_merge_requests') }} where project_id is not null)
-        )
-        {%- endif %}
+    where is_release and finished_at is not null
     union all
-    select project_id, merged_at as moment, 1 as place, merge_request_id, cast(null as string) as released
+    select
+        project_id,
+        merged_at as moment,
+        1 as place,
+        merge_request_id,
+        has_merge_commit as has_links,
+        cast(null as string) as released
     from changes
 ),
 
 releases as (
     select
         merge_request_id,
-        min(released) over (
-            partition by project_id order by moment desc, place, released, merge_request_id
-            rows between unbounded preceding and current row
+        -- What GitLab could have linked, time does not tell.
+        if(
+            has_links,
+            min(if(has_links, null, released)) over (
+                partition by project_id order by moment desc, place, released, merge_request_id
+                rows between unbounded preceding and current row
+            ),
+            min(released) over (
+                partition by project_id order by moment desc, place, released, merge_request_id
+                rows between unbounded preceding and current row
+            )
         ) as released
     from line_of_code
 ),
