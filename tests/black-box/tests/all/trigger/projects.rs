@@ -122,6 +122,53 @@ fn a_project_from_an_archive_is_used_and_renewed() {
     assert_eq!(doubled(&small).as_deref(), Some("43"));
 }
 
+#[test]
+#[ignore = "slow (real dbt parses twice, 20 s): scripts/test --slow; the function's own tests use a stand-in for dbt"]
+fn a_project_from_git_reads_nothing_outside_by_a_macro_or_a_setting_that_jinja_makes() {
+    let small = Small::new("confined");
+    let secret = small.folder.path().join("secret");
+    std::fs::create_dir(&secret).expect("made");
+    std::fs::write(secret.join("loot.sql"), "select 'of another' as secret\n").expect("written");
+    let folder = secret.to_str().expect("unicode");
+    small.write(
+        "dbt_project.yml",
+        &format!(
+            "name: small\nprofile: mergemind\nmodel-paths: [models, \"{{{{ '{folder}' }}}}\"]\nvars: {{least: 0}}\n"
+        ),
+    );
+    small.write(
+        "models/uploaded.sql",
+        &format!(
+            "{{{{ config(materialized='table') }}}}\n{{% do adapter.upload_file('{folder}/loot.sql', target.project, target.schema, 'uploaded', kwargs={{}}) %}}\nselect 1 as n\n"
+        ),
+    );
+    git(&small.project(), &["init", "--quiet"]);
+    commit(&small);
+    let origin = small.project();
+    for (number, runner) in [(1, "worker"), (2, "cli")] {
+        let function = small.start(
+            number,
+            &[
+                ("DBT_PROJECT_DIR", ""),
+                ("DBT_PROJECT_GIT_URL", origin.to_str().expect("unicode")),
+                ("DBT_RUNNER", runner),
+            ],
+        );
+        let (_, answer) = function.order(&json!({"source": "test", "select": ["uploaded", "loot", "stg_orders"]}));
+        let nodes = answer["details"]["nodes"].as_array().expect("nodes");
+        let told = |name: &str| nodes.iter().find(|node| node["name"] == name);
+        let [uploaded, orders] = ["uploaded", "stg_orders"].map(|name| told(name).expect("it was built"));
+        assert_eq!(orders["status"], "success", "{runner}: {answer:#}");
+        let message = uploaded["message"].as_str().unwrap_or_default();
+        assert!(
+            message.contains("may not have dbt read what is outside"),
+            "{runner}: {answer:#}"
+        );
+        assert!(told("loot").is_none(), "{runner}: {answer:#}");
+        assert!(!answer.to_string().contains("of another"), "{runner}: {answer:#}");
+    }
+}
+
 /// The project's folder as a `.tar.gz`.
 fn packed(small: &Small) -> Vec<u8> {
     let packed = Command::new("tar")
