@@ -134,7 +134,8 @@ mod tests {
         let state = State::default();
         state.stage("projects/p/datasets/d/tables/_stage_mr_notes_0af/streams/1", 7);
         state.stage("projects/p/datasets/d/tables/_stage_mr_0af/streams/2", 3);
-        let sql = "BEGIN TRANSACTION;\nMERGE `p.d._cursors` T USING (SELECT 'mr' AS stream, 'group:it\\'s' AS scope, '{\"a\\\\n\":1}' AS cursor, TIMESTAMP_MICROS(1) AS cursor_at, TIMESTAMP_MICROS(2) AS committed_at) S\nON TRUE;\nCOMMIT TRANSACTION;\nDROP TABLE `p.d._stage_mr_0af`;\nDROP TABLE `p.d._stage_mr_notes_0af`;\nSELECT (SELECT COUNT(*) FROM `p.d.mr` WHERE _synced_at = 1) AS n0, (SELECT COUNT(*) FROM `p.d.mr_notes` WHERE x) AS n1, (SELECT COUNT(*) FROM `p.d.mr` WHERE _deleted) AS s0";
+        state.stage("projects/p/datasets/d/tables/_stage__meta_0af/streams/3", 1);
+        let sql = "BEGIN TRANSACTION;\nMERGE `p.d._cursors` T USING (SELECT 'mr' AS stream, 'group:it\\'s' AS scope, '{\"a\\\\n\":1}' AS cursor, TIMESTAMP_MICROS(1) AS cursor_at, TIMESTAMP_MICROS(2) AS committed_at) S\nON TRUE;\nCOMMIT TRANSACTION;\nDROP TABLE `p.d._stage_mr_0af`;\nDROP TABLE `p.d._stage_mr_notes_0af`;\nDROP TABLE `p.d._stage__meta_0af`;\nSELECT (SELECT COUNT(*) FROM `p.d.mr` WHERE _synced_at = 1) AS n0, (SELECT COUNT(*) FROM `p.d.mr_notes` WHERE x) AS n1, (SELECT COUNT(*) FROM `p.d.mr` WHERE _deleted) AS s0";
         let answer = answer(&state, sql);
         assert_eq!(answer["schema"]["fields"][1]["name"], "n1");
         let values: Vec<&Value> = answer["rows"][0]["f"]

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// How the names of stages begin of what the connector notes for itself, such as whose rows there are.
+const OWN: &str = "_stage__";
+
 /// Cursors, and the rows that stages got.
 #[derive(Debug, Default)]
 pub struct State(Mutex<Kept>);
@@ -32,11 +35,13 @@ impl State {
     pub fn take_stage(&self, table: &str) -> u64 {
         let mut kept = self.kept();
         let rows = kept.staged.remove(table).unwrap_or_default();
-        kept.committed += rows;
+        if !table.starts_with(OWN) {
+            kept.committed += rows;
+        }
         rows
     }
 
-    /// All rows of stages that were committed.
+    /// All rows of stages that were committed, but for what the connector notes for itself.
     pub fn committed(&self) -> u64 {
         self.kept().committed
     }
