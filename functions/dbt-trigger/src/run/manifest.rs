@@ -1,7 +1,7 @@
 //! What dbt's `manifest.json` adds to a run's nodes: <https://docs.getdbt.com/reference/artifacts/manifest-json>.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -36,14 +36,29 @@ struct NodeConfig {
     severity: Option<String>,
 }
 
+/// Why dbt's manifest can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("can't read {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: std::io::Error },
+    #[error("{} lacks what is read of it: {error}", path.display())]
+    Form { path: PathBuf, error: serde_json::Error },
+}
+
 impl Manifest {
     /// Reads dbt's file. It only adds to what is known, so a run without it is judged all the same.
     ///
     /// # Errors
-    /// Why it can't be read, for people.
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read(path).map_err(|e| format!("can't read {}: {e}", path.display()))?;
-        serde_json::from_slice(&text).map_err(|e| format!("{} lacks what is read of it: {e}", path.display()))
+    /// If it can't be read, or is none.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read(path).map_err(|error| ManifestError::Unreadable {
+            path: path.to_owned(),
+            error,
+        })?;
+        serde_json::from_slice(&text).map_err(|error| ManifestError::Form {
+            path: path.to_owned(),
+            error,
+        })
     }
 
     /// Adds what it knows about `nodes`.
@@ -92,6 +107,6 @@ mod tests {
     #[test]
     fn a_missing_manifest_is_named() {
         let problem = Manifest::read(Path::new("/nowhere/manifest.json")).expect_err("there is none");
-        assert!(problem.contains("/nowhere/manifest.json"), "{problem}");
+        assert!(problem.to_string().contains("/nowhere/manifest.json"), "{problem}");
     }
 }

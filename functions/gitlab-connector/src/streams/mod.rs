@@ -195,6 +195,9 @@ mod tests {
     #[test]
     fn every_stream_is_sound() {
         let streams = Streams::new();
+        let mut names: Vec<_> = streams.all().map(Stream::name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
         for stream in streams.all() {
             let table = &stream.table;
             let has = |name: &str| table.position(name).is_some();

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_norway::Value;
 
-use super::settings::Problem;
+use super::settings::SettingProblem;
 
 /// Why a fetched project is not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// A setting.
     #[error("{}: {problem}", file.display())]
-    Setting { file: PathBuf, problem: Problem },
+    Setting { file: PathBuf, problem: SettingProblem },
     /// A link that a package brought.
     #[error("{}: it is a link that leads out of what was fetched", .0.display())]
     Link(PathBuf),

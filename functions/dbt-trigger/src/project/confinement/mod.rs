@@ -79,7 +79,7 @@ impl Confinement {
         &self,
         folder: &Path,
         name: &'static str,
-        check: impl FnOnce(settings::Inside, &Value) -> Result<(), settings::Problem>,
+        check: impl FnOnce(settings::Inside, &Value) -> Result<(), settings::SettingProblem>,
     ) -> Result<(), Refused> {
         let file = folder.join(name);
         let shown = file.strip_prefix(&self.root).unwrap_or(&file).to_owned();

@@ -2,25 +2,25 @@
 
 use serde_norway::Value;
 
-use super::settings::{Problem, is_jinja, settings};
+use super::settings::{SettingProblem, is_jinja, settings};
 
 /// Checks `profiles.yml`.
 ///
 /// # Errors
 /// The first setting that is refused.
-pub(super) fn check(profile: &Value) -> Result<(), Problem> {
+pub(super) fn check(profile: &Value) -> Result<(), SettingProblem> {
     match profile {
         Value::Mapping(_) => {
             for (name, value) in settings(profile) {
                 match (name.as_str(), value.as_str()) {
                     ("api-endpoint", Some(address)) if !is_ours(address, is_googles) => {
-                        return Err(Problem::Endpoint {
+                        return Err(SettingProblem::Endpoint {
                             setting: "api_endpoint".into(),
                             value: address.to_owned(),
                         });
                     }
                     ("dataproc-region" | "compute-region", Some(region)) if !is_ours(region, is_region) => {
-                        return Err(Problem::Region {
+                        return Err(SettingProblem::Region {
                             setting: name.replace('-', "_"),
                             value: region.to_owned(),
                         });

@@ -17,7 +17,7 @@ pub(super) struct Inside<'a> {
 
 /// What is wrong with a setting.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum SettingProblem {
     #[error("{setting} names '{path}', which is outside of what was fetched")]
     Outside { setting: String, path: String },
     #[error(
@@ -59,7 +59,7 @@ pub(super) fn packages_install_path(project: &Value) -> Option<String> {
 ///
 /// # Errors
 /// The first setting that is refused.
-pub(super) fn check_project(inside: Inside, project: &Value) -> Result<(), Problem> {
+pub(super) fn check_project(inside: Inside, project: &Value) -> Result<(), SettingProblem> {
     for (name, value) in settings(project) {
         let names_files = name.ends_with("-path") || name.ends_with("-paths") || name == "clean-targets";
         if names_files && !SET_BY_US.contains(&name.as_str()) {
@@ -71,7 +71,7 @@ pub(super) fn check_project(inside: Inside, project: &Value) -> Result<(), Probl
             // dbt 1.12 has `v2_parser` parse, whatever program that is.
             let mut flags = settings(value).filter(|(_, value)| !matches!(value, Value::Null | Value::Bool(false)));
             if let Some((flag, _)) = flags.find(|(flag, _)| ["use-v2-parser", "v2-parser"].contains(&flag.as_str())) {
-                return Err(Problem::Program {
+                return Err(SettingProblem::Program {
                     setting: format!("flags.{}", flag.replace('-', "_")),
                 });
             }
@@ -84,7 +84,7 @@ pub(super) fn check_project(inside: Inside, project: &Value) -> Result<(), Probl
 ///
 /// # Errors
 /// The first setting that is refused.
-pub(super) fn check_packages(inside: Inside, file: &Value) -> Result<(), Problem> {
+pub(super) fn check_packages(inside: Inside, file: &Value) -> Result<(), SettingProblem> {
     let packages = settings(file).filter(|(name, _)| name == "packages");
     for package in packages.filter_map(|(_, packages)| packages.as_sequence()).flatten() {
         for (name, value) in settings(package) {
@@ -102,7 +102,7 @@ pub(super) fn check_packages(inside: Inside, file: &Value) -> Result<(), Problem
 }
 
 impl Inside<'_> {
-    fn check(&self, setting: &str, path: &str) -> Result<(), Problem> {
+    fn check(&self, setting: &str, path: &str) -> Result<(), SettingProblem> {
         if self.is_judged_later(setting, path)? {
             return Ok(());
         }
@@ -110,14 +110,14 @@ impl Inside<'_> {
             && without_dots(&self.folder.join(path)).is_some_and(|path| path.starts_with(self.root));
         match is_inside {
             true => Ok(()),
-            false => Err(Problem::Outside {
+            false => Err(SettingProblem::Outside {
                 setting: setting.to_owned(),
                 path: path.to_owned(),
             }),
         }
     }
 
-    fn check_address(&self, setting: &str, address: &str) -> Result<(), Problem> {
+    fn check_address(&self, setting: &str, address: &str) -> Result<(), SettingProblem> {
         if self.is_judged_later(setting, address)? {
             return Ok(());
         }
@@ -131,16 +131,16 @@ impl Inside<'_> {
         };
         match is_remote {
             true => Ok(()),
-            false => Err(Problem::Address {
+            false => Err(SettingProblem::Address {
                 setting: setting.to_owned(),
                 address: address.to_owned(),
             }),
         }
     }
 
-    fn is_judged_later(&self, setting: &str, value: &str) -> Result<bool, Problem> {
+    fn is_judged_later(&self, setting: &str, value: &str) -> Result<bool, SettingProblem> {
         match (is_jinja(value), self.jinja_is_judged_later) {
-            (true, false) => Err(Problem::Jinja {
+            (true, false) => Err(SettingProblem::Jinja {
                 setting: setting.to_owned(),
                 value: value.to_owned(),
             }),
