@@ -46,6 +46,10 @@ impl Warehouse {
 }
 
 impl Cursor {
+    /// As a row has it.
+    ///
+    /// # Errors
+    /// If it lacks a column.
     pub(super) fn of(row: &ResultRow) -> Result<Self, Error> {
         Ok(Self {
             stream: row.get("stream")?,

@@ -112,12 +112,18 @@ pub async fn artifact(
 }
 
 /// `GET /docs`: the newest documentation.
+///
+/// # Errors
+/// 401 or 403 if the sender may not see it, 404 if there is none, 500 if it can't be read.
 pub async fn docs(State(function): SharedFunction, sender: Sender) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     function.newest(DOCS).await
 }
 
 /// `GET /report`: the newest report.
+///
+/// # Errors
+/// 401 or 403 if the sender may not see it, 404 if there is none, 500 if it can't be read.
 pub async fn report(State(function): SharedFunction, sender: Sender) -> Result<Response, ApiError> {
     function.authenticate_browser(&sender).await?;
     function.newest(REPORT).await

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::memory::Memory;
+use super::memory::PlanMemory;
 use super::{Queue, command};
 use crate::config::DbtConfig;
 use crate::dbt::{CommandResult, Exit, Invocation, RunLimits, make_report, project_args};
@@ -56,7 +56,7 @@ impl Dispatcher {
     }
 
     async fn serve(mut self, queue: Queue) {
-        let mut memory = Memory::new(self.builds.clone());
+        let mut memory = PlanMemory::new(self.builds.clone());
         let mut orphans = Orphans::default();
         if let Some(project) = &mut self.project {
             project.runner.warm(&self.stop).await;
@@ -93,7 +93,7 @@ impl Dispatcher {
         }
     }
 
-    async fn serve_one(&mut self, run: &Arc<Run>, memory: &mut Memory, queue: &Queue) {
+    async fn serve_one(&mut self, run: &Arc<Run>, memory: &mut PlanMemory, queue: &Queue) {
         let result = match self.take_lease(run).await {
             Ok(lease) => {
                 let result = self.run(run, memory, lease.as_ref()).await;
@@ -155,7 +155,7 @@ impl Dispatcher {
     }
 
     /// Runs dbt, but not longer than `lease` is ours: another instance may run it then.
-    async fn run(&mut self, run: &Arc<Run>, memory: &mut Memory, lease: Option<&RunLease>) -> RunResult {
+    async fn run(&mut self, run: &Arc<Run>, memory: &mut PlanMemory, lease: Option<&RunLease>) -> RunResult {
         let run_id = run.run_id.as_str();
         if let Err(outcome) = self.make_ready().await {
             return RunResult::never_began(run, outcome);

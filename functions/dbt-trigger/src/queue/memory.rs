@@ -11,14 +11,14 @@ use crate::run::{BuildSet, Run};
 
 /// What is known of earlier builds.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct PlanMemory {
     pub plan: BuildPlan,
     /// As it stands in BigQuery; `None` within if nothing does, and without if that is not known.
     stored: Option<Option<String>>,
     store: Option<BuildMemory>,
 }
 
-impl Memory {
+impl PlanMemory {
     /// Nothing is known yet; `store` is asked before a run.
     pub fn new(store: Option<BuildMemory>) -> Self {
         Self {

@@ -12,14 +12,14 @@ const MOST: usize = 500;
 
 /// Merge requests that were written, or to which something belongs that was, with the projects that they and their branches are in.
 #[derive(Debug, Default)]
-pub struct ChangedRows {
+pub struct WrittenIds {
     merge_requests: BTreeSet<i64>,
     projects: BTreeSet<i64>,
     /// Whether not all of it can be named.
     is_unclear: bool,
 }
 
-impl ChangedRows {
+impl WrittenIds {
     /// Adds the rows of a commit.
     pub fn add(&mut self, batches: &[TableRows<'_>]) {
         for batch in batches {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     fn told(streams: &Streams, rows: &[(&str, &[(&str, i64)])]) -> Json {
-        let mut changed = ChangedRows::default();
+        let mut changed = WrittenIds::default();
         for (table, values) in rows {
             changed.add(&[TableRows {
                 table: &streams.named(table).table,
@@ -107,7 +107,7 @@ mod tests {
             told(&streams, rows),
             json!({"merge_requests": [7, 8], "projects": [1, 2, 3]})
         );
-        let mut emptied = ChangedRows::default();
+        let mut emptied = WrittenIds::default();
         emptied.add(&[
             TableRows {
                 table: &streams.named("mr_labels").table,

@@ -15,7 +15,7 @@ use crate::config::Options;
 use crate::gitlab::{self, Client, Instance, LARGEST_PAGE};
 use crate::ledger::{Entry, Gap, GapReason, is_due};
 use crate::streams::{Node, Read, Stream, Streams};
-use crate::sync::changed_rows::ChangedRows;
+use crate::sync::changed_rows::WrittenIds;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
@@ -88,7 +88,7 @@ pub struct Session<'a> {
     pub rest_pages: Mutex<HashMap<(&'static str, String), gitlab::Seen>>,
     pub counters: Mutex<Counters>,
     /// Which merge requests were written.
-    pub changed_rows: Mutex<ChangedRows>,
+    pub changed_rows: Mutex<WrittenIds>,
     /// Whether this sync has noted already that dbt has to run.
     pub dbt_due: AtomicBool,
     /// Whether deletions are done however many they are.
