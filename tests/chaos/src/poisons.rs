@@ -17,6 +17,7 @@ pub struct Failing {
     table: &'static str,
     /// Of a list, its project's.
     id: u64,
+    project: Value,
     of: &'static str,
     field: &'static str,
     poison: Value,
@@ -92,7 +93,7 @@ const CHILDREN: [(&str, &str); 5] = [
 /// Up to eight things at which GitLab is to fail, among them a row that is an HTTP error for whatever page it is on, a list
 /// of the REST API and an odd text. With more rows of the first kind a round would take long: the connector gives each
 /// half a minute when it meets it first.
-pub fn some(random: &mut Random, tables: &Tables) -> Vec<Failing> {
+pub fn some(random: &mut Random, tables: &Tables, before: &[Failing]) -> Vec<Failing> {
     let mut failing: Vec<Failing> = Vec::new();
     let of_any = |of: &[_], random: &mut Random| of[random.below(of.len() as u64) as usize];
     for nth in 0..3 + random.below(6) {
@@ -120,12 +121,13 @@ pub fn some(random: &mut Random, tables: &Tables) -> Vec<Failing> {
         let one = Failing {
             table,
             id: id.as_u64().unwrap_or_default(),
+            project: row["project_id"].clone(),
             of,
             field,
             poison,
             for_ever: random.below(4) == 0,
         };
-        if !failing.iter().any(|other| other.table == table && other.id == one.id) {
+        if !before.iter().chain(&failing).any(|other| one.is_beside(other)) {
             failing.push(one);
         }
     }
@@ -144,6 +146,21 @@ pub fn set(gitlab: &Gitlab, failing: &[Failing]) -> Result<(), Failed> {
 }
 
 impl Failing {
+    /// Whether it is the same thing, or one of them is a list that the other one is in: nobody meets a row of a list that is
+    /// null.
+    fn is_beside(&self, other: &Self) -> bool {
+        let list = |one: &Self| {
+            if one.table == "mr_notes" {
+                "merge_requests"
+            } else {
+                one.table
+            }
+        };
+        let is_list = self.of == "Project" || other.of == "Project";
+        let is_same = self.table == other.table && self.id == other.id;
+        is_same || is_list && list(self) == list(other) && self.project == other.project
+    }
+
     /// What it hides of GitLab as it is now; nothing if it is gone from there.
     pub fn blind(&self, tables: &Tables) -> Option<Blind> {
         let (id, field) = (self.id, self.field);

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::gitlab::client::Patience;
 use crate::gitlab::compose::{Ask, ListOutcome, compose};
+use crate::gitlab::graphql::Selection;
 use crate::gitlab::list::{Connection, Rows};
 use crate::gitlab::pack::pack;
 use crate::gitlab::page::{LeftOut, Page};
@@ -256,19 +257,14 @@ impl Batch<'_> {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return Ok(vec![(list, Err(error))]);
         }
-        let asks = vec![Ask {
-            list,
-            connection: ask.connection.nodes(identity),
-        }];
-        let composed = compose(&asks);
-        let Purpose { stream, operation } = self.purpose;
-        let patience = self.client.patience_with(stream);
-        let asked = self.client.ask(stream, operation, &composed.query, patience).await;
-        let Ok(mut reply) = asked else {
+        let mut found = self.identified(&ask, identity.clone()).await;
+        // It may fail at what tells the row apart, but for its id.
+        let id = Selection::parse("id");
+        if found.is_none() && identity != id && identity.has("id") {
+            found = self.identified(&ask, id).await;
+        }
+        let Some(mut page) = found else {
             self.failures.fetch_add(1, Ordering::Relaxed);
-            return Ok(vec![(list, Err(error))]);
-        };
-        let Some(ListOutcome::Page(mut page)) = composed.outcomes(&asks, &mut reply.data, &[]).pop() else {
             return Ok(vec![(list, Err(error))]);
         };
         let left_out = |row| LeftOut {
@@ -278,6 +274,23 @@ impl Batch<'_> {
         };
         page.left_out = page.nodes.drain(..).map(left_out).collect();
         Ok(vec![(list, Ok(page))])
+    }
+
+    /// The same page, of which only these fields are asked for.
+    async fn identified(&self, ask: &Ask, identity: Selection) -> Option<Page> {
+        let asks = vec![Ask {
+            list: ask.list,
+            connection: ask.connection.clone().nodes(identity),
+        }];
+        let composed = compose(&asks);
+        let Purpose { stream, operation } = self.purpose;
+        let patience = self.client.patience_with(stream);
+        let asked = self.client.ask(stream, operation, &composed.query, patience).await;
+        let mut reply = asked.ok()?;
+        match composed.outcomes(&asks, &mut reply.data, &[]).pop()? {
+            ListOutcome::Page(page) => Some(page),
+            _ => None,
+        }
     }
 }
 

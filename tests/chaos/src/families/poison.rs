@@ -25,7 +25,8 @@ pub fn round(round: &mut Round) -> Result<(), Failed> {
     for _ in 0..if round.short { 1 } else { 2 } {
         failing.retain(|failing| failing.for_ever);
         let tables = others::of_gitlab(&world)?;
-        failing.extend(poisons::some(&mut round.random, &tables));
+        let more = poisons::some(&mut round.random, &tables, &failing);
+        failing.extend(more);
         poisons::set(&world.gitlab, &failing)?;
         // Every row is asked for.
         let body = json!({"source": "chaos", "full_refresh": true, "reconcile": true, "confirm_deletions": true});

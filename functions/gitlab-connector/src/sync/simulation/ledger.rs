@@ -267,3 +267,22 @@ async fn a_project_that_is_not_equal_for_two_days_is_logged_and_no_other() {
         scene.stand.wait(Duration::from_secs(86_400));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_which_even_the_number_fails_is_left_out_by_its_id_and_stops_no_other() {
+    let mut scene = Scene::new(2, 40);
+    let (id, all) = scene.stand.with_world(|world| {
+        let first = world.pipelines.iter().next().expect("a pipeline");
+        (first.id, world.pipelines.iter().count())
+    });
+    scene.request.reconcile = false;
+    let poison = serde_json::json!([{"of": "Ci::Pipeline", "id": id, "field": "iid", "poison": "error"}]);
+    scene.stand.poison(poison);
+    let (complete, warnings) = scene.sync_with_warnings().await;
+    let told = format!("{warnings:?}");
+    assert!(
+        complete && told.contains(&format!("gid://gitlab/Ci::Pipeline/{id}")),
+        "{told}"
+    );
+    assert_eq!(scene.memory.rows("pipelines").len(), all - 1);
+}
