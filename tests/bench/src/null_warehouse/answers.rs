@@ -7,11 +7,7 @@ use super::state::State;
 /// The result of a statement in BigQuery's JSON.
 pub fn answer(state: &State, sql: &str) -> Value {
     if sql.contains("COMMIT TRANSACTION") && sql.contains(" AS holder") {
-        let holder = text_before(sql, " AS holder").unwrap_or_default();
-        return result(
-            &[("holder", "STRING"), ("age_s", "INTEGER"), ("left_s", "INTEGER")],
-            &[vec![holder, "0".into(), "120".into()]],
-        );
+        return lease(state, sql);
     }
     if sql.contains("COMMIT TRANSACTION") {
         return commit(state, sql);
@@ -27,7 +23,24 @@ pub fn answer(state: &State, sql: &str) -> Value {
         return result(&[("dangles", "BOOLEAN")], &[vec!["false".into()]]);
     }
     // Of rows there are none.
-    result(&[], &[])
+    result::<String>(&[], &[])
+}
+
+/// Gives the lease to whoever asks, with all cursors if they are asked for: a row for each, or one without.
+fn lease(state: &State, sql: &str) -> Value {
+    let mut columns = vec![("holder", "STRING"), ("age_s", "INTEGER"), ("left_s", "INTEGER")];
+    let held = ["0", "120"].map(|seconds| Some(seconds.to_owned()));
+    let held = [&[text_before(sql, " AS holder")], &held[..]].concat();
+    if !sql.contains("C.cursor") {
+        return result(&columns, &[held]);
+    }
+    columns.extend([("stream", "STRING"), ("scope", "STRING"), ("cursor", "STRING")]);
+    let mut cursors: Vec<[Option<String>; 3]> = state.cursors().into_iter().map(|cursor| cursor.map(Some)).collect();
+    if cursors.is_empty() {
+        cursors.push([None, None, None]);
+    }
+    let rows: Vec<_> = cursors.iter().map(|cursor| [&held[..], cursor].concat()).collect();
+    result(&columns, &rows)
 }
 
 /// Takes a commit: sets its cursor, ends its stages, counts their rows.
@@ -109,14 +122,14 @@ fn text_before(sql: &str, marker: &str) -> Option<String> {
     Some(text)
 }
 
-fn result(columns: &[(&str, &str)], rows: &[Vec<String>]) -> Value {
+fn result<Cell: Clone + Into<Value>>(columns: &[(&str, &str)], rows: &[Vec<Cell>]) -> Value {
     let fields: Vec<Value> = columns
         .iter()
         .map(|(name, kind)| json!({"name": name, "type": kind, "mode": "NULLABLE"}))
         .collect();
     let rows: Vec<Value> = rows
         .iter()
-        .map(|row| json!({"f": row.iter().map(|value| json!({"v": value})).collect::<Vec<_>>()}))
+        .map(|row| json!({"f": row.iter().cloned().map(|cell| json!({"v": Into::<Value>::into(cell)})).collect::<Vec<_>>()}))
         .collect();
     json!({
         "kind": "bigquery#queryResponse", "jobComplete": true, "schema": {"fields": fields},
@@ -156,5 +169,11 @@ mod tests {
     fn the_lease_is_given_to_whoever_asks() {
         let sql = "BEGIN TRANSACTION;\nMERGE x USING (SELECT 'sync' AS name, 'abc' AS holder, NOW) S;\nCOMMIT TRANSACTION;\nSELECT holder";
         assert_eq!(answer(&State::default(), sql)["rows"][0]["f"][0]["v"], "abc");
+        let state = State::default();
+        let sql = format!("{sql}, C.stream, C.scope, C.cursor");
+        let last = |state: &State| answer(state, &sql)["rows"][0]["f"][5]["v"].clone();
+        assert_eq!(last(&state), Value::Null);
+        state.set_cursor("mr".into(), "group:it".into(), "7".into());
+        assert_eq!(last(&state), "7");
     }
 }
