@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use mergemind_shared::warehouse::{Commit, CursorMove, Mark, Written};
 
 use crate::ledger::GapReason;
-use crate::sync::bookkeeping;
 use crate::sync::dbt_due;
 use crate::sync::dbt_due::DBT;
 use crate::sync::error::Error;
@@ -14,6 +13,7 @@ use crate::sync::read::{notes, users};
 use crate::sync::report::ScopeProblem;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
+use crate::sync::{bookkeeping, gaps};
 
 /// Reads what the rows of a step only refer to, writes all, and moves the cursor, in one transaction.
 ///
@@ -23,7 +23,7 @@ pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Optio
     notes::add(session, &mut rows).await?;
     users::add(session, &mut rows).await?;
     let cut = rows.fit(session.streams);
-    bookkeeping::close_cut(session, &rows, &cut);
+    gaps::close_cut(session, &rows, &cut);
     for text in cut {
         let (table, message) = (text.table, text.message());
         tracing::warn!(table, "{message}");

@@ -12,6 +12,7 @@ mod driver;
 mod error;
 #[cfg(test)]
 mod fuzz;
+mod gaps;
 mod lease;
 mod list;
 mod lock;

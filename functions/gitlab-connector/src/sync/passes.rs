@@ -17,7 +17,7 @@ use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 use crate::sync::state::{Cursors, PassState};
 use crate::sync::verified::Verified;
-use crate::sync::{bookkeeping, driver};
+use crate::sync::{bookkeeping, driver, gaps};
 
 /// What came of the scopes.
 #[derive(Default)]
@@ -85,11 +85,11 @@ async fn run_and_note(
     request: &Request,
     outcome: &mut ScopesOutcome,
 ) -> Result<(), Error> {
-    bookkeeping::expect_failures(session).await?;
+    gaps::expect_failures(session).await?;
     let ran = run_scope(session, scope, cursors, request, outcome).await;
     if ran.is_ok() && outcome.complete {
         let mut rows = Rows::default();
-        bookkeeping::retry(session, &mut rows).await?;
+        gaps::retry(session, &mut rows).await?;
         if rows.len() > 0 {
             commit(session, rows, None).await?;
         }

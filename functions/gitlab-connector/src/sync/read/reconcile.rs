@@ -18,8 +18,8 @@ use mergemind_shared::warehouse::{SoftDelete, Within};
 
 use crate::gitlab::{self, Connection, Owner, Purpose};
 use crate::streams::{self, Node};
-use crate::sync::bookkeeping;
 use crate::sync::error::Error;
+use crate::sync::gaps;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
 use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::scope_ids::projects_of;
@@ -79,7 +79,7 @@ pub async fn step<'a>(
         ReconcilePart::Pipelines(_) => {
             children::mark(session, &mut rows);
             let began = progress.started_at.unix_timestamp_nanos() / 1000;
-            bookkeeping::close_unmet(session, i64::try_from(began).unwrap_or_default()).await?;
+            gaps::close_unmet(session, i64::try_from(began).unwrap_or_default()).await?;
             None
         }
     };

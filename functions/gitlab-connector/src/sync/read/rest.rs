@@ -12,7 +12,6 @@ use serde_json::json;
 use crate::gitlab;
 use crate::ledger::GapReason;
 use crate::streams::{Of, Read, Rest, Stream};
-use crate::sync::bookkeeping;
 use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::raw_tables::WrittenSince;
@@ -22,6 +21,7 @@ use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 use crate::sync::state::{PendingList, RestProgress, RestState};
+use crate::sync::{bookkeeping, gaps};
 
 /// Lists that are planned for in one checkpoint.
 const PLANNED: usize = 1000;
@@ -256,7 +256,7 @@ async fn read<'a>(
                     unread(session, scope, state, pending, error, progress);
                     continue;
                 }
-                bookkeeping::close_list(session, &pending.to_string());
+                gaps::close_list(session, &pending.to_string());
                 if rest.part.is_none() && too_large.is_empty() {
                     rows.complete(stream, id);
                     if rest.of == Of::Project && stream.owner_column() == "project_id" {

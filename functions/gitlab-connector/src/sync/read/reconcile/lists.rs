@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection, time_of};
 use crate::ledger::{Counted, GapReason};
 use crate::streams::Node;
-use crate::sync::bookkeeping;
 use crate::sync::error::Error;
+use crate::sync::gaps;
 use crate::sync::list::List;
 use crate::sync::read::list_request::{self, ListKind, PageBounds, fetch};
 use crate::sync::read::reconcile::compare::{Differing, difference, ids_left_out};
@@ -192,7 +192,7 @@ impl<'a> Comparison<'_, 'a> {
         let mut found = difference(session, stream, &bounds, &nodes, &left_out).await?;
         add_numbers(session, list, &mut found.to_read).await?;
         // What is known to fail would take others along.
-        let failing = bookkeeping::left_out(session, list);
+        let failing = gaps::left_out(session, list);
         let mut wanted = lookup::Wanted::new();
         for differing in &found.to_read {
             if let (Some(iid), Some(path)) = (differing.iid, session.path_of(differing.node))
