@@ -155,7 +155,13 @@ impl Plan<'_> {
         let mut found: Vec<Release> = Vec::new();
         for until in cuts {
             let free = found.last().map_or(0, |release| release.finished_at + 2 * MINUTE);
-            let created_at = (merges[until].at + self.seconds(MINUTE, 20 * MINUTE)).max(free);
+            // Some wait, and are overtaken by later merges: then only the commit tells what they bring.
+            let longest = if self.random.chance(0.3) {
+                40 * HOUR
+            } else {
+                20 * MINUTE
+            };
+            let created_at = (merges[until].at + self.seconds(MINUTE, longest)).max(free);
             let finished_at = created_at + self.seconds(2 * MINUTE, 15 * MINUTE);
             if finished_at > self.anchor - HOUR {
                 break;
