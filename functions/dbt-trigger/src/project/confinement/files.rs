@@ -7,6 +7,9 @@ use serde_norway::Value;
 
 use super::settings::SettingProblem;
 
+/// How deep brackets, and dashes of one line, may be nested; `serde_norway` itself takes 128 levels.
+const DEEPEST: usize = 128;
+
 /// Why a fetched project is not run.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
@@ -19,6 +22,9 @@ pub enum Refused {
     /// A file that dbt would understand in its own way.
     #[error("{}: it is no YAML that can be checked: {error}", file.display())]
     Yaml { file: PathBuf, error: serde_norway::Error },
+    /// A file whose reading would take a processor for minutes: libyaml's time grows with the square of the depth.
+    #[error("{}: its lists are nested deeper than {DEEPEST}", .0.display())]
+    TooDeep(PathBuf),
     /// A file of this machine.
     #[error("{}: {error}", file.display())]
     File { file: PathBuf, error: std::io::Error },
@@ -75,6 +81,9 @@ pub(super) fn read_yaml(file: &Path, shown: &Path) -> Result<Option<Value>, Refu
             });
         }
     };
+    if is_too_deep(&text) {
+        return Err(Refused::TooDeep(shown.to_owned()));
+    }
     let parsed = serde_norway::from_str::<Value>(&text).and_then(|mut value| {
         value.apply_merge()?;
         Ok(value)
@@ -87,4 +96,25 @@ pub(super) fn read_yaml(file: &Path, shown: &Path) -> Result<Option<Value>, Refu
             error,
         }),
     }
+}
+
+/// Whether a text may be nested too deeply. Brackets within strings count, too.
+fn is_too_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    for c in text.chars() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return true;
+        }
+    }
+    let dashes = |line: &str| {
+        line.split_whitespace()
+            .take_while(|word| ["-", "?", ":"].contains(word))
+            .count()
+    };
+    text.lines().any(|line| dashes(line) > DEEPEST)
 }

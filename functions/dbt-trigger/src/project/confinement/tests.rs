@@ -240,6 +240,20 @@ fn what_two_readers_could_take_for_different_things_is_refused() {
     Fetched::new("name: [\n").assert_refused(&["models/dbt_project.yml: "]);
 }
 
+#[test]
+fn what_would_take_minutes_to_read_is_refused_at_once() {
+    for nested in [
+        "[".repeat(100_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(100_000),
+        "? ".repeat(100_000),
+    ] {
+        Fetched::new(&format!("model-paths:\n  {nested}"))
+            .assert_refused(&["models/dbt_project.yml: ", "nested deeper"]);
+    }
+    Fetched::new(&format!("vars: {{x: {}{}}}\n", "[".repeat(99), "]".repeat(99))).assert_taken();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
