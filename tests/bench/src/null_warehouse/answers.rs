@@ -20,7 +20,7 @@ pub fn answer(state: &State, sql: &str) -> Value {
         );
     }
     if sql.ends_with(" AS dangles") {
-        return result(&[("dangles", "BOOLEAN")], &[vec!["false".into()]]);
+        return result(&[("dangles", "BOOLEAN")], &[vec!["false".to_owned()]]);
     }
     // Of rows there are none.
     result::<String>(&[], &[])
@@ -82,7 +82,7 @@ fn commit(state: &State, sql: &str) -> Value {
         values.push(rows.to_string());
     }
     if names.is_empty() {
-        return result(&[("nothing", "INTEGER")], &[vec!["0".into()]]);
+        return result(&[("nothing", "INTEGER")], &[vec!["0".to_owned()]]);
     }
     result(&names, &[values])
 }
