@@ -10,6 +10,8 @@ use crate::bucket::Bucket;
 
 /// The most that an archive may unpack to: a project is text.
 const UNPACKED_LIMIT: u64 = 512 * 1024 * 1024;
+/// The most folders around a file: each of them is looked at for each file, so thousands would keep a processor busy for minutes.
+const DEPTH_LIMIT: usize = 64;
 
 /// Fetches the object's newest generation into a folder of its own; its number and the folder.
 ///
@@ -59,6 +61,10 @@ fn unpack(packed: &[u8], folder: &Path) -> std::io::Result<()> {
                 entry.path()?.display()
             );
             continue;
+        }
+        if entry.path()?.components().count() > DEPTH_LIMIT {
+            let problem = format!("it has a file or folder in more than {DEPTH_LIMIT} others");
+            return Err(std::io::Error::other(problem));
         }
         // Of a sparse file this is what it seems to hold, which takes no room in the archive.
         unpacked += entry.size();
@@ -115,6 +121,24 @@ mod tests {
         let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         archive.append(header, content).expect("added");
         archive.into_inner().expect("whole").finish().expect("whole")
+    }
+
+    #[test]
+    fn what_lies_deeper_than_a_project_does_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A header has room for a hundred characters.
+        let deep = |folders: usize| packed(&[(&format!("{}x", "a/".repeat(folders)), "")]);
+        assert!(unpack(&deep(40), folder.path()).is_ok());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Directory);
+        header.set_size(0);
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        archive
+            .append_data(&mut header, "a/".repeat(1_900), &b""[..])
+            .expect("added");
+        let packed = archive.into_inner().expect("whole").finish().expect("whole");
+        let refused = unpack(&packed, folder.path()).expect_err("refused").to_string();
+        assert!(refused.contains("more than 64"), "{refused}");
     }
 
     #[test]
