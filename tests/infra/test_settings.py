@@ -77,6 +77,7 @@ class Settings(unittest.TestCase):
                     if "DBT_PROJECT_DIR" in environment:
                         environment["DBT_PROJECT_DIR"] = str(ROOT / "models")
                         environment["DBT_PROFILES_DIR"] = str(ROOT / "models")
+                        environment["REPORT_DIR"] = str(ROOT / "scripts/reporting")
                     done = subprocess.run(
                         [program(function), "--print-config"], env=environment, text=True,
                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -10,6 +10,7 @@ use local_stack::{root, venv_python};
 use serde_json::json;
 
 #[test]
+#[ignore = "slow (two builds by dbt): scripts/test --slow; the unit tests of the models are computed on GoogleSQL in the quick run"]
 fn the_four_keys_and_ten_figures_equal_a_known_truth() {
     // So close together that later merges overtake releases.
     equals_the_truth("delivery", "240", "120", "2");

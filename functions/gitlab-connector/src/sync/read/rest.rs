@@ -159,11 +159,12 @@ async fn rows_written(
     (name, stream): (&str, &Stream),
     above: i64,
 ) -> Result<Vec<(i64, i64, i64)>, Error> {
-    let (owners, whole) = match stream.read {
+    let is_of_groups = matches!(&stream.read, Read::Rest(rest) if matches!(rest.of, Of::Group));
+    let (owners, whole) = match is_of_groups {
         // Those are written only when all groups are read, or a list of one that had failed.
-        Read::Rest(_) if !progress.all_owners && state.retry_next_sync.is_empty() => return Ok(Vec::new()),
-        Read::Rest(_) => (groups_of(session, scope).await?, Vec::new()),
-        _ => {
+        true if !progress.all_owners && state.retry_next_sync.is_empty() => return Ok(Vec::new()),
+        true => (groups_of(session, scope).await?, Vec::new()),
+        false => {
             let owners: Vec<i64> = projects_of(session, scope).await?.into_keys().collect();
             let is_new = |id: &i64| !state.members.is_empty() && !state.members.contains(id);
             let whole = owners.iter().copied().filter(is_new).collect();
