@@ -93,6 +93,15 @@ impl World {
 
     /// A dbt-trigger for this test's datasets, with or without dbt's unit tests.
     pub fn trigger(&self, project: &Path, unit_tests: bool) -> Trigger {
+        self.start_trigger(project, unit_tests, false)
+    }
+
+    /// One that makes documentation and report after a build of everything.
+    pub fn reporting_trigger(&self) -> Trigger {
+        self.start_trigger(&root().join("models"), false, true)
+    }
+
+    fn start_trigger(&self, project: &Path, unit_tests: bool, reports: bool) -> Trigger {
         let options = TriggerOptions {
             project: project.to_owned(),
             datasets: (&self.raw, &self.modelled),
@@ -100,6 +109,7 @@ impl World {
             streams: "",
             token: TRIGGER_TOKEN,
             unit_tests,
+            reports,
         };
         Trigger::start(warehouse(), &options, &log(self.name, "dbt-trigger")).expect("dbt-trigger starts")
     }

@@ -33,6 +33,7 @@ pub fn run(lab: &Lab) -> Result<Value, Failed> {
             streams: "",
             token: TOKEN,
             unit_tests: false,
+            reports: false,
         },
         &lab.log("dbt-trigger"),
     )?;

@@ -1,8 +1,13 @@
 //! From GitLab to the marts, through both functions and a real dbt.
 
+use std::time::{Duration, Instant};
+
 use black_box::{TRIGGER_TOKEN, World, warehouse};
 use local_stack::{Connector, Trigger, http, root};
 use serde_json::{Value, json};
+
+/// How long documentation and report may take after a build.
+const LONGEST: Duration = Duration::from_secs(180);
 
 fn connector(world: &World, trigger: &Trigger) -> Connector {
     world.connector(&[
@@ -21,7 +26,9 @@ fn marts(world: &World) -> i64 {
 #[ignore = "slow: scripts/test --slow"]
 fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     let world = World::new("marts", &["--seed", "21"]);
-    let trigger = world.trigger(&root().join("models"), false);
+    let trigger = world.reporting_trigger();
+    let page = |path: &str| http::get_page(&format!("{}{path}", trigger.url), TRIGGER_TOKEN).expect("an answer");
+    assert_eq!((page("/report").0, page("/docs").0), (404, 404));
     let connector = connector(&world, &trigger);
     let answer = world.sync(&connector);
     let dbt = &answer["dbt"];
@@ -32,6 +39,21 @@ fn a_sync_ends_in_tested_marts_and_a_change_reaches_them() {
     );
     let expected = world.gitlab.rows("merge_requests").expect("rows").len() as i64;
     assert_eq!(marts(&world), expected);
+
+    // They are made after a build of everything.
+    let begun = Instant::now();
+    while page("/docs").0 == 404 || page("/report").0 == 404 {
+        assert!(begun.elapsed() < LONGEST, "no report in {}", trigger.process.log_text());
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let (status, report) = page("/report");
+    let told = format!("{expected} merge requests in");
+    assert!(
+        status == 200 && report.contains(&told),
+        "{status}: no '{told}' in {report}"
+    );
+    let (status, docs) = page("/docs");
+    assert!(status == 200 && docs.contains("dim_merge_requests"), "{status}");
 
     // What an older project left behind: rows that other rules made.
     let stale = format!("{}.dim_merge_requests", world.modelled);

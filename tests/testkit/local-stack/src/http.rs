@@ -50,6 +50,17 @@ pub fn get_with(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
     read(request.call())
 }
 
+/// `GET` of a page, with a token: its status and text.
+///
+/// # Errors
+/// If there is no answer.
+pub fn get_page(url: &str, token: &str) -> Result<(u16, String), String> {
+    let request = agent().get(url).header("Authorization", format!("Bearer {token}"));
+    let mut answer = request.call().map_err(|e| e.to_string())?;
+    let text = answer.body_mut().with_config().limit(64 << 20).read_to_string();
+    Ok((answer.status().as_u16(), text.map_err(|e| e.to_string())?))
+}
+
 /// `POST` of JSON.
 ///
 /// # Errors

@@ -158,6 +158,8 @@ pub struct TriggerOptions<'a> {
     pub streams: &'a str,
     /// Whether dbt's unit tests run too: they test the models and not the data, and take their time.
     pub unit_tests: bool,
+    /// Whether a build of everything is followed by its documentation and report.
+    pub reports: bool,
 }
 
 /// A running `dbt-trigger`.
@@ -187,6 +189,9 @@ impl Trigger {
             .env("BQ_DATASET_MODELED", options.datasets.1);
         if !options.unit_tests {
             command.env("DBT_EXCLUDE_RESOURCE_TYPES", "unit_test");
+        }
+        if options.reports {
+            command.env("REPORT_DIR", paths::root().join("scripts/reporting"));
         }
         let url = format!("http://127.0.0.1:{port}");
         let mut process = Process::start("dbt-trigger", command, log)?;

@@ -37,6 +37,7 @@ impl Stack {
             streams: &options.streams,
             token: &trigger_token,
             unit_tests: false,
+            reports: false,
         };
         let trigger = Trigger::start(&warehouse, &trigger_options, &log("dbt-trigger"))?;
         screen.done("dbt-trigger", &trigger.url);
