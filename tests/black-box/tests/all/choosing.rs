@@ -84,7 +84,7 @@ fn paths<'a>(projects: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "slow (a minute of syncs): scripts/test --slow"]
+#[ignore = "slow (a minute of syncs): scripts/test --slow; the simulations sync single projects"]
 fn projects_are_named_by_path_or_id_and_are_read_together() {
     let world = World::new("single", &["--seed", "63", "--projects", "4", "--merge-requests", "40"]);
     let projects = world.gitlab.rows("projects").expect("projects");

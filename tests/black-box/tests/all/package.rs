@@ -6,7 +6,7 @@ use black_box::{World, warehouse};
 use local_stack::root;
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two builds by dbt): scripts/test --slow"]
 fn a_project_that_imports_the_models_builds_twice_by_its_own_rules() {
     let world = World::new("package", &["--seed", "27"]);
     world.sync(&world.connector(&[]));
