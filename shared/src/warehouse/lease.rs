@@ -12,7 +12,7 @@ use super::connection::{ResultRow, Warehouse};
 use super::cursor::Cursor;
 use super::error::Error;
 use super::schema::{Column, Kind};
-use super::sql::{CURSORS, LEASES, Lease, acquire_and_read_script, acquire_script, expire_script, renew_script};
+use super::sql::{CURSORS, LEASES, Lease, acquire_and_read_script, acquire_script, release_script, renew_script};
 
 /// The columns of the table of leases.
 pub(super) const COLUMNS: [Column; 4] = [
@@ -48,7 +48,7 @@ pub struct Guard {
     warehouse: Arc<Warehouse>,
     lease: Lease,
     lost: CancellationToken,
-    _renewal: AbortOnDropHandle<()>,
+    renewal: AbortOnDropHandle<()>,
 }
 
 impl Guard {
@@ -62,7 +62,7 @@ impl Guard {
         };
         let renewal = keep(lease.clone(), renew, lost.clone());
         Self {
-            _renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
+            renewal: AbortOnDropHandle::new(tokio::spawn(renewal)),
             warehouse,
             lease,
             lost,
@@ -89,6 +89,8 @@ impl Guard {
     /// # Errors
     /// If BigQuery can't be asked; the lease then expires by itself.
     pub async fn release(self) -> Result<(), Error> {
+        // A renewal that is answered after the release would say that the lease was lost.
+        drop(self.renewal);
         self.warehouse.release(&self.lease).await
     }
 }
@@ -193,8 +195,7 @@ impl Warehouse {
     /// # Errors
     /// If BigQuery can't be asked; the lease then ends by itself.
     pub async fn release(&self, lease: &Lease) -> Result<(), Error> {
-        self.query(expire_script(&self.name_of(LEASES), lease, Duration::ZERO))
-            .await?;
+        self.query(release_script(&self.name_of(LEASES), lease)).await?;
         Ok(())
     }
 }

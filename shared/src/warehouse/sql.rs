@@ -10,7 +10,7 @@ mod unchanged;
 pub(super) use commit::{CommitGuards, commit};
 pub use commit::{CursorMove, Mark};
 pub use lease::Lease;
-pub(super) use lease::{acquire_and_read_script, acquire_script, expire_script, renew_script};
+pub(super) use lease::{acquire_and_read_script, acquire_script, release_script, renew_script};
 pub use merge::CompleteSet;
 pub(super) use merge::Merge;
 pub use soft_delete::{SoftDelete, Within};

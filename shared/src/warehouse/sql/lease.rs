@@ -48,17 +48,26 @@ fn acquire(leases: &str, lease: &Lease) -> String {
     )
 }
 
-pub(in crate::warehouse) fn expire_script(leases: &str, lease: &Lease, ttl: Duration) -> String {
-    format!(
-        "UPDATE {leases} SET expires_at = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {} SECOND) WHERE name = {} AND holder = {}",
-        ttl.as_secs(),
-        literal(&lease.name),
-        literal(&lease.holder)
-    )
+/// Gives the lease back. It has no holder then: a renewal that BigQuery gets to only afterwards finds nothing to prolong.
+pub(in crate::warehouse) fn release_script(leases: &str, lease: &Lease) -> String {
+    update(leases, lease, "holder = '', expires_at = CURRENT_TIMESTAMP()")
 }
 
 pub(in crate::warehouse) fn renew_script(leases: &str, lease: &Lease) -> String {
-    format!("{};\n{}", expire_script(leases, lease, lease.ttl), ours(leases, lease))
+    let until = format!(
+        "expires_at = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {} SECOND)",
+        lease.ttl.as_secs()
+    );
+    format!("{};\n{}", update(leases, lease, &until), ours(leases, lease))
+}
+
+/// Changes the lease if it is ours.
+fn update(leases: &str, lease: &Lease, set: &str) -> String {
+    format!(
+        "UPDATE {leases} SET {set} WHERE name = {} AND holder = {}",
+        literal(&lease.name),
+        literal(&lease.holder)
+    )
 }
 
 /// Selects one row if the lease is ours, else none.
@@ -100,6 +109,14 @@ mod tests {
         assert!(
             select.starts_with("SELECT holder FROM `l`") && select.ends_with(ours),
             "{select}"
+        );
+    }
+
+    #[test]
+    fn a_lease_that_is_given_back_has_no_holder_that_a_late_renewal_could_find() {
+        assert_eq!(
+            release_script("`l`", &lease()),
+            "UPDATE `l` SET holder = '', expires_at = CURRENT_TIMESTAMP() WHERE name = 'sync' AND holder = 'h'"
         );
     }
 }

@@ -46,6 +46,12 @@ fn an_unchanged_second_sync_moves_nothing() {
     let world = World::new("unchanged", &["--seed", "13"]);
     let connector = world.connector(&[]);
     let first = world.sync(&connector);
+    let holder = warehouse().query(&format!("SELECT holder FROM {}._leases WHERE name = 'sync'", world.raw));
+    assert_eq!(
+        holder.expect("a lease"),
+        [[Some(String::new())]],
+        "who gave it back holds it no more, so a renewal under way prolongs nothing"
+    );
     let second = world.sync(&connector);
     for table in TABLES {
         assert!(written(&first, table) > 0, "{table}: {first:#}");
