@@ -30,19 +30,20 @@ def main() -> int:
         report("parse", [{"id": "the project", "kind": "project", "status": "error", "message": str(parsed.exception)}])
         return 0
     manifest = parsed.result
-    for source in manifest.sources.values():
-        create_table(address, source)
     report("manifest", [{"id": node.unique_id, "kind": str(node.resource_type)} for node in expected_nodes(manifest)])
     report("marts", marts(manifest))
     # Once from nothing; then what a second build does differently: models that merge instead of being made.
     # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
     # mr_state_events changes other models, too.
     chosen = [
-        "path:models/staging/optional", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs", "int_deployments", "path:models/marts/dora", "fct_jobs",
+        "path:models/staging/optional", "path:models/staging/own", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs", "int_deployments", "path:models/marts/dora", "fct_jobs",
         "int_merge_request_rework", "fct_merge_requests", "agg_flow_weekly",
     ]
-    variables = ["--vars", json.dumps({"optional_tables": OPTIONAL}), "--target-path", f"{output}/optional"]
+    variables = ["--vars", json.dumps({"optional_tables": OPTIONAL, "incident_table": "incidents.of_another_tool"}), "--target-path", f"{output}/optional"]
     with_all = dbtRunner().invoke(["parse", *variables]).result
+    # Those of the plain project among them.
+    for source in with_all.sources.values():
+        create_table(address, source)
     report("marts", marts(with_all))
     for name, arguments, known in (
         ("first build", [], manifest),
@@ -110,7 +111,7 @@ def expected_nodes(manifest):
 def create_table(address: str, source) -> None:
     """A raw table as models/models/staging says that it is."""
     fields = [{"name": column.name, "type": column.data_type or ""} for column in source.columns.values()]
-    body = json.dumps({"tableReference": {"tableId": source.name}, "schema": {"fields": fields}}).encode()
+    body = json.dumps({"tableReference": {"tableId": source.identifier}, "schema": {"fields": fields}}).encode()
     url = f"{address}/bigquery/v2/projects/{PROJECT}/datasets/{source.schema}/tables"
     urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})).read()
 

@@ -61,7 +61,7 @@ def with_columns(text: str, folder: Path, described: Described) -> str:
 
 def model_with_columns(text: str, folder: Path, described: Described) -> str:
     name = re.match(r"  - name: (\w+)", text)[1]
-    table = name.removeprefix("stg_gitlab__")
+    table = name.partition("__")[2]
     before, _, columns = text.partition("    columns:\n")
     tests = {}
     for entry in re.split(r"(?m)^(?=      - )", columns)[1:]:
