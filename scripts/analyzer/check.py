@@ -32,8 +32,10 @@ def main() -> int:
         Engine()
         return 0
     # Together with those of scripts/costs and scripts/report, which need no more than these.
-    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "reporting", "analyzer")] if options.test else []
-    if any(subprocess.run(command).returncode != 0 for command in tests):
+    tests = [[sys.executable, "-m", "unittest", "discover", "-s", ROOT / "scripts" / folder] for folder in ("lib", "reporting", "analyzer")]
+    # sqlglot is in dbt's environment.
+    tests.append([ROOT / ".local/venv-dbt/bin/python", "-m", "unittest", "discover", "-s", ROOT / "scripts/costing"])
+    if options.test and any(subprocess.run(command).returncode != 0 for command in tests):
         return 1
     started = time.monotonic()
     if options.describe:

@@ -49,6 +49,10 @@ def parse_arguments() -> argparse.Namespace:
         epilog="Where: as for dbt, BIGQUERY_EMULATOR_HOST (see scripts/warehouse) or PROJECT_ID and its friends. The emulator does not count bytes.",
     )
     parser.add_argument("--dry-run", action="store_true", help="build nothing: ask BigQuery what each model's query would scan")
+    parser.add_argument(
+        "--reckon", action="store_true",
+        help="ask nobody: reckon what builds, look-ups and the questions of models/README.md read at 10,000, a million and ten million merge requests (docs/cost.md)",
+    )
     return parser.parse_args()
 
 
