@@ -16,6 +16,11 @@
 {%- if var('time_zone') == 'UTC' -%}extract(date from {{ moment }}){%- else -%}date({{ moment }}, '{{ var('time_zone') }}'){%- endif -%}
 {%- endmacro %}
 
+{#- The moment at which a date ends in the time zone of the variable time_zone. -#}
+{% macro end_of_day(date) -%}
+timestamp(date_add({{ date }}, interval 1 day){% if var('time_zone') != 'UTC' %}, '{{ var('time_zone') }}'{% endif %})
+{%- endmacro %}
+
 {#- The first day of a date's week, by the variable first_weekday. Not DATE_TRUNC(…, WEEK(MONDAY)): the emulator rejects it. -#}
 {% macro week_start(date) %}{{ return(adapter.dispatch('week_start', 'mergemind')(date)) }}{% endmacro %}
 {% macro default__week_start(date) -%}

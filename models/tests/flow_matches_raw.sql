@@ -25,6 +25,18 @@ with problems as (
         where day = {{ local_date('current_timestamp()') }}
     ) as mart
     union all
+    select 'open this week' as problem, days.n as expected, weeks.n as found
+    from (
+        select coalesce(sum(open_count), 0) as n
+        from {{ ref('agg_work_in_progress_daily') }}
+        where day = {{ local_date('current_timestamp()') }}
+    ) as days
+    cross join (
+        select coalesce(sum(open_count), 0) as n
+        from {{ ref('agg_work_in_progress_weekly') }}
+        where scope_type = 'all' and week = {{ week_start(local_date('current_timestamp()')) }}
+    ) as weeks
+    union all
     select 'weeks that do not add up' as problem, 0 as expected, count(*) as found
     from {{ ref('agg_flow_weekly') }}
     where

@@ -23,14 +23,6 @@ with changes as (
     where merge_requests.state = 'merged' and merge_requests.merged_at is not null
 ),
 
-{% if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
-first_commits as (
-    select merge_request_id, min(authored_at) as first_commit_at
-    from {{ ref('stg_gitlab__mr_commits') }}
-    group by merge_request_id
-),
-
-{% endif -%}
 {% if 'deployment_merge_requests' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
 linked as (
     select links.merge_request_id, min(format('%020d %d', unix_micros(deployments.finished_at), deployments.deployment_id)) as released
@@ -128,7 +120,7 @@ select
     {{ hours_between('changes.merged_at', 'deployments.finished_at') }} as hours_from_merge_to_deployment
 from changes
 {%- if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
-left join first_commits
+left join {{ ref('int_merge_request_first_commits') }} as first_commits
     on changes.merge_request_id = first_commits.merge_request_id
 {%- endif %}
 left join found

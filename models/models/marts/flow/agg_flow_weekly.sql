@@ -8,10 +8,29 @@ with merged as (
         scopes.scope_type,
         scopes.scope_id,
         {{ week_start(local_date('facts.merged_at')) }} as week,
+        -- Before and after the cycle time.
+        {% if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) -%}
+        greatest(0, {{ hours_between('commits.first_commit_at', 'facts.created_at') }}) as hours_coding,
+        {%- else -%}
+        cast(null as float64) as hours_coding,
+        {%- endif %}
+        {% if has_dora() -%}
+        changes.hours_from_merge_to_deployment as hours_to_deploy,
+        {%- else -%}
+        cast(null as float64) as hours_to_deploy,
+        {%- endif %}
         facts.*
     from {{ ref('fct_merge_requests') }} as facts
     inner join {{ ref('int_project_scopes') }} as scopes
         on facts.project_id = scopes.project_id
+    {%- if 'mr_commits' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
+    left join {{ ref('int_merge_request_first_commits') }} as commits
+        on facts.merge_request_id = commits.merge_request_id
+    {%- endif %}
+    {%- if has_dora() %}
+    left join {{ ref('fct_changes') }} as changes
+        on facts.merge_request_id = changes.merge_request_id
+    {%- endif %}
     where facts.is_merged and facts.cycle_time_hours is not null and {{ counts_in_medians('facts.is_author_bot') }}
 ),
 
@@ -21,6 +40,8 @@ spread as (
         *,
         percentile_cont(cycle_time_hours, 0.5) over (partition by scope_type, scope_id, week) as median_cycle_time_hours,
         percentile_cont(hours_to_first_review, 0.5) over (partition by scope_type, scope_id, week) as median_hours_to_first_review,
+        percentile_cont(hours_coding, 0.5) over (partition by scope_type, scope_id, week) as median_hours_coding,
+        percentile_cont(hours_to_deploy, 0.5) over (partition by scope_type, scope_id, week) as median_hours_to_deploy,
         percentile_cont(changed_lines_count, 0.5) over (partition by scope_type, scope_id, week) as median_changed_lines
     from merged
 ),
@@ -41,6 +62,11 @@ weekly as (
         sum(coalesce(hours_without_review, 0)) as hours_without_review,
         sum(hours_waiting_on_author) as hours_waiting_on_author,
         sum(hours_waiting_on_reviewers) as hours_waiting_on_reviewers,
+        sum(hours_coding) as hours_coding,
+        max(median_hours_coding) as median_hours_coding,
+        countif(hours_to_deploy is not null) as deployed_count,
+        sum(hours_to_deploy) as hours_to_deploy,
+        max(median_hours_to_deploy) as median_hours_to_deploy,
         countif(is_merged_without_review) as merged_without_review_count,
         countif(is_revert) as reverts_count,
         sum(pushes_after_review_count) as pushes_after_review_count,
@@ -98,7 +124,12 @@ select
     weekly.files_touched_again_count,
     coalesce(weekly.review_comments_count, 0) as review_comments_count,
     coalesce(weekly.changed_lines_count, 0) as changed_lines_count,
-    cast(round(weekly.median_changed_lines) as int64) as median_changed_lines_count
+    cast(round(weekly.median_changed_lines) as int64) as median_changed_lines_count,
+    weekly.hours_coding,
+    weekly.median_hours_coding,
+    {{ 'coalesce(weekly.deployed_count, 0)' if has_dora() else 'cast(null as int64)' }} as deployed_count,
+    weekly.hours_to_deploy,
+    weekly.median_hours_to_deploy
 from weeks
 left join (select distinct scope_type, scope_id, scope_path from {{ ref('int_project_scopes') }}) as names
     on weeks.scope_type = names.scope_type and weeks.scope_id = names.scope_id
