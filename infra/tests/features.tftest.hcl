@@ -27,11 +27,13 @@ variables {
   gitlab_groups = ["acme"]
 }
 
-run "webhooks" {
+run "webhooks_and_an_authority_of_ones_own" {
   command = plan
 
   variables {
-    webhooks = true
+    gitlab_base_url = "https://gitlab.acme.example"
+    gitlab_ca       = true
+    webhooks        = true
   }
 
   assert {
@@ -46,13 +48,36 @@ run "webhooks" {
     condition     = contains(keys(google_secret_manager_secret.this), "webhook-token") && contains(keys(google_secret_manager_secret.this), "connector-token")
     error_message = "It has tokens to check."
   }
+  assert {
+    condition     = local.connector_environment.GITLAB_CA_FILE == "/secrets/gitlab-ca/certificates.pem"
+    error_message = "The connector is told where the certificates are."
+  }
+  assert {
+    condition     = toset(keys(local.secrets)) == toset(["connector-token", "gitlab-ca", "gitlab-token", "trigger-token", "webhook-token"]) && contains(keys(local.secret_readers), "gitlab-ca/webhooks")
+    error_message = "There is a secret for them, which both may read."
+  }
 }
 
-run "public_trigger" {
+# Parts that have nothing to do with each other, in one plan.
+run "what_may_be_added" {
   command = plan
 
   variables {
-    public_trigger = true
+    public_trigger       = true
+    events               = true
+    alert_emails         = ["data@acme.example"]
+    budget               = { billing_account = "012345-6789AB-CDEF01", amount = 40 }
+    connector_memory_mib = 1024
+    connector_instances  = 2
+    trigger_memory_mib   = 2048
+    trigger_instances    = 3
+    runbook_url          = "https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks"
+    operators            = ["user:me@acme.example"]
+    images = { europe-west1 = {
+      connector = "ghcr.io/acme/gitlab-connector:1.2.3"
+      trigger   = "ghcr.io/acme/dbt-trigger@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    } }
+    readers = ["group:analysts@acme.example"]
   }
 
   assert {
@@ -67,24 +92,57 @@ run "public_trigger" {
     condition     = contains(keys(google_secret_manager_secret.this), "fivetran-secret")
     error_message = "Fivetran has a secret to sign with."
   }
-}
-
-run "authority_of_ones_own" {
-  command = plan
-
-  variables {
-    gitlab_base_url = "https://gitlab.acme.example"
-    gitlab_ca       = true
-    webhooks        = true
-  }
-
   assert {
-    condition     = local.connector_environment.GITLAB_CA_FILE == "/secrets/gitlab-ca/certificates.pem"
-    error_message = "The connector is told where the certificates are."
+    condition     = keys(google_pubsub_topic.events) == ["dbt-complete", "sync-complete"] && keys(google_logging_project_sink.events) == ["dbt-complete", "sync-complete"]
+    error_message = "Both events are passed on."
   }
   assert {
-    condition     = toset(keys(local.secrets)) == toset(["connector-token", "gitlab-ca", "gitlab-token", "trigger-token", "webhook-token"]) && contains(keys(local.secret_readers), "gitlab-ca/webhooks")
-    error_message = "There is a secret for them, which both may read."
+    condition     = length(google_pubsub_topic.dead_letters) == 1
+    error_message = "What nobody takes is kept."
+  }
+  assert {
+    condition     = one(one(google_billing_budget.this[0].amount).specified_amount).units == "40"
+    error_message = "The budget is what was said."
+  }
+  assert {
+    condition     = google_monitoring_notification_channel.email["data@acme.example"].labels.email_address == "data@acme.example"
+    error_message = "Somebody is told."
+  }
+  assert {
+    condition     = local.trigger_environment.DBT_WORKER_MEMORY_MIB == "1536"
+    error_message = "dbt's worker may use what is there."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].limits == { memory = "1024Mi", instances = 2 } && module.trigger["europe-west1"].limits == { memory = "2048Mi", instances = 3 }
+    error_message = "Functions are as large as was said."
+  }
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.sync_lag[0].documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
+    error_message = "Alerts link to their runbooks."
+  }
+  assert {
+    condition     = !anytrue([for step in output.next_steps : try(strcontains(step, "runbook_url"), false)])
+    error_message = "Nothing is left to do about it."
+  }
+  assert {
+    condition     = google_service_account_iam_member.operators["user:me@acme.example"].role == "roles/iam.serviceAccountTokenCreator"
+    error_message = "Operators call as the scheduler."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.operators["user:me@acme.example"].role == "roles/secretmanager.secretAccessor"
+    error_message = "Operators read the trigger's token."
+  }
+  assert {
+    condition     = module.connector["europe-west1"].image == "ghcr.io/acme/gitlab-connector:1.2.3"
+    error_message = "A whole reference is taken as it is."
+  }
+  assert {
+    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].role == "roles/bigquery.dataViewer"
+    error_message = "Readers read, no more."
+  }
+  assert {
+    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].dataset_id == google_bigquery_dataset.this["modeled"].dataset_id
+    error_message = "Readers read the marts, and no raw tables."
   }
 }
 
@@ -178,46 +236,13 @@ run "a_key_before_its_region" {
   }
 }
 
-run "events" {
+run "network_and_internal_only" {
   command = plan
 
   variables {
-    events = true
-  }
-
-  assert {
-    condition     = keys(google_pubsub_topic.events) == ["dbt-complete", "sync-complete"] && keys(google_logging_project_sink.events) == ["dbt-complete", "sync-complete"]
-    error_message = "Both events are passed on."
-  }
-  assert {
-    condition     = length(google_pubsub_topic.dead_letters) == 1
-    error_message = "What nobody takes is kept."
-  }
-}
-
-run "budget_and_mail" {
-  command = plan
-
-  variables {
-    alert_emails = ["data@acme.example"]
-    budget       = { billing_account = "012345-6789AB-CDEF01", amount = 40 }
-  }
-
-  assert {
-    condition     = one(one(google_billing_budget.this[0].amount).specified_amount).units == "40"
-    error_message = "The budget is what was said."
-  }
-  assert {
-    condition     = google_monitoring_notification_channel.email["data@acme.example"].labels.email_address == "data@acme.example"
-    error_message = "Somebody is told."
-  }
-}
-
-run "network" {
-  command = plan
-
-  variables {
-    network = { network = "main", subnetworks = { europe-west1 = "one" } }
+    ingress  = "internal"
+    webhooks = true
+    network  = { network = "main", subnetworks = { europe-west1 = "one" }, egress = "ALL_TRAFFIC" }
   }
 
   assert {
@@ -228,71 +253,6 @@ run "network" {
     condition     = contains(keys(google_project_service.this), "compute.googleapis.com")
     error_message = "Networks are Compute Engine's."
   }
-}
-
-run "larger_functions" {
-  command = plan
-
-  variables {
-    connector_memory_mib = 1024
-    connector_instances  = 2
-    trigger_memory_mib   = 2048
-    trigger_instances    = 3
-  }
-
-  assert {
-    condition     = local.trigger_environment.DBT_WORKER_MEMORY_MIB == "1536"
-    error_message = "dbt's worker may use what is there."
-  }
-  assert {
-    condition     = module.connector["europe-west1"].limits == { memory = "1024Mi", instances = 2 } && module.trigger["europe-west1"].limits == { memory = "2048Mi", instances = 3 }
-    error_message = "Functions are as large as was said."
-  }
-}
-
-run "runbooks" {
-  command = plan
-
-  variables {
-    runbook_url = "https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks"
-  }
-
-  assert {
-    condition     = endswith(google_monitoring_alert_policy.sync_lag[0].documentation[0].content, " https://git.acme.example/mergemind/-/blob/HEAD/docs/runbooks/sync-lag.md")
-    error_message = "Alerts link to their runbooks."
-  }
-  assert {
-    condition     = !anytrue([for step in output.next_steps : strcontains(step, "runbook_url")])
-    error_message = "Nothing is left to do about it."
-  }
-}
-
-run "operators" {
-  command = plan
-
-  variables {
-    operators = ["user:me@acme.example"]
-  }
-
-  assert {
-    condition     = google_service_account_iam_member.operators["user:me@acme.example"].role == "roles/iam.serviceAccountTokenCreator"
-    error_message = "Operators call as the scheduler."
-  }
-  assert {
-    condition     = google_secret_manager_secret_iam_member.operators["user:me@acme.example"].role == "roles/secretmanager.secretAccessor"
-    error_message = "Operators read the trigger's token."
-  }
-}
-
-run "internal_only" {
-  command = plan
-
-  variables {
-    ingress  = "internal"
-    webhooks = true
-    network  = { network = "main", subnetworks = { europe-west1 = "one" }, egress = "ALL_TRAFFIC" }
-  }
-
   assert {
     condition     = module.connector["europe-west1"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && module.trigger["europe-west1"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && module.webhooks["europe-west1"].ingress == "INGRESS_TRAFFIC_ALL"
     error_message = "Only what has to be is reachable from outside."
@@ -300,38 +260,5 @@ run "internal_only" {
   assert {
     condition     = length(google_monitoring_uptime_check_config.connector) == 0
     error_message = "No check that could not reach it."
-  }
-}
-
-run "images_of_another_registry" {
-  command = plan
-
-  variables {
-    images = { europe-west1 = {
-      connector = "ghcr.io/acme/gitlab-connector:1.2.3"
-      trigger   = "ghcr.io/acme/dbt-trigger@sha256:2222222222222222222222222222222222222222222222222222222222222222"
-    } }
-  }
-
-  assert {
-    condition     = module.connector["europe-west1"].image == "ghcr.io/acme/gitlab-connector:1.2.3"
-    error_message = "A whole reference is taken as it is."
-  }
-}
-
-run "readers" {
-  command = plan
-
-  variables {
-    readers = ["group:analysts@acme.example"]
-  }
-
-  assert {
-    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].role == "roles/bigquery.dataViewer"
-    error_message = "Readers read, no more."
-  }
-  assert {
-    condition     = google_bigquery_dataset_iam_member.readers["group:analysts@acme.example"].dataset_id == google_bigquery_dataset.this["modeled"].dataset_id
-    error_message = "Readers read the marts, and no raw tables."
   }
 }

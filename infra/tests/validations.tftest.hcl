@@ -113,10 +113,12 @@ run "a_region_without_network_and_key" {
   expect_failures = [var.network, var.kms_keys]
 }
 
-run "keys_in_the_wrong_place" {
+run "keys_in_the_wrong_place_and_nothing_to_sync" {
   command = plan
 
   variables {
+    gitlab_groups = []
+
     ingress = "internal"
     network = { network = "main", subnetworks = { europe-west1 = "one" } }
     kms_keys = {
@@ -125,10 +127,10 @@ run "keys_in_the_wrong_place" {
     }
   }
 
-  expect_failures = [var.kms_keys, var.ingress]
+  expect_failures = [var.kms_keys, var.ingress, var.gitlab_groups]
 }
 
-run "a_regional_key_elsewhere" {
+run "more_values_that_do_not_fit_together" {
   command = plan
 
   variables {
@@ -137,59 +139,15 @@ run "a_regional_key_elsewhere" {
       bigquery = "projects/p/locations/europe-west3/keyRings/r/cryptoKeys/k"
       regional = { europe-west1 = "projects/p/locations/europe-west4/keyRings/r/cryptoKeys/k" }
     }
-  }
-
-  expect_failures = [var.kms_keys]
-}
-
-run "one_dataset_for_both" {
-  command = plan
-
-  variables {
-    dataset_raw     = "same"
-    dataset_modeled = "same"
-  }
-
-  expect_failures = [var.dataset_modeled]
-}
-
-run "an_unresolved_variable" {
-  command = plan
-
-  variables {
+    dataset_raw           = "same"
+    dataset_modeled       = "same"
     connector_environment = { PROJECT_NAME_PATTERN = "$${TEAM}-*" }
     trigger_environment   = { DBT_TARGET = "$${TARGET}" }
+    ingress               = "private"
+    readers               = ["allUsers"]
   }
 
-  expect_failures = [var.connector_environment, var.trigger_environment]
-}
-
-run "an_ingress_that_there_is_not" {
-  command = plan
-
-  variables {
-    ingress = "private"
-  }
-
-  expect_failures = [var.ingress]
-}
-
-run "nothing_to_sync" {
-  command = plan
-
-  variables {
-    gitlab_groups = []
-  }
-
-  expect_failures = [var.gitlab_groups]
-}
-
-run "a_public_reader" {
-  command = plan
-
-  variables {
-    readers = ["allUsers"]
-  }
-
-  expect_failures = [var.readers]
+  expect_failures = [
+    var.kms_keys, var.dataset_modeled, var.connector_environment, var.trigger_environment, var.ingress, var.readers,
+  ]
 }

@@ -74,13 +74,39 @@ plan() {
     terraform -chdir=infra plan -input=false -out="$WORK/$file" ${RUNBOOKS:+"-var=runbook_url=$RUNBOOKS"} -var-file="$VARIABLES" "$@"
 }
 apply() { terraform -chdir=infra apply -input=false "$WORK/$1"; }
-changes() {
-    terraform -chdir=infra show -json "$WORK/$1" | python3 -c '
+
+# What must be there, and known to Google, before a service starts: without images that is everything there is. Where services
+# run already, Terraform would change them in the same breath, before new secrets have values and new roles count.
+plan_foundation() {
+    local targets=()
+    if ! grep -q '"images": {}' infra/images.auto.tfvars.json; then
+        targets=(
+            google_project_service.this google_project_iam_member.jobs google_service_account_iam_member.operators
+            google_secret_manager_secret_iam_member.readers google_secret_manager_secret_iam_member.operators
+            google_bigquery_dataset_iam_member.functions google_logging_metric.this
+            google_artifact_registry_repository_iam_member.build google_storage_bucket_iam_member.build
+        )
+    fi
+    plan foundation ${targets[@]+"${targets[@]/#/-target=}"}
+}
+
+# Whether a plan, of which `changes` was asked, gives somebody a role.
+grants() {
+    python3 - "$WORK/$1.json" <<'PYTHON'
 import json, sys
-plan = json.load(sys.stdin)
+changed = json.load(open(sys.argv[1])).get("resource_changes", [])
+sys.exit(not any(c["type"].endswith("_iam_member") and "create" in c["change"]["actions"] for c in changed))
+PYTHON
+}
+changes() {
+    terraform -chdir=infra show -json "$WORK/$1" >"$WORK/$1.json"
+    python3 - "$WORK/$1.json" <<'PYTHON'
+import json, sys
+plan = json.load(open(sys.argv[1]))
 changed = [c for c in plan.get("resource_changes", []) if c["change"]["actions"] not in (["no-op"], ["read"]) or "importing" in c["change"]]
 outputs = [c for c in plan.get("output_changes", {}).values() if c["actions"] != ["no-op"]]
-sys.exit(not (changed or outputs))'
+sys.exit(not (changed or outputs))
+PYTHON
 }
 
 # A dataset that a run from a laptop made is taken over, not made again; the plan shows it.
@@ -149,6 +175,7 @@ provide_images() {
             sleep 120
             submit "$@"
         fi
+        BUILT=1
     fi
     for image in gitlab-connector dbt-trigger; do
         from=$(holder "$image" "$regions")

@@ -7,6 +7,8 @@ import sys
 import weakref
 from pathlib import Path
 
+from state_server import StateServer
+
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
 STAND_IN = ROOT / "tests/infra/stand-in"
@@ -54,6 +56,7 @@ class Workspace:
         self.folder = Path(folder)
         self.config = self.folder / "infra"
         shutil.copytree(INFRA, self.config, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "backend.tf", "*.tfvars", "*.auto.tfvars.json", "imports.tf"))
+        (self.config / "backend.tf").write_text(StateServer.backend(str(self.folder)))
         self.say(variables)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         self.environment |= {
@@ -130,7 +133,7 @@ class Workspace:
         return done.stdout
 
     def init(self):
-        self.run("init", "-backend=false")
+        self.run("init")
         return self
 
     def plan(self):

@@ -1,5 +1,4 @@
 """The real gcloud and bq, where they are installed, parse every command of scripts and documents."""
-import hashlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import unittest
 from pathlib import Path
 
 from commands import all_commands
+from said import kept
 from terraform import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -33,20 +33,10 @@ class Commands(unittest.TestCase):
         cls.folder.cleanup()
 
     def ask(self, program, commands):
-        """What a program here says of each command, or said when the same program was asked for the same: loading the real one takes
-        twenty seconds of a processor."""
+        """What a program here says of each command; loading the real one takes twenty seconds of a processor."""
         sdk = Path(shutil.which("gcloud")).resolve().parents[1]
-        parts = [(HERE / program).read_text(), (sdk / "VERSION").read_text(), str(sdk), json.dumps(commands)]
-        kept = ROOT / f".local/infra/said-{Path(program).stem}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}.json"
-        if not kept.exists():
-            said = self.ask_anew(program, sdk, commands)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            for old in kept.parent.glob(f"said-{Path(program).stem}-*"):
-                old.unlink()
-            beside = kept.with_suffix(f".{os.getpid()}")
-            beside.write_text(json.dumps(said))
-            beside.rename(kept)
-        return json.loads(kept.read_text())
+        given = [(HERE / program).read_text(), (sdk / "VERSION").read_text(), str(sdk), commands]
+        return kept(Path(program).stem, given, lambda: self.ask_anew(program, sdk, commands))
 
     def ask_anew(self, program, sdk, commands):
         done = subprocess.run(
