@@ -36,7 +36,7 @@ def main() -> int:
     # And what is there only if somebody asks for it: with its own folder, because other variables mean to parse anew.
     # mr_state_events changes other models, too.
     chosen = [
-        "path:models/staging/optional", "path:models/staging/own", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs", "int_deployments", "path:models/marts/dora", "fct_jobs",
+        "path:models/staging/optional", "path:models/staging/own", "stg_gitlab__mr_state_events+2", "int_merge_request_inputs", "int_deployments", "path:models/marts/dora", "fct_jobs", "fct_issues",
         "int_merge_request_rework", "int_merge_request_first_commits", "fct_merge_requests", "agg_flow_weekly",
     ]
     variables = ["--vars", json.dumps({"optional_tables": OPTIONAL, "incident_table": "incidents.of_another_tool"}), "--target-path", f"{output}/optional"]

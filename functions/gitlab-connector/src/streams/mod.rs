@@ -19,6 +19,7 @@ mod epics;
 pub mod groups;
 mod issue_label_events;
 pub mod issue_notes;
+mod issue_state_events;
 pub mod issues;
 mod iterations;
 mod jobs;
@@ -85,6 +86,7 @@ impl Streams {
             issues::stream(),
             issue_notes::stream(),
             issue_label_events::stream(),
+            issue_state_events::stream(),
             mr_details::stream(),
             mr_closes_issues::stream(),
             mr_commits::stream(),

@@ -6,14 +6,15 @@ use black_box::{World, warehouse, warehouse_rows};
 use local_stack::http;
 use serde_json::{Value, json};
 
-const CHOSEN: &str = "issue_notes,issue_label_events,mr_details,mr_closes_issues,mr_commits,mr_diff_files,mr_state_events,mr_label_events,commits,branches,tags,\
+const CHOSEN: &str = "issue_notes,issue_label_events,issue_state_events,mr_details,mr_closes_issues,mr_commits,mr_diff_files,mr_state_events,mr_label_events,commits,branches,tags,\
     releases,jobs,deployments,deployment_merge_requests,environments,group_members,project_members,group_variables,project_variables,\
     group_boards,project_boards,epics,epic_issues,iterations,vulnerabilities";
 
 /// The chosen tables, and in GitLab's words: the table, and whose rows of it.
-const TABLES: [(&str, &str, Option<&str>); 26] = [
+const TABLES: [(&str, &str, Option<&str>); 27] = [
     ("issue_notes", "issue_notes", None),
     ("issue_label_events", "issue_label_events", None),
+    ("issue_state_events", "issue_state_events", None),
     ("mr_details", "mr_details", None),
     ("mr_closes_issues", "mr_closes_issues", None),
     ("mr_commits", "mr_commits", None),

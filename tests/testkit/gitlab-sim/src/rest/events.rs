@@ -1,4 +1,4 @@
-//! What happened to a merge request's state and labels, and to an issue's labels.
+//! What happened to the states and labels of merge requests and issues.
 //!
 //! GitLab writes no notes of either. What happened to labels since the data was made is in `World::label_changes`, and
 //! the others came with the merge request.
@@ -10,10 +10,13 @@ use super::page::Length;
 use super::request::{Call, Reply};
 use super::users;
 use crate::data::{Issue, LabelStep, MergeRequest, StateEvent, World};
-use crate::instant::{Instant, SECOND, print};
+use crate::instant::{HOUR, Instant, SECOND, print};
 
 /// Beyond the ids of notes, so that mixing them up shows.
 const STATE_IDS: u64 = 5_000_000;
+const ISSUE_STATE_IDS: u64 = 50_000_000;
+/// Of so many issues one was closed and reopened soon after it was opened.
+const ISSUES_PER_REOPENED: u64 = 7;
 
 struct LabelEvent {
     id: u64,
@@ -27,11 +30,23 @@ struct LabelEvent {
 pub fn of_states(call: &Call<'_>) -> Result<Reply, Reply> {
     let (world, row) = (call.world(), call.merge_request()?);
     call.page(state_events(row), Length::Told, |(id, event)| {
-        json!({
-            "id": id, "user": user(world, event.user), "created_at": time(event.at),
-            "resource_type": "MergeRequest", "resource_id": row.id, "source_commit": null,
-            "source_merge_request_id": null, "state": event.state,
-        })
+        state_body(world, *id, event, "MergeRequest", row.id)
+    })
+}
+
+/// The same of an issue.
+pub fn of_issue_states(call: &Call<'_>) -> Result<Reply, Reply> {
+    let (world, row) = (call.world(), call.issue()?);
+    let events = issue_state_events(row);
+    call.page(events.iter(), Length::Told, |(id, event)| {
+        state_body(world, *id, event, "Issue", row.id)
+    })
+}
+
+fn state_body(world: &World, id: u64, event: &StateEvent, kind: &str, resource: u64) -> Value {
+    json!({
+        "id": id, "user": user(world, event.user), "created_at": time(event.at), "resource_type": kind,
+        "resource_id": resource, "source_commit": null, "source_merge_request_id": null, "state": event.state,
     })
 }
 
@@ -79,6 +94,18 @@ pub fn state_rows(row: &MergeRequest) -> Vec<Value> {
         .collect()
 }
 
+/// Rows of `issue_state_events`.
+pub fn issue_state_rows(row: &Issue) -> Vec<Value> {
+    let events = issue_state_events(row);
+    let rows = events.iter().map(|(id, event)| {
+        json!({
+            "id": id, "project_id": row.project, "issue_id": row.id,
+            "user_id": event.user, "state": event.state, "created_at": print(event.at),
+        })
+    });
+    rows.collect()
+}
+
 /// Rows of `mr_label_events`.
 pub fn label_rows(world: &World, row: &MergeRequest) -> Vec<Value> {
     let events = label_events(world, row);
@@ -114,6 +141,20 @@ fn user(world: &World, id: Option<u64>) -> Option<Value> {
 fn state_events(row: &MergeRequest) -> impl Iterator<Item = (u64, &StateEvent)> {
     let first = STATE_IDS + row.id * 100;
     (first..).zip(&row.state_events)
+}
+
+/// With their ids. Some issues were closed for an hour; besides, only the last end is simulated.
+fn issue_state_events(row: &Issue) -> Vec<(u64, StateEvent)> {
+    let is_reopened = row.id.is_multiple_of(ISSUES_PER_REOPENED)
+        && row.updated_at >= row.created_at + 3 * HOUR
+        && row.closed_at.is_none_or(|end| end >= row.created_at + 3 * HOUR);
+    let reopened = [("closed", HOUR), ("reopened", 2 * HOUR)].map(|(state, after)| (state, row.created_at + after));
+    let end = row.closed_at.filter(|_| row.closed).map(|at| ("closed", at));
+    let events = reopened.into_iter().filter(|_| is_reopened).chain(end);
+    let user = Some(row.author);
+    (ISSUE_STATE_IDS + row.id * 100..)
+        .zip(events.map(|(state, at)| StateEvent { state, user, at }))
+        .collect()
 }
 
 fn label_events(world: &World, row: &MergeRequest) -> Vec<LabelEvent> {

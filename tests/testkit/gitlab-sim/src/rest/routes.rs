@@ -39,6 +39,10 @@ const ROUTES: &[(&str, List)] = &[
         "/projects/:id/issues/:issue_iid/resource_label_events",
         events::of_issue_labels,
     ),
+    (
+        "/projects/:id/issues/:issue_iid/resource_state_events",
+        events::of_issue_states,
+    ),
     ("/projects/:id/jobs", jobs::of_project),
     ("/projects/:id/members", members::of_project),
     (

@@ -55,6 +55,10 @@ pub fn rows(world: &World, table: &str, project: Option<u64>) -> Option<Vec<Valu
             let issues = world.issues.iter().filter(|row| here(row.project));
             issues.flat_map(|row| events::issue_label_rows(world, row)).collect()
         }
+        "issue_state_events" => {
+            let issues = world.issues.iter().filter(|row| here(row.project));
+            issues.flat_map(events::issue_state_rows).collect()
+        }
         "mr_closes_issues" => of_merge_requests(closes::rows),
         "mr_details" => of_merge_requests(|_, row| merge_requests::detail_rows(row)),
         "mr_commits" => of_merge_requests(commits::merge_request_rows),

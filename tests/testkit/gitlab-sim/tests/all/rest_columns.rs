@@ -100,6 +100,13 @@ pub const LISTS: &[List] = &[
             label_title /label/name, action /action, created_at /created_at",
     },
     List {
+        table: "issue_state_events",
+        owner: "issues",
+        below: "resource_state_events?",
+        key: 1,
+        columns: "id /id, project_id =project_id, issue_id /resource_id, user_id /user/id, state /state, created_at /created_at",
+    },
+    List {
         table: "environments",
         owner: "projects",
         below: "environments?",
