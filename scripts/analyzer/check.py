@@ -24,6 +24,8 @@ from questions import QUESTIONS
 
 GOOD = ("success", "pass", "warn", "no-op")
 PROJECT, MODELLED = "mergemind-local", "mergemind"
+# Absent, not empty, while the streams are off that they are made of.
+BY_CHOICE = {"agg_dora_daily", "agg_dora_weekly", "fct_changes", "fct_deployments", "fct_incidents", "fct_jobs"}
 
 
 def main() -> int:
@@ -89,7 +91,7 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     server = serve(warehouse, int(port_file.read_text()) if port_file.exists() else 0)
     port_file.write_text(str(server.server_address[1]))
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    problems, expected, seen, marts = [], set(), set(), {}
+    problems, expected, seen, marts, plain = [], set(), set(), {}, set()
     # Kept, because dbt parses faster what it has parsed before.
     folder = ROOT / ".local/analyzer/dbt"
     process = subprocess.Popen(
@@ -102,6 +104,8 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
             expected = {node["id"] for node in nodes}
             continue
         if event["event"] == "marts":
+            # First without any stream by choice, then with all.
+            plain = plain or {mart["name"] for mart in nodes}
             for mart in nodes:
                 marts.setdefault(mart["name"], {})[mart["version"]] = mart["columns"]
             continue
@@ -132,6 +136,8 @@ def check_dbt(checker: Checker, verbose: bool, publish: bool) -> list[str]:
     problems += evaluator.problems(json.loads(project.read_text())) if project.exists() else []
     # A node that was never built was never checked.
     problems += [f"{name} was not built, so nothing of it was checked" for name in sorted(expected - seen)]
+    if set(marts) - plain != BY_CHOICE:
+        problems.append(f"streams by choice add the marts {sorted(set(marts) - plain)} instead of {sorted(BY_CHOICE)}")
     if not expected:
         problems.append("the dbt project has no nodes")
     if publish:

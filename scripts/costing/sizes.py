@@ -16,7 +16,7 @@ ROWS = {
     # Marts.
     "fct_pipelines": 4, "fct_comments": 4, "fct_reviews": 2, "fct_issues": 1, "dim_projects": 1 / 500, "dim_users": 1 / 200,
     "dim_groups": 1 / 5_000, "agg_project_weekly": 1 / 20, "agg_reviewer_load": 1 / 10, "co_review_graph": 1 / 20,
-    "agg_flow_weekly": 1 / 20, "agg_work_in_progress_daily": 1 / 2, "completeness": 1 / 50, "dim_date": 0,
+    "agg_flow_weekly": 1 / 20, "agg_work_in_progress_weekly": 1 / 20, "agg_work_in_progress_daily": 1 / 2, "completeness": 1 / 50, "dim_date": 0,
 }
 # Bytes of a text, UTF-8, without the two that BigQuery adds. What is missing here has SHORT_TEXT.
 TEXTS = {

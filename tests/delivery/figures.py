@@ -42,6 +42,9 @@ class Raw:
         self.events = defaultdict(list)
         for row in warehouse.rows("select id, merge_request_id, state, created_at from {raw}.mr_state_events where not _deleted"):
             self.events[row["merge_request_id"]].append(row)
+        self.reopened = {row["issue_id"]: row["n"] for row in warehouse.rows("select issue_id, count(*) as n from {raw}.issue_state_events where state = 'reopened' group by 1")}
+        commits = warehouse.rows("select merge_request_id, min(authored_at) as first_at from {raw}.mr_commits where not _deleted group by 1")
+        self.first_commits = {row["merge_request_id"]: row["first_at"] for row in commits}
         self.approvals = warehouse.rows("select merge_request_id, user_id from {raw}.mr_approvals where not _deleted")
         self.files = warehouse.rows("select merge_request_id, path from {raw}.mr_diff_files where not _deleted")
         self.issues = warehouse.rows("select id, state, confidential, created_at, closed_at from {raw}.issues")
@@ -87,9 +90,8 @@ class Raw:
         return first if first and (end is None or first <= end) else None
 
 
-def differences(warehouse: Warehouse, compare) -> list[str]:
+def differences(raw: Raw, warehouse: Warehouse, compare) -> list[str]:
     """Where marts and raw rows disagree, by `compare(name, wanted, found)`."""
-    raw = Raw(warehouse)
     problems = []
     for figure in FIGURES:
         wanted, found = figure(raw, warehouse)
@@ -107,6 +109,11 @@ def issue_lead_time_hours(raw: Raw, warehouse: Warehouse):
     closed = [issue for issue in raw.issues if not issue["confidential"]]
     wanted = {issue["id"]: (issue["closed_at"] - issue["created_at"]).total_seconds() / 3600 if issue["state"] == "closed" else None for issue in closed}
     return wanted, by("issue_id", "lead_time_hours", warehouse.rows("select issue_id, lead_time_hours from {marts}.fct_issues"))
+
+
+def reopened_issues(raw: Raw, warehouse: Warehouse):
+    wanted = {issue["id"]: raw.reopened.get(issue["id"], 0) for issue in raw.issues if not issue["confidential"]}
+    return wanted, by("issue_id", "reopened_count", warehouse.rows("select issue_id, reopened_count from {marts}.fct_issues"))
 
 
 def flaky_jobs(raw: Raw, warehouse: Warehouse):
@@ -159,6 +166,37 @@ def work_in_progress(raw: Raw, warehouse: Warehouse):
     return wanted, found
 
 
+def age_of_what_is_open(raw: Raw, warehouse: Warehouse):
+    """At the end of each whole week, at every level: how long people's merge requests had been open, without what they were closed."""
+    found = {(row["scope_type"], row["scope_id"], row["week"]): row for row in warehouse.rows("select * from {marts}.agg_work_in_progress_weekly")}
+    last = max(week for *_, week in found)
+    counts, ages = defaultdict(int), defaultdict(list)
+    for row in raw.merge_requests.values():
+        before = timedelta()
+        for since, until in raw.stays(row):
+            week = since.date() - timedelta(days=since.weekday())
+            while str(week) < last:
+                end = datetime.combine(week + timedelta(days=7), datetime.min.time(), timezone.utc)
+                if until is not None and until < end:
+                    break
+                for scope in raw.scopes.of(row["project_id"]):
+                    counts[(*scope, str(week))] += 1
+                    if row["author_id"] not in raw.bots:
+                        ages[(*scope, str(week))].append((before + (end - since)).total_seconds() / 3600)
+                week += timedelta(days=7)
+            before += (until or since) - since
+    places = [place for place in found if place[2] < last]
+    wanted = {
+        place: {
+            "open_count": counts[place],
+            "median_age_hours": float(median(ages[place])) if ages[place] else None,
+            "longest_age_hours": max(ages[place], default=None),
+        }
+        for place in {*places, *counts}
+    }
+    return wanted, {place: found[place] for place in places}
+
+
 def pushes_after_review(raw: Raw, warehouse: Warehouse):
     wanted = {}
     for row in raw.merge_requests.values():
@@ -206,7 +244,7 @@ def hours_to_first_review(raw: Raw, warehouse: Warehouse):
 
 
 def flow_by_week(raw: Raw, warehouse: Warehouse):
-    """Merged without bots, their median cycle time, lines, and those that nobody reviewed: at every level, silent weeks too."""
+    """Merged without bots, their median cycle time, time of coding, lines, and those that nobody reviewed: at every level, silent weeks too."""
     weeks = defaultdict(list)
     for row in raw.merge_requests.values():
         if row["state"] == "merged" and row["author_id"] not in raw.bots:
@@ -217,9 +255,14 @@ def flow_by_week(raw: Raw, warehouse: Warehouse):
     wanted = {}
     for place in found.keys() | weeks.keys():
         rows = weeks.get(place, [])
+        coding = [
+            max(0.0, (row["created_at"] - raw.first_commits[row["id"]]).total_seconds() / 3600) for row in rows if row["id"] in raw.first_commits
+        ]
         wanted[place] = {
             "merged_count": len(rows),
             "median_cycle_time_hours": float(median(raw.cycle_hours(row) for row in rows)) if rows else None,
+            "hours_coding": sum(coding) if coding else None,
+            "median_hours_coding": float(median(coding)) if coding else None,
             "changed_lines_count": sum(row["additions"] + row["deletions"] for row in rows),
             "merged_without_review_count": sum(not raw.reviews(row) for row in rows),
         }
@@ -227,6 +270,6 @@ def flow_by_week(raw: Raw, warehouse: Warehouse):
 
 
 FIGURES = [
-    issue_lead_time_hours, flaky_jobs, slowest_job_minutes, groups, work_in_progress, pushes_after_review, files_touched_again, standing_approvals,
+    issue_lead_time_hours, reopened_issues, flaky_jobs, slowest_job_minutes, groups, work_in_progress, age_of_what_is_open, pushes_after_review, files_touched_again, standing_approvals,
     hours_to_first_review, flow_by_week,
 ]

@@ -12,7 +12,7 @@ from warehouse import PROJECT, ROOT, Warehouse
 
 TABLES = [
     "groups", "projects", "users", "merge_requests", "mr_approvals", "mr_reviewers", "mr_notes", "pipelines", "issues", "mr_details", "mr_commits",
-    "mr_state_events", "mr_diff_files", "deployments", "deployment_merge_requests", "environments", "jobs",
+    "mr_state_events", "issue_state_events", "mr_diff_files", "deployments", "deployment_merge_requests", "environments", "jobs",
 ]
 ROWS = 2000
 

@@ -46,14 +46,18 @@ bounds as (
 closed as (
     select
         bounds.merge_request_id,
-        sum({{ hours_in_common('bounds.created_at', 'bounds.end_at', 'stays.valid_from', 'stays.valid_to') }}) as whole,
+        sum({{ hours_in_common('bounds.created_at', 'coalesce(bounds.end_at, stays.valid_to)', 'stays.valid_from', 'stays.valid_to') }}) as whole,
         sum({{ hours_in_common('bounds.created_at', 'bounds.part_2_from', 'stays.valid_from', 'stays.valid_to') }}) as part_1,
         sum({{ hours_in_common('bounds.part_2_from', 'bounds.part_3_from', 'stays.valid_from', 'stays.valid_to') }}) as part_2,
         sum({{ hours_in_common('bounds.part_3_from', 'bounds.part_4_from', 'stays.valid_from', 'stays.valid_to') }}) as part_3,
         sum({{ hours_in_common('bounds.part_4_from', 'bounds.end_at', 'stays.valid_from', 'stays.valid_to') }}) as part_4,
         sum({{ hours_in_common('bounds.part_2_from', 'bounds.end_at', 'stays.valid_from', 'stays.valid_to') }}) as parts_2_to_4,
         sum({{ hours_in_common('bounds.requested_at', 'bounds.first_requested_review_at', 'stays.valid_from', 'stays.valid_to') }}) as requested,
-        sum(if(stays.valid_from < bounds.end_at, {{ business_hours_between('stays.valid_from', 'least(stays.valid_to, bounds.end_at)') }}, 0)) as business
+        sum(if(stays.valid_from < bounds.end_at, {{ business_hours_between('stays.valid_from', 'least(stays.valid_to, bounds.end_at)') }}, 0)) as business,
+        sum(if(
+            stays.valid_from < bounds.part_3_from and stays.valid_to > bounds.part_2_from,
+            {{ business_hours_between('greatest(stays.valid_from, bounds.part_2_from)', 'least(stays.valid_to, bounds.part_3_from)') }}, 0
+        )) as business_part_2
     from bounds
     inner join {{ ref('int_merge_request_states') }} as stays
         on bounds.merge_request_id = stays.merge_request_id
@@ -89,7 +93,10 @@ select
     ) as hours_from_request_to_first_review,
     coalesce(closed.whole, 0) as hours_closed,
     if(bounds.is_plausible, {{ business_hours_between('bounds.created_at', 'bounds.end_at') }} - coalesce(closed.business, 0), null) as business_cycle_time_hours,
-    if(bounds.is_plausible, {{ business_hours_between('bounds.part_2_from', 'bounds.part_3_from') }}, null) as business_hours_to_first_review
+    if(
+        bounds.is_plausible,
+        {{ business_hours_between('bounds.part_2_from', 'bounds.part_3_from') }} - coalesce(closed.business_part_2, 0), null
+    ) as business_hours_to_first_review
 from bounds
 left join closed
     on bounds.merge_request_id = closed.merge_request_id

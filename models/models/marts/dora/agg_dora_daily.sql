@@ -24,11 +24,15 @@ changes_spread as (
     select
         project_id,
         day,
-        percentile_cont(hours_from_first_commit_to_deployment, 0.5) over (partition by project_id, day) as median_hours_from_first_commit,
-        percentile_cont(hours_from_first_review_to_deployment, 0.5) over (partition by project_id, day) as median_hours_from_first_review,
-        percentile_cont(hours_from_merge_to_deployment, 0.5) over (partition by project_id, day) as median_hours_from_merge
+        percentile_cont(if(is_counted, hours_from_first_commit_to_deployment, null), 0.5) over (partition by project_id, day) as median_hours_from_first_commit,
+        percentile_cont(if(is_counted, hours_from_first_review_to_deployment, null), 0.5) over (partition by project_id, day) as median_hours_from_first_review,
+        percentile_cont(if(is_counted, hours_from_merge_to_deployment, null), 0.5) over (partition by project_id, day) as median_hours_from_merge
     from (
-    select facts.project_id, {{ local_date('facts.deployed_at') }} as day, facts.hours_from_first_commit_to_deployment, facts.hours_from_first_review_to_deployment, facts.hours_from_merge_to_deployment
+    select facts.project_id, {{ local_date('facts.deployed_at') }} as day,
+        {{ counts_in_medians('facts.is_author_bot') }} as is_counted,
+        facts.hours_from_first_commit_to_deployment,
+        facts.hours_from_first_review_to_deployment,
+        facts.hours_from_merge_to_deployment
     from {{ ref('fct_changes') }} as facts
     where facts.deployed_at is not null
     )

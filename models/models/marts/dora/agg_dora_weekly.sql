@@ -27,11 +27,15 @@ changes_spread as (
     select
         scope_type, scope_id,
         week,
-        percentile_cont(hours_from_first_commit_to_deployment, 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_first_commit,
-        percentile_cont(hours_from_first_review_to_deployment, 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_first_review,
-        percentile_cont(hours_from_merge_to_deployment, 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_merge
+        percentile_cont(if(is_counted, hours_from_first_commit_to_deployment, null), 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_first_commit,
+        percentile_cont(if(is_counted, hours_from_first_review_to_deployment, null), 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_first_review,
+        percentile_cont(if(is_counted, hours_from_merge_to_deployment, null), 0.5) over (partition by scope_type, scope_id, week) as median_hours_from_merge
     from (
-    select scopes.scope_type, scopes.scope_id, {{ week_start(local_date('facts.deployed_at')) }} as week, facts.hours_from_first_commit_to_deployment, facts.hours_from_first_review_to_deployment, facts.hours_from_merge_to_deployment
+    select scopes.scope_type, scopes.scope_id, {{ week_start(local_date('facts.deployed_at')) }} as week,
+        {{ counts_in_medians('facts.is_author_bot') }} as is_counted,
+        facts.hours_from_first_commit_to_deployment,
+        facts.hours_from_first_review_to_deployment,
+        facts.hours_from_merge_to_deployment
     from {{ ref('fct_changes') }} as facts
     inner join {{ ref('int_project_scopes') }} as scopes
         on facts.project_id = scopes.project_id
