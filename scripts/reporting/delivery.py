@@ -29,7 +29,8 @@ def four_keys(answers: dict[str, list[dict]]) -> str:
             ("to restore", " h", -1, lambda row: row and row["to_restore"]),
         )
     ) + "</div>"
-    chart = charts.stacked_bars([week_label(row["week"]) for row in weeks], [("releases that held", "merge", [row["held"] for row in weeks]), ("failed releases", "bad", [row["failed"] for row in weeks])], "")
+    kinds = [("releases that held", "merge", "held"), ("failed releases", "bad", "failed")]
+    chart = charts.stacked_bars([week_label(row["week"]) for row in weeks], [(name, colour, [row[column] for row in weeks]) for name, colour, column in kinds], "") + legend(kinds)
     body = table(("group", "releases a week", "from first commit", "from merge", "failed", "to restore"), [
         (scope, charts.number(row["releases"] / 4), hours(row["from_commit"]), hours(row["from_merge"]), "–" if failure(row) is None else f"{failure(row):.0f} %", hours(row["to_restore"]))
         for scope, row in recent.items() if scope != "all"
@@ -44,7 +45,6 @@ def failure(row: dict | None) -> float | None:
 
 def flow(rows: list[dict]) -> str:
     """Where the time went of what was merged in four weeks."""
-    legend = "".join(f'<span><i style="background:var(--{colour})"></i>{escape(name)}</span>' for name, colour, _ in PARTS)
     lines = [
         (
             "all" if row["scope_type"] == "all" else row["scope_path"] or "",
@@ -58,7 +58,26 @@ def flow(rows: list[dict]) -> str:
         for row in rows
     ]
     return section("Where it waits", "Hours from opening to merge of what was merged in the last four whole weeks, and the share of them in which somebody was at it.",
-                   table(("group", "merged", "hours went to", "each", "flowing", "rework"), lines, raw=2) + f'<p class="legend">{legend}</p>', rows)
+                   table(("group", "merged", "hours went to", "each", "flowing", "rework"), lines, raw=2) + legend(PARTS), rows)
+
+
+def legend(kinds: list[tuple[str, str, str]], more: str = "") -> str:
+    """What the colours of a chart mean."""
+    return '<p class="legend">' + "".join(f'<span><i style="background:var(--{colour})"></i>{escape(name)}</span>' for name, colour, _ in kinds) + f"{more}</p>"
+
+
+def open_work(rows: list[dict]) -> str:
+    """What is open, and for how long."""
+    lines = [
+        (row["scope"], charts.number(row["open_count"]), "–" if row["open_before"] is None else charts.number(row["open_before"]), age(row["median_age_hours"]), age(row["longest_age_hours"]))
+        for row in rows
+    ]
+    return section("What is open", "Merge requests that are open now and were four weeks ago, and for how long those of people have been open: half of them for less than the median.",
+                   table(("group", "open", "four weeks ago", "median age", "oldest"), lines), rows)
+
+
+def age(hours: float | None) -> str:
+    return "–" if hours is None else f"{charts.number(hours)} h" if hours < 48 else f"{hours / 24:,.0f} days"
 
 
 def bar(row: dict) -> str:

@@ -6,20 +6,17 @@ from datetime import date, timedelta
 from html import escape
 
 import charts
-from delivery import flow, four_keys, funnel
+from delivery import PARTS, flow, four_keys, funnel, legend, open_work
 from questions import WEEKS
 from sections import figure, section, week_label
 from style import STYLE
-
-PARTS = [("waiting for the first review", "wait", "to_first_review"), ("in review", "review", "in_review"),
-         ("approved, not merged", "merge", "to_merge"), ("merged without review", "none", "without_review")]
 
 
 def page(answers: dict[str, list[dict]], now: str) -> str:
     """The whole document; `answers` holds the rows of questions.QUESTIONS."""
     totals = answers["totals"][0]
     sections = [
-        cycle_time(answers["cycle_time"]), flow(answers["flow"]), funnel(answers["funnel"], answers.get("deployed")), four_keys(answers),
+        cycle_time(answers["cycle_time"]), flow(answers["flow"]), open_work(answers["open_work"]), funnel(answers["funnel"], answers.get("deployed")), four_keys(answers),
         review_load(answers["review_load"]), risk(answers["risk"], answers["open"]), pipelines(answers["pipelines"]),
     ]
     return f"""<!doctype html>
@@ -37,7 +34,7 @@ def page(answers: dict[str, list[dict]], now: str) -> str:
 <p>{totals['merge_requests']:,} merge requests in {totals['projects']:,} projects, as of {escape(str(totals['synced_at'])[:16])} UTC. Written {escape(now)}.</p></header>
 {headline(answers)}
 {''.join(sections)}
-<footer>Means of the last {WEEKS} weeks, Monday to Sunday, UTC; this week is not over. Point at a bar for its figures.
+<footer>The last {WEEKS} weeks, Monday to Sunday, UTC; this week is not over. Merge requests of bots are left out of times. Point at a bar for its figures.
 Queries: models/README.md.</footer>
 </main>
 </body>
@@ -58,6 +55,7 @@ def headline(answers: dict[str, list[dict]]) -> str:
     weeks = answers["cycle_time"][:-1]
     recent, before = weeks[-4:], weeks[-8:-4]
     runs = answers["pipelines"][:-1]
+    medians = {row["period"]: row["median_hours"] for row in answers["medians"]}
 
     def weighted(rows, column):
         count = sum(row["ended"] for row in rows)
@@ -69,7 +67,7 @@ def headline(answers: dict[str, list[dict]]) -> str:
 
     figures = [
         ("merged a week", mean([row["ended"] for row in recent]), mean([row["ended"] for row in before]), "", 1),
-        ("median cycle time", mean([row["median_hours"] for row in recent]), mean([row["median_hours"] for row in before]), " h", -1),
+        ("median cycle time", medians.get(0), medians.get(1), " h", -1),
         ("until the first review", weighted(recent, "to_first_review"), weighted(before, "to_first_review"), " h", -1),
         ("failed pipelines", failure(runs[-4:]), failure(runs[-8:-4]), " %", -1),
     ]
@@ -79,8 +77,7 @@ def headline(answers: dict[str, list[dict]]) -> str:
 def cycle_time(rows: list[dict]) -> str:
     labels = [week_label(row["week"]) for row in rows]
     series = [(name, colour, [row[column] for row in rows]) for name, colour, column in PARTS]
-    legend = "".join(f'<span><i style="background:var(--{colour})"></i>{escape(name)}</span>' for name, colour, _ in PARTS) + '<span><i class="stroke"></i>median</span>'
-    return section("Cycle time by week", "Mean hours from opening to merge, and where they went.", charts.stacked_bars(labels, series, "h", ("median", [row["median_hours"] for row in rows])) + f'<p class="legend">{legend}</p>', rows)
+    return section("Cycle time by week", "Mean hours from opening to merge, and where they went.", charts.stacked_bars(labels, series, "h", ("median", [row["median_hours"] for row in rows])) + legend(PARTS, '<span><i class="stroke"></i>median</span>'), rows)
 
 
 def review_load(rows: list[dict]) -> str:
@@ -101,10 +98,19 @@ def risk(rows: list[dict], counts: list[dict]) -> str:
 
 def reasons(row: dict) -> list[str]:
     found = []
+    if row["has_conflicts"]:
+        found.append("conflicts")
+    if row["has_changes_requested"]:
+        found.append("changes requested")
     if row["last_pipeline_status_is_fail"]:
         found.append("pipeline failed")
     if row["approvals_left"]:
         found.append(f"{row['approvals_left']} approval{'s' if row['approvals_left'] > 1 else ''} missing")
+    if row["unresolved"]:
+        found.append(f"{row['unresolved']} unresolved thread{'s' if row['unresolved'] > 1 else ''}")
+    # GitLab's reason for not merging is then none of these.
+    if row["is_merge_blocked"] and not row["unresolved"]:
+        found.append("GitLab blocks the merge")
     if row["size"] in ("L", "XL"):
         found.append(f"size {row['size']}")
     if row["age_hours"] >= 72:

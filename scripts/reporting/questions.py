@@ -6,7 +6,7 @@ WEEKS = 13  # A quarter: what a team remembers.
 
 # What a week holds in which nothing ended or ran.
 BLANK_WEEKS = {
-    "cycle_time": {"ended": 0, "to_first_review": 0, "in_review": 0, "to_merge": 0, "without_review": 0, "median_hours": None},
+    "cycle_time": {"ended": 0, "before_ready": 0, "to_first_review": 0, "in_review": 0, "to_merge": 0, "without_review": 0, "median_hours": None},
     "pipelines": {"finished": 0, "failed": 0},
     "releases": {"held": 0, "failed": 0},
 }
@@ -44,24 +44,33 @@ def median(table: str, at: str, columns: dict[str, str], condition: str) -> str:
             group by scope, period"""
 
 
-QUESTIONS = {
-    # Mean hours, because the means of the parts add up to the mean of the whole; the median stands beside it.
-    "cycle_time": """
+# What people merged, with the Monday of each; bots' merge requests would be the median of many a project.
+MERGED = """
         with merged as (
             select
                 times.*,
                 date_sub(
                     extract(date from times.end_at), interval mod(extract(dayofweek from extract(date from times.end_at)) + 5, 7) day
-                ) as week
+                ) as week,
+                date_sub(current_date(), interval mod(extract(dayofweek from current_date()) + 5, 7) day) as this_week
             from {dataset}.cycle_time_view as times
             inner join {dataset}.dim_merge_requests as merge_requests
                 on times.mr_id = merge_requests.merge_request_id
-            where merge_requests.state = 'merged' and times.end_at >= timestamp_sub(current_timestamp(), interval {days} day)
+            where
+                merge_requests.state = 'merged' and not coalesce(times.is_author_bot, false)
+                and times.end_at >= timestamp_sub(current_timestamp(), interval {days} day)
         )
+"""
+
+QUESTIONS = {
+    # Mean hours, because the means of the parts add up to the mean of the whole; the median stands beside it.
+    "cycle_time": f"""
+        {MERGED}
 
         select
             week,
             count(*) as ended,
+            avg(coalesce(hours_before_ready, 0)) as before_ready,
             avg(coalesce(hours_to_first_review, 0)) as to_first_review,
             avg(coalesce(hours_in_review, 0)) as in_review,
             avg(coalesce(hours_to_merge, 0)) as to_merge,
@@ -70,6 +79,21 @@ QUESTIONS = {
         from (select *, percentile_cont(cycle_time_hours, 0.5) over (partition by week) as median_hours from merged)
         group by week
         order by week
+    """,
+    # Of the last four whole weeks (0) and the four before (1): medians of weeks can't be put together.
+    "medians": f"""
+        {MERGED}
+
+        select period, max(median_hours) as median_hours
+        from (
+            select period, percentile_cont(cycle_time_hours, 0.5) over (partition by period) as median_hours
+            from (
+                select cycle_time_hours, cast(floor((date_diff(this_week, week, day) - 7) / 28) as int64) as period
+                from merged
+                where week < this_week and week >= date_sub(this_week, interval 56 day)
+            )
+        )
+        group by period
     """,
     "pipelines": """
         select
@@ -99,6 +123,7 @@ QUESTIONS = {
         select
             merge_requests.project_path, merge_requests.merge_request_iid as iid, merge_requests.title, merge_requests.web_url,
             merge_requests.author_username, risk.risk_score_rule as score, risk.risk_label as label, risk.age_hours,
+            risk.has_conflicts, risk.has_changes_requested, risk.unresolved_discussions_count as unresolved, risk.is_merge_blocked,
             risk.last_pipeline_status_is_fail, risk.approvals_left, risk.change_size_bucket as size, risk.labels_sensitive,
             risk.work_in_progress
         from {dataset}.merge_risk_features as risk
@@ -139,6 +164,21 @@ QUESTIONS = {
         group by scope_type, scope_path
         having sum(merged_count) > 0
         order by scope_type, merged desc, scope_path
+        limit 13
+    """,
+    # Now, four weeks ago, and for how long.
+    "open_work": """
+        select scope_path as scope, open_count, median_age_hours, longest_age_hours, open_before
+        from (
+            select
+                *,
+                lag(open_count, 4) over (partition by scope_type, scope_id order by week) as open_before,
+                row_number() over (partition by scope_type, scope_id order by week desc) as place
+            from {dataset}.agg_work_in_progress_weekly
+            where scope_type in ('all', 'group')
+        )
+        where place = 1 and open_count > 0
+        order by scope_type, open_count desc, scope_path
         limit 13
     """,
     "funnel": f"""

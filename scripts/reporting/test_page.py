@@ -26,7 +26,7 @@ class Weeks(unittest.TestCase):
         pipelines = [{"week": "2026-02-02", "finished": 4, "failed": 1}]
         today = date(2026, 3, 2)
         answers = {"cycle_time": with_every_week(merged, BLANK_WEEKS["cycle_time"], today, 13),
-                   "pipelines": with_every_week(pipelines, BLANK_WEEKS["pipelines"], today, 13)}
+                   "pipelines": with_every_week(pipelines, BLANK_WEEKS["pipelines"], today, 13), "medians": [{"period": 0, "median_hours": 30.0}]}
         html = headline(answers)
         for figure in ("<b>6</b><span>merged a week", "<b>30 h</b><span>median cycle time", "<b>2 h</b><span>until the first review", "<b>25 %</b><span>failed"):
             self.assertIn(figure, html)

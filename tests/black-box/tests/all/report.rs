@@ -48,18 +48,21 @@ fn the_report_shows_the_marts_in_a_browser_and_needs_nothing_else() {
         "in review 5 h",
         "approved, not merged 3 h",
         "merged without review 41 h",
-        "median 10 h",
+        "draft 3 h",
+        "median 13 h",
         "failed 50.0 % (1 of 2)",
         "bo.&lt;i&gt;reviewer&lt;/i&gt;",
         "23 comments, 5 approvals, 2 waiting",
         "Of all open ones, 1 high, 0 medium, 0 low risk.",
-        "pipeline failed, 2 approvals missing, size XL, 4 days old, sensitive label",
+        "conflicts, pipeline failed, 2 approvals missing, 2 unresolved threads, size XL, 4 days old, sensitive label",
         "deleted user",
         "&lt;script&gt;alert",
         "3 merge requests in 2 projects, as of 2026-01-05 11:00",
         // Where the time of whole weeks went; a group's two weeks together.
         "<td data-name=\"group\">acme</td><td data-name=\"merged\">6</td>",
         "<td data-name=\"each\">30 h</td><td data-name=\"flowing\">72 %</td><td data-name=\"rework\">4 pushes after review, 2 not reviewed</td>",
+        // Now and four weeks ago.
+        "<td data-name=\"group\">acme</td><td data-name=\"open\">4</td><td data-name=\"four weeks ago\">9</td><td data-name=\"median age\">30 h</td><td data-name=\"oldest\">20 days</td>",
         // Of four opened by people, and of the two in the group.
         "75 % of them",
         "<td data-name=\"group\">acme</td><td data-name=\"opened\">2</td><td data-name=\"ready for review\">2</td><td data-name=\"reviewed\">1</td>",

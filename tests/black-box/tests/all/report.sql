@@ -10,10 +10,13 @@ SELECT 2, 12, 'merged', 'acme/api', 'Merged', 'https://gitlab.example/acme/api/-
 UNION ALL
 SELECT 3, 13, 'opened', 'acme/api', '<script>alert("x")</script>', 'javascript:alert(1)', NULL, TIMESTAMP '2026-01-05 11:00:00';
 CREATE TABLE {d}.cycle_time_view AS
-SELECT 1 AS mr_id, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 30 DAY) AS end_at, 10.0 AS cycle_time_hours, 2.0 AS hours_to_first_review,
+SELECT 1 AS mr_id, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 30 DAY) AS end_at, FALSE AS is_author_bot, 13.0 AS cycle_time_hours, 3.0 AS hours_before_ready, 2.0 AS hours_to_first_review,
     5.0 AS hours_in_review, 3.0 AS hours_to_merge, CAST(NULL AS FLOAT64) AS hours_without_review
 UNION ALL
-SELECT 2, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 10 DAY), 41.0, NULL, NULL, NULL, 41.0;
+SELECT 2, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 10 DAY), FALSE, 41.0, 0.0, NULL, NULL, NULL, 41.0
+UNION ALL
+-- A bot's.
+SELECT 2, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 10 DAY), TRUE, 0.1, 0.0, NULL, NULL, NULL, 0.1;
 CREATE TABLE {d}.fct_pipelines AS
 SELECT TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 10 DAY) AS created_at, TRUE AS is_finished, TRUE AS is_failed
 UNION ALL
@@ -28,7 +31,8 @@ CREATE TABLE {d}.agg_reviewer_load AS
 SELECT 7 AS reviewer_id, CURRENT_DATE() AS week, 17 AS reviewed_mrs_count, 23 AS comments_count, 5 AS approvals_count;
 CREATE TABLE {d}.merge_risk_features AS
 SELECT 3 AS mr_id, 67.5 AS risk_score_rule, 'High' AS risk_label, 96.0 AS age_hours, TRUE AS last_pipeline_status_is_fail, 2 AS approvals_left,
-    'XL' AS change_size_bucket, TRUE AS labels_sensitive, FALSE AS work_in_progress;
+    'XL' AS change_size_bucket, TRUE AS labels_sensitive, FALSE AS work_in_progress, TRUE AS has_conflicts, FALSE AS has_changes_requested,
+    2 AS unresolved_discussions_count, TRUE AS is_merge_blocked;
 CREATE TABLE {d}.agg_flow_weekly AS
 SELECT scope_type, scope_path, DATE_SUB(DATE_TRUNC(CURRENT_DATE(), WEEK(MONDAY)), INTERVAL weeks WEEK) AS week, merged_count, 90.0 AS cycle_time_hours,
     10.0 AS hours_before_ready, 20.0 AS hours_to_first_review, 25.0 AS hours_in_review, 5.0 AS hours_to_merge, 30.0 AS hours_without_review,
@@ -36,6 +40,11 @@ SELECT scope_type, scope_path, DATE_SUB(DATE_TRUNC(CURRENT_DATE(), WEEK(MONDAY))
 FROM (SELECT 'all' AS scope_type, 'all' AS scope_path, 1 AS weeks, 5 AS merged_count UNION ALL SELECT 'group', 'acme', 1, 4 UNION ALL SELECT 'group', 'acme', 2, 2
     -- This week is not over, and the fifth before is not asked for, nor are projects.
     UNION ALL SELECT 'all', 'all', 0, 100 UNION ALL SELECT 'all', 'all', 5, 100 UNION ALL SELECT 'project', 'acme/api', 1, 4);
+CREATE TABLE {d}.agg_work_in_progress_weekly AS
+SELECT scope_type, scope_id, scope_path, DATE_SUB(DATE_TRUNC(CURRENT_DATE(), WEEK(MONDAY)), INTERVAL weeks WEEK) AS week, open_count,
+    30.0 AS median_age_hours, 480.0 AS longest_age_hours
+FROM (SELECT 'all' AS scope_type, 0 AS scope_id, 'all' AS scope_path, 0 AS weeks, 9 AS open_count UNION ALL SELECT 'group', 1, 'acme', 0, 4
+    UNION ALL SELECT 'group', 1, 'acme', weeks, 5 + weeks FROM UNNEST([1, 2, 3, 4]) AS weeks UNION ALL SELECT 'project', 1, 'acme/api', 0, 4);
 CREATE TABLE {d}.fct_merge_requests AS
 SELECT project_id, FALSE AS is_author_bot, TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 10 DAY) AS created_at, CURRENT_TIMESTAMP() AS ready_at,
     reviewed AS first_review_at, reviewed AS approved_at, is_merged
