@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
-use tokio::time::Instant;
 use url::Url;
 
 use super::issuer::{ACCOUNT, AUDIENCE, Key, Server};
@@ -74,16 +73,10 @@ async fn who_names_an_unknown_key_holds_nobody_up() {
     let stranger = check.check(&unknown);
     let caller = async {
         let (_connection, _) = silent.accept().await.expect("asked");
-        let begun = Instant::now();
         assert_eq!(check.check(&known).await.as_deref(), Ok(ACCOUNT));
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "it waited {:?}",
-            begun.elapsed()
-        );
     };
     tokio::select! {
-        _ = stranger => panic!("nobody has answered"),
+        _ = stranger => panic!("who is known waited until the keys could not be had"),
         () = caller => {}
     }
 }
