@@ -53,7 +53,7 @@ def parse_arguments() -> argparse.Namespace:
         epilog="--on moves the calendar of all programs that are started (Linux; needs a C compiler); today's clock is used to build and to install. TZ is taken over from the shell.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only black-box tests with this in their name")
-    parser.add_argument("--slow", action="store_true", help="what is left out of the rest for its time: long black-box tests, dbt-trigger on the dbt before, three kinds of chaos, statements on GoogleSQL, images, the short bench")
+    parser.add_argument("--slow", action="store_true", help="what is left out of the rest for its time: long black-box tests, dbt-trigger on the dbt before, three kinds of chaos, more random histories, statements on GoogleSQL, images, the short bench")
     parser.add_argument("--on", metavar="DATE", help="on another date: 2028-02-29, or '2026-12-06 23:30' (UTC); `today` is one of a list, another one each day")
     parser.add_argument("--only", metavar="STEP", type=lambda text: text.split(","), help="only steps with one of these in their name, commas between, and what they need: lint,chaos")
     parser.add_argument("--total", nargs="+", metavar="RUN", help=argparse.SUPPRESS)

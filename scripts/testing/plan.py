@@ -13,8 +13,11 @@ from place import LOCAL, ROOT
 from schedule import Job
 
 SCRIPTS = ROOT / "scripts"
-# Where the warehouse of the black-box tests writes down what it is sent, and the tables among which that is checked.
-SENT = LOCAL / "analyzer/sent.jsonl"
+# The black-box tests run in so many processes, each with a warehouse of its own: a warehouse in Python keeps one processor busy.
+PARTS = 2
+# Where the warehouses of the black-box tests write down what they are sent, and the tables among which that is checked.
+SENT = [LOCAL / f"analyzer/sent-{part}.jsonl" for part in range(1, PARTS + 1)]
+BLACK_BOX = tuple(f"black-box tests {part}" for part in range(1, PARTS + 1))
 TABLES = LOCAL / "analyzer/tables.json"
 # Always the whole workspace and its tests: then each crate is compiled once, with one set of features.
 CARGO = ["cargo", "build", "--locked", "--workspace"]
@@ -78,11 +81,11 @@ class Plan:
         found = test_programs(output)["black-box"]
         black_box = self._black_box(found, ("environments", *(["browser"] if self.browser == "install" else [])))
         if self.names:
-            return [black_box]
+            return black_box
         if self.slow:
-            return [black_box, self._other_dbt(found), self._statements(), *self._images(), *self._chaos(SLOW_CHAOS), self._bench(), self._supply()]
+            return [*black_box, self._other_dbt(found), self._statements(), *self._images(), *self._chaos(SLOW_CHAOS), self._histories(), self._bench(), self._supply()]
         self.without += [f"chaos {family} (slow: scripts/test --slow)" for family in SLOW_CHAOS]
-        return [black_box, *self._infra(), *self._chaos(QUICK_CHAOS), self._models()]
+        return [*black_box, *self._infra(), *self._chaos(QUICK_CHAOS), self._models()]
 
     def _after_build(self, output: str) -> list[Job]:
         programs = test_programs(output)
@@ -101,29 +104,37 @@ class Plan:
     def _rust(self, name: str, program: Path, folder: Path) -> Job:
         return Job(f"unit tests {name}", [program, *TIMED], ("build", "environments"), 1.0, {"RUSTC_BOOTSTRAP": "1"} | self.moved, folder, Counts.of_rust)
 
-    def _black_box(self, found: tuple[Path, Path], after: tuple[str, ...]) -> Job:
+    def _black_box(self, found: tuple[Path, Path], after: tuple[str, ...]) -> list[Job]:
         program, folder = found
-        arguments = [*TIMED, "--test-threads=6", *(["--ignored"] if self.slow else []), *self.names]
-        environment = {"RUSTC_BOOTSTRAP": "1", "WAREHOUSE_RECORD": str(SENT)} | self.moved
+        arguments = [*TIMED, "--test-threads=3", *(["--ignored"] if self.slow else [])]
+        environment = {"RUSTC_BOOTSTRAP": "1"} | self.moved
         if self.browser == "install":
             environment["CHROMIUM"] = str(LOCAL / "chromium/browser")
         elif self.browser:
             environment["CHROMIUM"] = self.browser
         else:
-            arguments += ["--skip", "in_a_browser"]
             self.without.append("tests whose names hold in_a_browser (neither a Chromium nor npm is installed; CHROMIUM=… names one)")
-        SENT.parent.mkdir(parents=True, exist_ok=True)
-        if not self.slow:
-            # The slow run adds to what the quick one before it wrote, and checks all of it.
-            SENT.unlink(missing_ok=True)
-        return Job("black-box tests", [program, *arguments], after, 1.2, environment, folder, Counts.of_rust)
+        listed = subprocess.run([program, "--list", "--format=terse", *(["--ignored"] if self.slow else []), *self.names], capture_output=True, text=True, check=True)
+        tests = [line.removesuffix(": test") for line in listed.stdout.splitlines()]
+        if not self.browser:
+            tests = [test for test in tests if "in_a_browser" not in test]
+        jobs = []
+        for part, sent in enumerate(SENT):
+            sent.parent.mkdir(parents=True, exist_ok=True)
+            if not self.slow:
+                # The slow run adds to what the quick one before it wrote, and checks all of it.
+                sent.unlink(missing_ok=True)
+            if some := tests[part::PARTS]:
+                own = environment | {"WAREHOUSE_RECORD": str(sent), "WAREHOUSE_LOG": f"black-box-warehouse-{part + 1}"}
+                jobs.append(Job(f"black-box tests {part + 1}", [program, *arguments, "--exact", *some], after, 0.7, own, folder, Counts.of_rust))
+        return jobs
 
     def _other_dbt(self, found: tuple[Path, Path]) -> Job:
         """All tests of dbt-trigger with a real dbt again, on the dbt before. Pages are the same whatever built them."""
         program, folder = found
         command = [program, *TIMED, "--test-threads=6", "--include-ignored", "--skip", "in_a_browser", "trigger::"]
         environment = {"RUSTC_BOOTSTRAP": "1", "DBT_ENVIRONMENT": "dbt-1.11"} | self.moved
-        return Job("dbt-trigger on dbt 1.11", command, ("black-box tests",), 1.2, environment, folder, Counts.of_rust)
+        return Job("dbt-trigger on dbt 1.11", command, BLACK_BOX, 1.2, environment, folder, Counts.of_rust)
 
     def _models(self) -> Job:
         return Job("models on GoogleSQL", [SCRIPTS / "check-sql", "--test", "--keep", TABLES], ("environments", "analyzer"), 1.0, self.moved, count=Counts.of_python)
@@ -131,7 +142,7 @@ class Plan:
     def _statements(self) -> Job:
         """What the functions have sent, in this run and in a quick one before it."""
         tables = ["--kept", TABLES] if TABLES.exists() else []
-        return Job("statements on GoogleSQL", [SCRIPTS / "check-sql", *tables, SENT], ("black-box tests",), 1.0, self.moved)
+        return Job("statements on GoogleSQL", [SCRIPTS / "check-sql", *tables, *SENT], BLACK_BOX, 1.0, self.moved)
 
     def _chaos(self, families: list[str]) -> list[Job]:
         return [Job(f"chaos {family}", [TARGET / "chaos", "--short", "--only", family], ("environments",), 0.6, self.moved, count=Counts.of_rounds) for family in families]
@@ -148,6 +159,11 @@ class Plan:
             self.without.append(f"images ({problem})")
             return []
         return [Job("images", [SCRIPTS / "check-images"], ("environments",), 0.8, {"BUILT": "1"}, count=Counts.of_python)]
+
+    def _histories(self) -> Job:
+        """More of the random histories, of which the usual run lives through the first few."""
+        command = ["cargo", "test", "--locked", "--workspace", "--bin", "gitlab-connector", "random_histories"]
+        return Job("histories", command, ("programs",), 1.0, {"HISTORIES": "12..100"}, count=Counts.of_rust)
 
     def _supply(self) -> Job:
         """Looks up weaknesses elsewhere, where that can be reached: what it finds tomorrow is not what it finds today."""

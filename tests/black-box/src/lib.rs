@@ -1,4 +1,4 @@
-//! What the black-box tests share: one warehouse for all of them, and for each test a GitLab, a
+//! What the black-box tests share: one warehouse for all of a process, and for each test a GitLab, a
 //! connector and datasets of its own, so that tests run side by side.
 
 mod compare;

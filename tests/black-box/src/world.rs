@@ -19,7 +19,9 @@ pub fn warehouse() -> &'static Warehouse {
     &SHARED
         .get_or_init(|| {
             let folder = tempfile::tempdir().expect("a temporary folder");
-            let log = root().join(".local/logs/black-box-warehouse.log");
+            // Where the tests run in several processes, each has a warehouse.
+            let name = std::env::var("WAREHOUSE_LOG").unwrap_or_else(|_| "black-box-warehouse".to_owned());
+            let log = root().join(format!(".local/logs/{name}.log"));
             let mut warehouse = Warehouse::start(folder.path(), &log).expect("scripts/prepare-python was run");
             warehouse.wait().expect("the warehouse starts");
             (warehouse, folder)

@@ -50,7 +50,7 @@ use crate::sync::state::Cursors;
 use crate::sync::{passes, plan};
 
 /// In every test run; `HISTORIES=5000` for more, `HISTORIES=2500..5000` for a part of them.
-const HISTORIES: u64 = 25;
+const HISTORIES: u64 = 12;
 
 /// 2026-01-05, a Monday, in microseconds since 1970.
 const BEGINNING: i64 = 1_767_571_200_000_000;
