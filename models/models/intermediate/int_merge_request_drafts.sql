@@ -3,7 +3,8 @@
 -- depends_on: {{ ref('int_merge_request_inputs') }}
 -- That one must be read first: a row that changes in between is then renewed by the next build instead of never.
 
--- How long each merge request was a draft before it ended, and when it was first ready. One row per merge request.
+-- How long each merge request was a draft before it ended, without time in which it was closed, and when it was first ready. One row per
+-- merge request.
 with toggles as (
     select
         merge_request_id,
@@ -52,13 +53,26 @@ within_life as (
     from stays
     inner join {{ ref('stg_gitlab__merge_requests') }} as merge_requests
         on stays.merge_request_id = merge_requests.merge_request_id
+),
+
+closed as (
+    select
+        drafts.merge_request_id,
+        sum({{ hours_in_common('drafts.stay_from', 'drafts.stay_to', 'states.valid_from', 'states.valid_to') }}) as hours
+    from within_life as drafts
+    inner join {{ ref('int_merge_request_states') }} as states
+        on drafts.merge_request_id = states.merge_request_id
+    where drafts.is_draft and states.state = 'closed'
+    group by drafts.merge_request_id
 )
 
 select
-    merge_request_id,
-    sum(if(is_draft and stay_to > stay_from, {{ hours_between('stay_from', 'stay_to') }}, 0)) as hours_in_draft,
+    within_life.merge_request_id,
+    sum(if(is_draft and stay_to > stay_from, {{ hours_between('stay_from', 'stay_to') }}, 0)) - coalesce(max(closed.hours), 0) as hours_in_draft,
     -- The first moment within its life at which it was no draft; NULL if there was none yet.
     min(if(not is_draft and (end_at is null or stay_from <= end_at), stay_from, null)) as ready_at,
     coalesce(max(if(is_first, is_draft, null)), false) as is_opened_as_draft
 from within_life
-group by merge_request_id
+left join closed
+    on within_life.merge_request_id = closed.merge_request_id
+group by within_life.merge_request_id
