@@ -1,4 +1,4 @@
-{{ config(severity='error' if target.name == 'local' else 'warn') }}
+{{ config(tags=['nightly'], severity='error' if target.name == 'local' else 'warn') }}
 
 -- A light form of dim_merge_requests_equals_full_refresh that runs on BigQuery, too: of a few narrow columns, what the incremental table
 -- holds is what the models before it say today.

@@ -1,4 +1,4 @@
-"""Builds the project three times for record.py, in dbt's environment: from nothing, after nothing changed, and after rows changed.
+"""Builds the project for record.py, in dbt's environment: from nothing, after nothing changed, after rows changed, and after a webhook.
 
     build.py ADDRESS FOLDER
 
@@ -21,6 +21,8 @@ VARIABLES = ["--vars", json.dumps({"check_incremental": False})]
 # The raw tables that a day's work changes, and how dbt-trigger builds what follows them.
 CHANGED = ["merge_requests", "mr_notes", "mr_reviewers", "mr_approvals", "mr_assignees", "mr_labels", "pipelines", "projects"]
 FOLLOWING = ["--select", *(f"source:*.{table}+" for table in CHANGED), "--exclude", "tag:nightly"]
+# A webhook of one merge request.
+EVENT = ["--vars", json.dumps({"check_incremental": False, "live_merge_requests": [7], "live_projects": [3]})]
 
 
 def main() -> int:
@@ -32,6 +34,7 @@ def main() -> int:
     )
     import dbt_side
     import fewer_jobs
+    import live_rows
     from dbt.cli.main import dbtRunner
 
     # As in BigQuery: the comparisons with tables made from scratch are for the local warehouse.
@@ -42,14 +45,20 @@ def main() -> int:
     manifest = parsed.result
     for source in manifest.sources.values():
         dbt_side.create_table(address, source)
-    for name, chosen in (("first", []), ("idle", []), ("changed", FOLLOWING)):
+    nodes = list(manifest.nodes.values())
+    for name, chosen in (("first", VARIABLES), ("idle", VARIABLES), ("changed", [*FOLLOWING, *VARIABLES]), ("event", EVENT)):
         print(json.dumps({"begins": name}), flush=True)
         sys.stdin.readline()
-        built = dbtRunner(manifest=manifest).invoke(["build", *chosen, *VARIABLES, "--exclude-resource-type", "unit_test", "--threads", "4"])
+        arguments = ["build", *chosen, "--exclude-resource-type", "unit_test", "--threads", "4"]
+        if name == "event":
+            # A build leaves what it compiled in its manifest.
+            manifest = dbtRunner().invoke(["parse", *VARIABLES]).result
+            live_rows.LIVE_ROWS.known = True
+            arguments = live_rows.LIVE_ROWS.arguments([], [*arguments, "--exclude-resource-type", "test"], manifest)
+        built = dbtRunner(manifest=manifest).invoke(arguments)
         if built.exception or any(str(result.status) not in ("success", "pass", "warn", "no-op") for result in built.result.results):
             print(built.exception or [result.message for result in built.result.results if result.message], file=sys.stderr)
             return 1
-    nodes = manifest.nodes.values()
     tests = [node for node in nodes if str(node.resource_type) == "test"]
     keys = [test for test in tests if getattr(test, "test_metadata", None) and test.test_metadata.name == "primary_key"]
     print(json.dumps({

@@ -18,6 +18,27 @@ class Layout:
     cluster: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Which part of a table's rows is read: that of its partitions, between 0 and 1, and of a clustered table, values of a column (None: any)."""
+
+    partitions: float = 1.0
+    column: str = ""
+    values: frozenset[str] | None = None
+
+    def of(self, layout: Layout, size: float) -> float:
+        """The part of all rows, of a table of that many bytes."""
+        if self.values is None or not size:
+            return self.partitions
+        block, whole = sizes.BLOCK / max(size, sizes.BLOCK), self.partitions
+        if self.column in sizes.SPREAD:
+            # What every partition has.
+            shares = sum(sizes.SHARES.get(self.column, {}).get(value.strip("'"), 0) for value in self.values)
+            return min(whole, max(shares, block * (sizes.MONTHS if layout.partition else 1)) * whole)
+        # Ids: each stands in a block, and as they grow with time, in that of one partition.
+        return min(whole, len(self.values) * block)
+
+
 def conditions(scope) -> list[exp.Expression]:
     """What every row that is read must fulfil, as far as constants say so."""
     parts: list[exp.Expression] = []
@@ -29,9 +50,9 @@ def conditions(scope) -> list[exp.Expression]:
     return parts
 
 
-def kept(parts: list[exp.Expression], alias: str, layout: Layout, now: datetime.datetime) -> tuple[float, frozenset[str] | None]:
-    """The part of a table's rows in the partitions that conditions leave, and the values of its leading cluster column that they name."""
-    part, values = 1.0, None
+def kept(parts: list[exp.Expression], alias: str, layout: Layout, now: datetime.datetime) -> Part:
+    """What conditions leave of a table: the partitions that they name, and of the cluster columns before the first that they do not, the last."""
+    named: dict[str, frozenset[str]] = {}
     months = [(now.year * 12 + now.month - 1) - age for age in range(sizes.MONTHS)]
     left = set(months)
     for condition in parts:
@@ -40,11 +61,16 @@ def kept(parts: list[exp.Expression], alias: str, layout: Layout, now: datetime.
             allowed = months_of(condition, alias, layout.partition, now)
             if allowed is not None:
                 left &= {month for month in months if any(low <= month <= high for low, high in allowed)}
-        if layout.cluster:
-            named = values_of(condition, alias, layout.cluster[0])
-            if named is not None:
-                values = named if values is None else values & named
-    return part * len(left) / len(months), values
+        for column in layout.cluster:
+            values = values_of(condition, alias, column)
+            if values is not None:
+                named[column] = values & named.get(column, values)
+    found = Part(len(left) / len(months))
+    for column in layout.cluster:
+        if column not in named:
+            break
+        found = Part(found.partitions, column, named[column])
+    return found
 
 
 def values_of(condition: exp.Expression, alias: str, column: str) -> frozenset[str] | None:

@@ -8,7 +8,6 @@ table that it changes. https://cloud.google.com/bigquery/docs/reference/standard
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass, field
 
 import sqlglot
 from sqlglot import exp
@@ -19,19 +18,13 @@ from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
 import sizes
-from pruning import Layout, conditions, kept
+from pruning import Layout, Part, conditions, kept
 
 DIALECT = "bigquery"
 
 
-@dataclass
-class Read:
-    """What a statement reads of a table: columns, and which part of the rows. `part` is between 0 and 1."""
-
-    columns: set[str] = field(default_factory=set)
-    part: float = 0.0
-    # The values of the leading cluster column that are looked for; None: any.
-    values: frozenset[str] | None = None
+# What a statement reads of a table: of each column, every part for which it is named.
+Read = dict[str, set[Part]]
 
 
 class Catalog:
@@ -108,8 +101,7 @@ def of_query(query: exp.Query, catalog: Catalog) -> dict[str, Read]:
             is_whole = any(stars) or any(row.name == alias for row in scope.expression.find_all(exp.TableColumn))
             known = {column.lower(): column for column in catalog.tables[name]}
             wanted = set(known.values()) if is_whole else {known[column.lower()] for column in columns if column.lower() in known}
-            part, values = kept(conditions(scope), alias, catalog.layouts.get(name, Layout()), catalog.now)
-            add(found, name, Read(wanted, part, values))
+            add(found, name, wanted, kept(conditions(scope), alias, catalog.layouts.get(name, Layout()), catalog.now))
     return found
 
 
@@ -144,10 +136,10 @@ def of_merge(merge: exp.Merge, catalog: Catalog) -> dict[str, Read]:
     name = name_of(target)
     parts = list(merge.args["on"].flatten()) if isinstance(merge.args["on"], exp.And) else [merge.args["on"]]
     layout = catalog.layouts.get(name, Layout())
-    part, values = kept(parts, alias, layout, catalog.now)
+    part = kept(parts, alias, layout, catalog.now)
     changes = any(not isinstance(when.args["then"], exp.Insert) for when in merge.args["whens"].expressions)
     columns = set(catalog.tables.get(name, {})) if changes else {column.name for column in merge.args["on"].find_all(exp.Column) if column.table == alias}
-    add(found, name, Read(columns, part, values))
+    add(found, name, columns, part)
     return found
 
 
@@ -155,41 +147,33 @@ def of_change(statement: exp.Expression, catalog: Catalog) -> dict[str, Read]:
     name = name_of(statement.this)
     found: dict[str, Read] = {}
     for query in statement.find_all(exp.Select):
-        for other, read in of_query(query, catalog).items():
-            add(found, other, read)
-    add(found, name, Read(set(catalog.tables.get(name, {})), 1.0, None))
+        join(found, of_query(query, catalog))
+    add(found, name, set(catalog.tables.get(name, {})), Part())
     return found
 
 
-def add(found: dict[str, Read], name: str, read: Read) -> None:
-    """Adds what is read of a table elsewhere in the same statement: each column counts once, and of it the most rows."""
-    there = found.setdefault(name, Read(set(), 0.0, frozenset()))
-    there.columns |= read.columns
-    there.part = max(there.part, read.part)
-    there.values = None if there.values is None or read.values is None else there.values | read.values
+def add(found: dict[str, Read], name: str, columns: set[str], part: Part) -> None:
+    """Notes that a part of columns is read."""
+    read = found.setdefault(name, {})
+    for column in columns:
+        read.setdefault(column, set()).add(part)
+
+
+def join(found: dict[str, Read], other: dict[str, Read]) -> None:
+    """Adds what is read elsewhere in the same job: each column counts once."""
+    for name, read in other.items():
+        mine = found.setdefault(name, {})
+        for column, parts in read.items():
+            mine.setdefault(column, set()).update(parts)
 
 
 def bytes_of(name: str, read: Read, catalog: Catalog, merge_requests: int, changed: float = sizes.CHANGED) -> float:
-    """Bytes that are read of a table; `changed` is the part of merge requests that changed before a build."""
-    columns = catalog.tables[name]
+    """Bytes that are read of a table; `changed` is the part of merge requests that changed before a build. Of a column that is read several
+    times in parts, the largest counts."""
+    columns, layout = catalog.tables[name], catalog.layouts.get(name, Layout())
     rows = sizes.rows(name.partition(".")[2], merge_requests, changed)
-    wanted = sum(sizes.width(column, kind) for column, kind in columns.items() if column in read.columns)
-    whole = sum(sizes.width(column, kind) for column, kind in columns.items())
-    part = read.part
-    if read.values is not None and whole > 0:
-        part = min(part, part_of_blocks(read, catalog.layouts[name], rows * whole))
-    return rows * wanted * part
-
-
-def part_of_blocks(read: Read, layout: Layout, size: float) -> float:
-    """The part of a clustered table of that many bytes whose blocks hold the values that are looked for."""
-    block = sizes.BLOCK / max(size, sizes.BLOCK)
-    shares = sizes.SHARES.get(layout.cluster[0])
-    if shares is None:
-        # Ids: each stands in a block, and as they grow with time, in that of one partition.
-        return len(read.values) * block
-    # Words that every partition has.
-    return max(sum(shares.get(value.strip("'"), 0) for value in read.values), block * (sizes.MONTHS if layout.partition else 1)) * read.part
+    size = rows * sum(sizes.width(column, kind) for column, kind in columns.items())
+    return sum(rows * sizes.width(column, columns[column]) * max(part.of(layout, size) for part in parts) for column, parts in read.items())
 
 
 def billed(found: dict[str, Read], catalog: Catalog, merge_requests: int, changed: float = sizes.CHANGED) -> float:

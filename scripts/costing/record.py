@@ -4,9 +4,9 @@
 
 FILE gets a JSON object:
     relations   for each table and view its columns with their types
-    statements  for each build (`first`, `idle`, `changed`) a list of [dbt's id of the node, statement]
+    statements  for each build (`first`, `idle`, `changed`, `event`) a list of [dbt's id of the node, statement]
     groups      for each data test the model with whose other tests it is asked for in one job
-    nightly     the nodes that a build of what changed leaves out
+    marts, keys the name of each mart, and the columns of the keys that are tested
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Recorder(Warehouse):
         return outcome
 
     def note_relations(self) -> None:
-        for dataset, tables in self.checker.catalog.datasets.items():
-            for name, relation in tables.items():
+        for dataset, tables in list(self.checker.catalog.datasets.items()):
+            for name, relation in list(tables.items()):
                 self.relations.setdefault(f"{dataset}.{name}", {column: type_name(kind) for column, kind in relation.columns.items()})
 
 

@@ -38,6 +38,8 @@ SHARES = {
         "approvals_reset": 0.01, "push": 0.15, "draft": 0.02, "ready": 0.02, "closed": 0.01, "reopened": 0.01, "merged": 0.01, "deleted": 0.01, "other": 0.14,
     },
 }
+# Columns of which every month has all values; ids of all others grow with time.
+SPREAD = {"kind", "project_id", "scope_type", "reviewer_id", "author_id"}
 # BigQuery's sizes of types: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#data_type_sizes
 FIXED = {"INT64": 8, "FLOAT64": 8, "TIMESTAMP": 8, "DATETIME": 8, "DATE": 8, "TIME": 8, "BOOL": 1, "NUMERIC": 16}
 

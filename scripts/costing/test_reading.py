@@ -31,7 +31,10 @@ class Reading(unittest.TestCase):
     def of(self, sql: str) -> dict[str, tuple[list[str], float]]:
         """Columns and part of the rows, by table."""
         [statement] = reading.statements(sql)
-        return {name: (sorted(read.columns), round(read.part * sizes.MONTHS, 6)) for name, read in reading.reads(statement, self.catalog).items()}
+        return {
+            name: (sorted(read), round(max([part.partitions for parts in read.values() for part in parts], default=1) * sizes.MONTHS, 6))
+            for name, read in reading.reads(statement, self.catalog).items()
+        }
 
     def bytes(self, sql: str, merge_requests: int = 1_000_000) -> float:
         [statement] = reading.statements(sql)
@@ -79,6 +82,12 @@ class Reading(unittest.TestCase):
         # Of 226 MB one block of 64 is read, of the columns that are named.
         self.assertAlmostEqual(self.bytes("select * from raw.notes where id = 5"), sizes.BLOCK)
         self.assertAlmostEqual(self.bytes("select body from raw.notes where id in (5, 6)"), 2 * sizes.BLOCK * (8 + 202) / NOTE)
+        # Of a column that is read in two ways, the larger part counts, and each column by itself.
+        both = "select a.body, b.author_id from raw.notes as a inner join raw.notes as b on a.id = b.author_id where a.id = 5"
+        self.assertAlmostEqual(self.bytes(both), sizes.BLOCK * (8 + 202) / NOTE + 1_000_000 * 8)
+        # Of two cluster columns the second narrows if the first is named, too.
+        both = "select n from marts.facts where kind = 'push' and id = 5"
+        self.assertAlmostEqual(self.bytes(both, 1_000_000_000), sizes.BLOCK * (12 + 8 + 8) / FACT)
         # By something else than the leading column, all are.
         self.assertEqual(self.bytes("select * from marts.facts where id = 5"), 1_000_000 * FACT)
         # Words are in every partition: of 36 GB in 60 partitions their part of the rows is read, or one block of each.
@@ -117,7 +126,7 @@ class Reading(unittest.TestCase):
 
     def test_questions_are_those_of_the_readme(self):
         asked = reckon.questions()
-        self.assertIn("mergemind.cycle_time_view", asked["Where does our time go?"])
+        self.assertIn("mergemind.fct_merge_requests", asked["Where does our time go?"])
         self.assertGreater(len(asked), 10)
 
 

@@ -10,10 +10,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS_ONLY = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+# US dollars for a TiB, on demand (docs/cost.md).
+PRICE, TIB = 6.25, 1 << 40
+LAST = """
+    select run_id, status, built, format_timestamp('%Y-%m-%d %H:%M:%S', started_at) as started, elapsed_s
+    from `{dataset}._dbt_runs`
+    where queued_at > timestamp_sub(current_timestamp(), interval 31 day) and nodes > 0 and ended_at is not null
+    order by queued_at desc
+    limit 1
+"""
+NODES = """
+    select name, type, elapsed_s, bytes, bytes_billed, slot_ms
+    from `{dataset}._dbt_run_nodes`
+    where run_started_at > timestamp_sub(current_timestamp(), interval 31 day) and run_id = '{run_id}'
+    order by coalesce(bytes_billed, bytes, 0) desc, elapsed_s desc
+"""
 
 
 def main() -> int:
     options = parse_arguments()
+    if not options.builds and not options.dry_run:
+        return last_run()
     with tempfile.TemporaryDirectory(prefix="costs-") as folder:
         os.environ.update(
             DBT_PROJECT_DIR=str(ROOT / "models"), DBT_PROFILES_DIR=str(ROOT / "models"), DBT_TARGET_PATH=folder, DBT_LOG_PATH=folder,
@@ -45,15 +62,44 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/costs", description="Builds all models twice and prints time and bytes scanned of each; the second build finds nothing changed.",
+        prog="scripts/costs", description="Prints what the last run of dbt-trigger took of each node by BigQuery's own numbers: time, bytes read and billed, slots, money.",
         epilog="Where: as for dbt, BIGQUERY_EMULATOR_HOST (see scripts/warehouse) or PROJECT_ID and its friends. The emulator does not count bytes.",
     )
+    parser.add_argument("--builds", action="store_true", help="build all models twice, and print time and bytes scanned of each; the second build finds nothing changed")
     parser.add_argument("--dry-run", action="store_true", help="build nothing: ask BigQuery what each model's query would scan")
     parser.add_argument(
         "--reckon", action="store_true",
         help="ask nobody: reckon what builds, look-ups and the questions of models/README.md read at 10,000, a million and ten million merge requests (docs/cost.md)",
     )
     return parser.parse_args()
+
+
+def last_run() -> int:
+    """Prints what dbt-trigger's history tells of its last run that came to any node."""
+    dataset = f"{os.environ.get('PROJECT_ID', 'mergemind-local')}.{os.environ.get('BQ_DATASET_MODELED', 'mergemind')}"
+    bigquery = client()
+    try:
+        runs = list(bigquery.query(LAST.format(dataset=dataset)).result())
+        nodes = list(bigquery.query(NODES.format(dataset=dataset, run_id=runs[0].run_id)).result()) if runs else []
+    except Exception as e:
+        # The client has a dozen errors, of which each is told in its own words.
+        print(f"error: the history in {dataset} can't be read: {e}", file=sys.stderr)
+        return 1
+    if not runs:
+        print(f"error: {dataset} knows of no run in the last month; --builds needs none", file=sys.stderr)
+        return 1
+    run = runs[0]
+    print(f"run {run.run_id} of {run.started} UTC: {run.status} in {run.elapsed_s:.1f} s, {run.built}")
+    rows = [[node.name, node.type, f"{node.elapsed_s:.2f}", *used(node.bytes, node.bytes_billed, node.slot_ms)] for node in nodes]
+    read, billed, slots = (sum(count or 0 for count in column) for column in zip(*((n.bytes, n.bytes_billed, n.slot_ms) for n in nodes)))
+    show(["node", "type", "s", "read", "billed", "slot s", "US$"], [*rows, ["all", "", f"{run.elapsed_s:.2f}", *used(read, billed, slots)]])
+    return 0
+
+
+def used(read: int | None, billed: int | None, slot_ms: int | None) -> list[str]:
+    """Bytes read and billed, seconds of slots, and the price on demand."""
+    money = f"{billed / TIB * PRICE:.4f}" if billed else "–"
+    return [megabytes(read or 0), megabytes(billed or 0), f"{slot_ms / 1000:,.1f}" if slot_ms else "–", money]
 
 
 def name(result) -> str:

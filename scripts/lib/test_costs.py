@@ -42,7 +42,7 @@ class Costs(unittest.TestCase):
         first = run(result("dim_users", 2.0, 30_000_000), result("stg_users", 0.5, None, "view"))
         # Another order, as threads have it.
         second = run(result("stg_users", 0.25, None, "view"), result("dim_users", 1.0, 1_500_000))
-        code, output, _ = self.prints([first, second])
+        code, output, _ = self.prints([first, second], "--builds")
         lines = [line.split() for line in output.splitlines()]
         self.assertEqual(code, 0)
         self.assertIn(["dim_users", "table", "2.00", "1.00", "30.0", "MB", "1.5", "MB"], lines)
@@ -51,7 +51,7 @@ class Costs(unittest.TestCase):
         self.assertEqual([words[:2] for words in self.asked], [["--quiet", "build"]] * 2)
 
     def test_a_build_that_failed(self):
-        code, output, errors = self.prints([run(result("dim_users", 2.0, 1)), run(success=False)])
+        code, output, errors = self.prints([run(result("dim_users", 2.0, 1)), run(success=False)], "--builds")
         self.assertEqual((code, output), (1, ""))
         self.assertIn("dbt build failed", errors)
 
@@ -62,6 +62,27 @@ class Costs(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertIn(["dim_users", "table", "7.0", "MB"], [line.split() for line in output.splitlines()])
         self.assertEqual(self.asked, [["--quiet", "compile"]])
+
+    def test_what_the_last_run_took(self):
+        last = SimpleNamespace(run_id="r", status="success", built="everything", started="2026-01-05 10:00:00", elapsed_s=12.34)
+        nodes = [
+            SimpleNamespace(name="dim_users", type="model", elapsed_s=2.0, bytes=1 << 39, bytes_billed=1 << 40, slot_ms=2_500),
+            SimpleNamespace(name="primary_key", type="test", elapsed_s=1.0, bytes=None, bytes_billed=None, slot_ms=None),
+        ]
+        answers = {"_dbt_runs`": [last], "_dbt_run_nodes`": nodes}
+        asked = []
+        client = SimpleNamespace(query=lambda sql: (asked.append(sql), SimpleNamespace(result=lambda: next(rows for table, rows in answers.items() if table in sql)))[1])
+        with mock.patch.object(costs, "client", lambda: client):
+            code, output, _ = self.prints([])
+            answers["_dbt_runs`"] = []
+            unknown, _, errors = self.prints([])
+        lines = [line.split() for line in output.splitlines()]
+        self.assertEqual((code, unknown), (0, 1))
+        self.assertIn("run_id = 'r'", asked[1])
+        self.assertIn(["dim_users", "model", "2.00", "549,755.8", "MB", "1,099,511.6", "MB", "2.5", "6.2500"], lines)
+        self.assertIn(["primary_key", "test", "1.00", "–", "–", "–", "–"], lines)
+        self.assertIn(["all", "12.34", "549,755.8", "MB", "1,099,511.6", "MB", "2.5", "6.2500"], lines)
+        self.assertIn("no run in the last month", errors)
 
 
 if __name__ == "__main__":

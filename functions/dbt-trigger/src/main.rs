@@ -113,6 +113,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         recorder,
         builds,
         leases: leases.map(|leases| (leases, history.clone())),
+        history: history.clone(),
         stop: stop.clone(),
     };
     let queue = Queue::new(stop.clone());

@@ -8,7 +8,7 @@
 with changes as (
     select id as merge_request_id, _synced_at as changed_at
     from {{ source('gitlab', 'merge_requests') }}
-    {{ of_live_merge_requests('id', 'where') }}
+    {{ of_live_merge_requests('id', 'where') }} {{ of_live_projects('project_id') }}
     union all
     select notes.merge_request_id, greatest(notes.synced_at, coalesce(bots._synced_at, notes.synced_at)) as changed_at
     from {{ ref('int_note_kinds') }} as notes
@@ -23,7 +23,8 @@ with changes as (
     from {{ source('gitlab', 'merge_requests') }} as merge_requests
     inner join {{ source('gitlab', 'pipelines') }} as pipelines
         on merge_requests.head_pipeline_id = pipelines.id
-    {{ of_live_merge_requests('merge_requests.id', 'where') }} {{ of_live_projects('pipelines.project_id') }}
+    {{ of_live_merge_requests('merge_requests.id', 'where') }}
+    {{ of_live_projects('merge_requests.project_id') }} {{ of_live_projects('pipelines.project_id') }}
     union all
     select merge_requests.id as merge_request_id, pipelines._synced_at as changed_at
     from {{ source('gitlab', 'merge_requests') }} as merge_requests
@@ -31,7 +32,8 @@ with changes as (
         on
             merge_requests.project_id = pipelines.project_id
             and merge_requests.iid = pipelines.merge_request_iid
-    {{ of_live_merge_requests('merge_requests.id', 'where') }} {{ of_live_projects('pipelines.project_id') }}
+    {{ of_live_merge_requests('merge_requests.id', 'where') }}
+    {{ of_live_projects('merge_requests.project_id') }} {{ of_live_projects('pipelines.project_id') }}
     union all
     -- More than int_pipeline_merge_requests takes: this only says what to look at again.
     select merge_requests.id as merge_request_id, pipelines._synced_at as changed_at
@@ -41,7 +43,8 @@ with changes as (
             merge_requests.source_project_id = pipelines.project_id
             and merge_requests.source_branch = pipelines.ref
             and merge_requests.created_at <= pipelines.created_at
-    {{ of_live_merge_requests('merge_requests.id', 'where') }} {{ of_live_projects('pipelines.project_id') }}
+    {{ of_live_merge_requests('merge_requests.id', 'where') }}
+    {{ of_live_projects('merge_requests.project_id') }} {{ of_live_projects('pipelines.project_id') }}
     {%- if 'mr_state_events' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}
     union all
     select merge_request_id, _synced_at as changed_at

@@ -75,6 +75,11 @@ select
     merge_requests.milestone_title,
     merge_requests.merge_commit_sha,
     merge_requests.web_url,
+    -- GitLab's own words of a revert.
+    if(
+        starts_with(merge_requests.title, 'Revert "'),
+        safe_cast(regexp_extract(merge_requests.description, r'This reverts merge request !(\d+)') as int64), null
+    ) as reverts_iid,
     inputs.inputs_synced_at,
     {{ rules_version('dim_merge_requests') }} as rules_version
 from {{ ref('stg_gitlab__merge_requests') }} as merge_requests

@@ -6,7 +6,7 @@
         on_schema_change='append_new_columns',
         full_refresh=false,
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['kind', 'merge_request_id'],
+        cluster_by=['merge_request_id', 'kind'],
         meta={'merge_by_month': true}
     )
 }}

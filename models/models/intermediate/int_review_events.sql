@@ -19,7 +19,7 @@ with acts as (
         notes.created_at
     from {{ ref('int_note_kinds') }} as notes
     cross join unnest(notes.named_user_ids) as user_id
-    where notes.has_taken_back_approvals
+    where notes.has_taken_back_approvals and notes.kind in ('approvals_reset', 'review_request')
 ),
 
 events as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', cluster_by=['reviewer_id']) }}
 
 -- One row per reviewer and week in which the person reviewed.
 with events as (

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', cluster_by=['issue_id']) }}
 
 
 -- Issues; those that GitLab deleted since, too.

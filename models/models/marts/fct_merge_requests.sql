@@ -1,8 +1,8 @@
 {{
     config(
         materialized='table',
-        partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['project_id', 'merge_request_id'],
+        partition_by={'field': 'end_at', 'data_type': 'timestamp', 'granularity': 'month'},
+        cluster_by=['merge_request_id'],
         meta={'live_rows': 'merge_request_id'}
     )
 }}
@@ -17,6 +17,14 @@ with pushes as (
         on notes.merge_request_id = reviews.merge_request_id
     where notes.kind = 'push'
     group by notes.merge_request_id
+),
+
+-- Of a few merge requests it is asked for, any other one of the project can be the revert.
+reverts as (
+    select project_id, reverts_iid, min(merged_at) as reverted_at
+    from {{ ref('dim_merge_requests') }}
+    where state = 'merged' and reverts_iid is not null {{ of_live_projects('project_id') }}
+    group by project_id, reverts_iid
 ),
 
 after_merge as (
@@ -102,8 +110,8 @@ measured as (
         on merge_requests.merge_request_id = drafts.merge_request_id
     left join pushes
         on merge_requests.merge_request_id = pushes.merge_request_id
-    left join {{ ref('int_merge_request_reverts') }} as reverts
-        on merge_requests.project_id = reverts.project_id and merge_requests.merge_request_iid = reverts.reverted_iid
+    left join reverts
+        on merge_requests.project_id = reverts.project_id and merge_requests.merge_request_iid = reverts.reverts_iid
     left join after_merge
         on merge_requests.merge_request_id = after_merge.merge_request_id
     {%- if 'mr_diff_files' in var('optional_tables', env_var('OPTIONAL_TABLES', '').split(',')) %}

@@ -5,7 +5,7 @@
         unique_key='pipeline_id',
         on_schema_change='append_new_columns',
         partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['project_id', 'pipeline_id'],
+        cluster_by=['pipeline_id'],
         meta={'merge_by_month': true}
     )
 }}

@@ -2,7 +2,7 @@
     config(
         materialized='table',
         partition_by={'field': 'mr_created_at', 'data_type': 'timestamp', 'granularity': 'month'},
-        cluster_by=['project_id', 'reviewer_id']
+        cluster_by=['mr_id']
     )
 }}
 

@@ -42,4 +42,4 @@ select
     closed_at,
     _synced_at as synced_at
 from {{ source('gitlab', 'merge_requests') }}
-where not coalesce(_deleted, false) {{ of_live_merge_requests('id') }}
+where not coalesce(_deleted, false) {{ of_live_merge_requests('id') }} {{ of_live_projects('project_id') }}

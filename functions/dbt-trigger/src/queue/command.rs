@@ -18,7 +18,7 @@ const NIGHTLY: &str = "tag:nightly";
 pub enum PrepareError {
     #[error("can't prepare {}: {error}", directory.display())]
     Directory { directory: PathBuf, error: std::io::Error },
-    #[error("there is nothing to retry: this function has run nothing since its start")]
+    #[error("there is nothing to retry: neither this function nor its history knows of a run")]
     NothingToRetry,
 }
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::memory::PlanMemory;
-use super::{Queue, command};
+use super::{Queue, command, last_results};
 use crate::config::DbtConfig;
 use crate::dbt::{CommandResult, Exit, Invocation, RunLimits, make_report, project_args};
 use crate::orphans::Orphans;
@@ -44,6 +44,8 @@ pub struct Dispatcher {
     pub recorder: Recorder,
     /// What keeps several instances from running at once, if anything; with the history to mend.
     pub leases: Option<(Leases, Option<History>)>,
+    /// What other instances have run, for a retry.
+    pub history: Option<History>,
     /// What earlier runs have built, whoever ran them; `None`: this process knows its own.
     pub builds: Option<BuildMemory>,
     pub stop: CancellationToken,
@@ -267,6 +269,10 @@ impl Dispatcher {
         let Some(project) = &mut self.project else {
             return (CommandResult::nothing_to_do(), Err(CommandError::NoProject));
         };
+        if run.action == Action::Retry {
+            let target = self.config.target.as_deref();
+            last_results::recall(self.history.as_ref(), run, target, &project.dirs).await;
+        }
         let target = match command::prepare(run, &project.dirs) {
             Ok(target) => target,
             Err(problem) => return (CommandResult::nothing_to_do(), Err(problem.into())),

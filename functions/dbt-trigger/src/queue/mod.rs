@@ -4,6 +4,7 @@
 mod build_plan;
 mod command;
 pub mod dispatcher;
+mod last_results;
 mod memory;
 
 use std::collections::VecDeque;

@@ -163,6 +163,8 @@ impl NodeResult {
             name,
             kind,
             bytes: self.adapter_response["bytes_processed"].as_i64(),
+            bytes_billed: self.adapter_response["bytes_billed"].as_i64(),
+            slot_ms: self.adapter_response["slot_ms"].as_i64(),
             failures: self.failures,
             status,
             elapsed_s: milli(self.execution_time),
@@ -301,13 +303,17 @@ pub mod tests {
     fn a_node_tells_when_it_began_and_what_it_read() {
         let at = |second: u32| format!("2026-01-01T00:00:{second:02}.500000Z");
         let entry = |id: &str, second| {
-            json!({"unique_id": id, "status": "success", "execution_time": 1.0, "adapter_response": {"bytes_processed": 9, "rows_affected": 2},
+            json!({"unique_id": id, "status": "success", "execution_time": 1.0, "adapter_response": {"bytes_processed": 9, "bytes_billed": 10, "slot_ms": 11, "rows_affected": 2},
                 "timing": [{"name": "compile", "started_at": at(second), "completed_at": at(second)}, {"name": "execute", "started_at": at(second + 1)}]})
         };
         let file = json!({"metadata": {}, "results": [entry("model.p.b", 4), entry("model.p.a", 2)]});
         let results = Results::from_file(serde_json::from_value(file).expect("valid"));
         let starts: Vec<_> = results.nodes.iter().map(|node| node.started_s).collect();
         assert_eq!(starts, [Some(2.0), Some(0.0)]);
-        assert_eq!(results.nodes[0].bytes, Some(9));
+        let node = &results.nodes[0];
+        assert_eq!(
+            (node.bytes, node.bytes_billed, node.slot_ms),
+            (Some(9), Some(10), Some(11))
+        );
     }
 }

@@ -22,6 +22,12 @@ pub struct Node {
     /// Bytes that BigQuery has read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<i64>,
+    /// Bytes that BigQuery bills, 10 MB for each table at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_billed: Option<i64>,
+    /// Time that BigQuery's slots worked, together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot_ms: Option<i64>,
     /// Rows that a test found wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failures: Option<i64>,

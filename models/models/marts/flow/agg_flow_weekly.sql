@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', cluster_by=['scope_type', 'scope_id']) }}
 
 
 -- Where time goes, by project, group and the whole, week by week from the first merge on; silent weeks are rows. Of what people merged in

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', cluster_by=['project_id']) }}
 
 
 -- Merge requests open at the end of each day, and how long they had been open by then, by project. Those that were closed and reopened

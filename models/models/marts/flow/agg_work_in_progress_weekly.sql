@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', cluster_by=['scope_type', 'scope_id']) }}
 
 
 -- The same by project, group and the whole, at the end of each week; of this one, now. Medians are over the merge requests themselves.

@@ -1,5 +1,6 @@
 //! What became of every run, in BigQuery: `_dbt_runs` and `_dbt_run_nodes` beside the models.
 
+mod last;
 mod read;
 mod tables;
 
@@ -93,8 +94,7 @@ impl History {
     /// # Errors
     /// If BigQuery does not do it.
     pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), Error> {
-        let target = target.unwrap_or_default().replace('\\', r"\\").replace('\'', r"\'");
-        self.mark_lost(&format!("IFNULL(target, '') = '{target}'")).await
+        self.mark_lost(&last::of_target(target)).await
     }
 
     async fn mark_lost(&self, condition: &str) -> Result<(), Error> {

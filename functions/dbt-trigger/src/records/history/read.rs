@@ -13,7 +13,7 @@ use crate::run::{CalledBy, Counts, CountsView, Node, RunView, rfc3339, url_of};
 const APART: i64 = 60;
 
 /// A row, read by column names.
-struct Cells<'a>(&'a ResultRow);
+pub(super) struct Cells<'a>(pub(super) &'a ResultRow);
 
 impl History {
     /// The last runs of all instances, the newest first, as `GET /runs` tells them.
@@ -119,11 +119,12 @@ impl History {
         Ok(Some(view))
     }
 
-    async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, Error> {
+    pub(super) async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, Error> {
         let table = self.0.warehouse.name_of(tables::NODES);
         let sql = format!(
             "SELECT node, name, type, status, CAST(elapsed_s AS FLOAT64) AS elapsed_s, CAST(started_s AS FLOAT64) AS started_s, \
-             ARRAY_TO_STRING(waited_for, '\\n') AS waited_for, rows_affected, bytes, failures, severity, message, compiled_path \
+             ARRAY_TO_STRING(waited_for, '\\n') AS waited_for, rows_affected, bytes, bytes_billed, slot_ms, \
+             failures, severity, message, compiled_path \
              FROM {table} WHERE run_id = '{run_id}' AND run_started_at >= TIMESTAMP '{since}' ORDER BY started_s, node"
         );
         let rows = self.0.warehouse.query(sql).await?;
@@ -139,6 +140,8 @@ impl History {
                     rows: cells.int("rows_affected")?,
                     message: cells.text("message")?,
                     bytes: cells.int("bytes")?,
+                    bytes_billed: cells.int("bytes_billed")?,
+                    slot_ms: cells.int("slot_ms")?,
                     failures: cells.int("failures")?,
                     severity: cells.text("severity")?,
                     compiled_path: cells.text("compiled_path")?,
@@ -168,11 +171,11 @@ impl Cells<'_> {
         Ok(self.int(column)?.and_then(|count| u64::try_from(count).ok()))
     }
 
-    fn text(&self, column: &str) -> Result<Option<String>, Error> {
+    pub(super) fn text(&self, column: &str) -> Result<Option<String>, Error> {
         Ok(self.0.get(column)?)
     }
 
-    fn int(&self, column: &str) -> Result<Option<i64>, Error> {
+    pub(super) fn int(&self, column: &str) -> Result<Option<i64>, Error> {
         Ok(self.0.get(column)?)
     }
 
@@ -189,7 +192,7 @@ impl Cells<'_> {
     }
 
     /// A list whose items stand in lines.
-    fn list(&self, column: &str) -> Result<Vec<String>, Error> {
+    pub(super) fn list(&self, column: &str) -> Result<Vec<String>, Error> {
         let text = self.text(column)?.unwrap_or_default();
         Ok(text.lines().map(ToOwned::to_owned).collect())
     }
@@ -197,7 +200,7 @@ impl Cells<'_> {
 
 /// A run's id in its one form, and a time before which nothing can have been written about it; `None` if
 /// it is no id of ours.
-fn id_and_time(run_id: &str) -> Option<(String, String)> {
+pub(super) fn id_and_time(run_id: &str) -> Option<(String, String)> {
     let id = Uuid::try_parse(run_id).ok()?;
     let (seconds, _) = id.get_timestamp()?.to_unix();
     let since = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()? - APART).ok()?;

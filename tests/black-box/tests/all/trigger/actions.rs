@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Small, everything};
+use super::{Small, eventually, everything};
 
 /// A node's outcome without what differs from run to run.
 pub fn outcomes(answer: &Value) -> Vec<Value> {
@@ -116,6 +116,47 @@ fn retry_repeats_only_what_failed_and_failures_show_where_the_sql_is() {
         !names.contains(&json!("stg_customers")),
         "that had gone well: {names:?}"
     );
+}
+
+#[test]
+#[ignore = "slow: scripts/test --slow"]
+fn a_retry_repeats_what_another_instance_left() {
+    let small = Small::new("retry_elsewhere");
+    let sound = std::fs::read_to_string(small.project().join("models/stg_orders.sql")).expect("the model");
+    let names = |answer: &Value| -> Vec<String> {
+        let nodes = answer["nodes"].as_array().expect("nodes").iter();
+        nodes.filter_map(|node| node["name"].as_str().map(Into::into)).collect()
+    };
+    let first = small.start(1, &[]);
+    let (_, nothing) = first.order(&json!({"action": "retry"}));
+    let message = nothing["message"].as_str().expect("a message");
+    assert!(message.contains("nothing to retry"), "{message}");
+    small.write(
+        "models/stg_orders.sql",
+        &sound.replacen("select", "select no_such_column,", 1),
+    );
+    let (status, failed) = first.order(&everything());
+    assert_eq!(status, 500, "{failed:#}");
+    let ended = "SELECT run_id FROM {}._dbt_runs WHERE status = 'error' AND nodes > 0";
+    eventually("the run is in the history", || small.query(ended).pop());
+    small.write("models/stg_orders.sql", &sound);
+
+    let second = small.start(2, &[]);
+    let retried = names(&second.run(&json!({"action": "retry"})));
+    assert!(
+        ["stg_orders", "totals"]
+            .iter()
+            .all(|name| retried.contains(&(*name).into())),
+        "{retried:?}"
+    );
+    assert!(
+        !retried.contains(&"stg_customers".into()),
+        "that had gone well: {retried:?}"
+    );
+    let mended = "SELECT run_id FROM {}._dbt_runs WHERE action = 'retry' AND status = 'success' AND nodes > 0";
+    eventually("the retry is in the history", || small.query(mended).pop());
+    // The first one has results of its own, which are not the last any more.
+    assert_eq!(names(&first.run(&json!({"action": "retry"}))), [""; 0]);
 }
 
 #[test]
