@@ -94,7 +94,7 @@ impl History {
     /// # Errors
     /// If BigQuery does not do it.
     pub async fn mark_lost_of(&self, target: Option<&str>) -> Result<(), Error> {
-        self.mark_lost(&last::of_target(target)).await
+        self.mark_lost(&tables::of_target(target)).await
     }
 
     async fn mark_lost(&self, condition: &str) -> Result<(), Error> {

@@ -186,6 +186,12 @@ pub fn node_row(result: &RunResult, node: &Node) -> Row {
     ]
 }
 
+/// A condition on runs: they are of dbt's `target`, `None` being the profile's own.
+pub fn of_target(target: Option<&str>) -> String {
+    let target = target.unwrap_or_default().replace('\\', r"\\").replace('\'', r"\'");
+    format!("IFNULL(target, '') = '{target}'")
+}
+
 fn text(text: Option<String>) -> Value {
     text.map_or(Value::Null, Value::Text)
 }
@@ -215,5 +221,11 @@ mod tests {
         assert_eq!(node_row(&result, &node).len(), nodes().columns.len());
         run.end(std::sync::Arc::new(result));
         assert_eq!(run_row(&run, "i", None)[1], Value::Text("stopped".into()));
+    }
+
+    #[test]
+    fn a_target_is_a_text_whatever_it_holds() {
+        assert_eq!(of_target(None), "IFNULL(target, '') = ''");
+        assert_eq!(of_target(Some(r"a'b\c")), r"IFNULL(target, '') = 'a\'b\\c'");
     }
 }
