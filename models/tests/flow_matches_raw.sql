@@ -9,7 +9,7 @@ with problems as (
         inner join {{ ref('fct_merge_requests') }} as bots on merge_requests.id = bots.merge_request_id
         where
             merge_requests.state = 'merged' and merge_requests.merged_at >= merge_requests.created_at
-            and not coalesce(merge_requests._deleted, false) and {{ counts_in_medians('bots.is_author_bot') }}
+            and merge_requests.merged_at <= current_timestamp() and not coalesce(merge_requests._deleted, false) and {{ counts_in_medians('bots.is_author_bot') }}
     ) as raw
     cross join (select coalesce(sum(merged_count), 0) as n from {{ ref('agg_flow_weekly') }} where scope_type = 'project') as mart
     union all
