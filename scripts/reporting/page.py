@@ -81,7 +81,7 @@ def cycle_time(rows: list[dict]) -> str:
 
 
 def review_load(rows: list[dict]) -> str:
-    bars = [(row["username"], row["reviewed"], f"{row['comments']} comments, {row['approvals']} approvals" + (f", {row['waiting']} waiting" if row["waiting"] else "")) for row in rows]
+    bars = [(row["username"], row["reviewed"], f"{counted(row['comments'], 'comment')}, {counted(row['approvals'], 'approval')}" + (f", {row['waiting']} waiting" if row["waiting"] else "")) for row in rows]
     return section("Review load", "Other people's merge requests reviewed in the last four weeks and this one, and requests that still wait.", charts.bars(bars), rows)
 
 
@@ -105,9 +105,9 @@ def reasons(row: dict) -> list[str]:
     if row["last_pipeline_status_is_fail"]:
         found.append("pipeline failed")
     if row["approvals_left"]:
-        found.append(f"{row['approvals_left']} approval{'s' if row['approvals_left'] > 1 else ''} missing")
+        found.append(f"{counted(row['approvals_left'], 'approval')} missing")
     if row["unresolved"]:
-        found.append(f"{row['unresolved']} unresolved thread{'s' if row['unresolved'] > 1 else ''}")
+        found.append(counted(row["unresolved"], "unresolved thread"))
     # GitLab's reason for not merging is then none of these.
     if row["is_merge_blocked"] and not row["unresolved"]:
         found.append("GitLab blocks the merge")
@@ -120,6 +120,10 @@ def reasons(row: dict) -> list[str]:
     if row["work_in_progress"]:
         found.append("draft")
     return found
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def link(row: dict) -> str:
