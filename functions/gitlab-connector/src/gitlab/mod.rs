@@ -50,4 +50,6 @@ pub use purpose::Purpose;
 pub use token::TokenFacts;
 #[cfg(test)]
 pub use transport::Call;
+#[cfg(test)]
+pub use transport::DRIPS;
 pub use values::{gid, nodes_of, number_of, text_of, time_of};

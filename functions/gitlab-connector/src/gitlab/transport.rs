@@ -18,6 +18,10 @@ const LARGEST: usize = 32 << 20;
 #[cfg(test)]
 pub type FakeTransport = Box<dyn Fn(&Call<'_>) -> (StatusCode, HeaderMap, Vec<u8>) + Send + Sync>;
 
+/// The header of a fake answer that never comes to its end.
+#[cfg(test)]
+pub const DRIPS: &str = "x-drips";
+
 /// What is sent.
 pub enum Call<'a> {
     /// A GraphQL request's body.
@@ -106,6 +110,9 @@ impl Transport {
             #[cfg(test)]
             Self::Fake(fake) => {
                 let (status, headers, body) = fake(call);
+                if headers.contains_key(DRIPS) {
+                    std::future::pending::<()>().await;
+                }
                 let body = Some(body).filter(|body| body.len() <= LARGEST);
                 Ok(Answer { status, headers, body })
             }

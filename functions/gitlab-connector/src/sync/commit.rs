@@ -20,8 +20,8 @@ use crate::sync::{bookkeeping, gaps};
 /// # Errors
 /// If GitLab can't be asked for what the rows refer to, or the warehouse does not take them; then nothing of it is there.
 pub async fn commit<'a>(session: &Session<'a>, mut rows: Rows<'a>, cursor: Option<CursorMove>) -> Result<(), Error> {
-    notes::add(session, &mut rows).await?;
-    users::add(session, &mut rows).await?;
+    session.reads.hold(notes::add(session, &mut rows)).await?;
+    session.reads.hold(users::add(session, &mut rows)).await?;
     let cut = rows.fit(session.streams);
     gaps::close_cut(session, &rows, &cut);
     for text in cut {

@@ -153,11 +153,18 @@ async fn commit_and_fetch<'a>(
                     done?;
                     committed = true;
                 }
-                fetched = &mut fetch => break fetched?,
+                fetched = &mut fetch => break fetched,
             }
         };
-        gathered.rows.append(fetched.rows, session.streams);
-        gathered.next = fetched.next;
+        match fetched {
+            Ok(fetched) => {
+                gathered.rows.append(fetched.rows, session.streams);
+                gathered.next = fetched.next;
+            }
+            // What has come before is committed.
+            Err(Error::TooLate) => {}
+            Err(error) => return Err(error),
+        }
         let enough = gathered.rows.len() >= ENOUGH || !gathered.next.is_under_way() || session.must_stop();
         if committed || enough {
             if !committed {
@@ -170,6 +177,10 @@ async fn commit_and_fetch<'a>(
 
 /// Reads the next step of the pass whose state this is.
 async fn step<'a>(session: &Session<'a>, scope: &Scope, state: &PassState) -> Result<Step<'a>, Error> {
+    session.reads.hold(read_step(session, scope, state)).await
+}
+
+async fn read_step<'a>(session: &Session<'a>, scope: &Scope, state: &PassState) -> Result<Step<'a>, Error> {
     let (rows, next) = match state {
         PassState::Projects(state) => {
             let (rows, next) = projects::step(session, scope, state).await?;

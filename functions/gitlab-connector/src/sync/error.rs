@@ -14,6 +14,9 @@ pub enum Error {
     /// The warehouse did not take it.
     #[error(transparent)]
     Warehouse(#[from] warehouse::Error),
+    /// Its time is over; what was committed stays.
+    #[error("the sync's time was over before GitLab had answered")]
+    TooLate,
     /// The raw tables are of another GitLab.
     #[error("the raw tables are those of {theirs}, and GITLAB_BASE_URL is {ours}, which shows none of their projects")]
     OtherGitLab { theirs: String, ours: String },
@@ -33,6 +36,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::GitLab(error) => error.into(),
+            error @ Error::TooLate => gitlab::Error::Unavailable(error.to_string()).into(),
             Error::OtherGitLab { .. } => {
                 Self::new(StatusCode::CONFLICT, "other_gitlab", error.to_string()).with_hint(OTHER_GITLAB)
             }

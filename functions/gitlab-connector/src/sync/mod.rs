@@ -22,6 +22,7 @@ mod passes;
 mod plan;
 mod raw_tables;
 mod read;
+mod read_limit;
 mod refetch;
 mod report;
 mod request;

@@ -63,8 +63,15 @@ pub async fn run_scopes(
         match run_and_note(session, scope, cursors, request, &mut outcome).await {
             Ok(()) if outcome.complete => {}
             Ok(()) => break,
-            Err(error) if session.concerns_all(&error).await => return Err(error),
             Err(error) => {
+                let concerns_all = session.concerns_all(&error).await;
+                if session.reads.is_over() {
+                    outcome.complete = false;
+                    break;
+                }
+                if concerns_all {
+                    return Err(error);
+                }
                 session.warn(scope, "the scope", &error);
                 failed += 1;
                 last_error = Some(error);
@@ -89,7 +96,7 @@ async fn run_and_note(
     let ran = run_scope(session, scope, cursors, request, outcome).await;
     if ran.is_ok() && outcome.complete {
         let mut rows = Rows::default();
-        gaps::retry(session, &mut rows).await?;
+        session.reads.hold(gaps::retry(session, &mut rows)).await?;
         if rows.len() > 0 {
             commit(session, rows, None).await?;
         }

@@ -73,6 +73,7 @@ impl ScopeProblem {
         let (code, hint) = match error {
             Error::GitLab(error) => (error.code(), error.hint()),
             Error::OtherGitLab { .. } => ("other_gitlab", OTHER_GITLAB),
+            Error::TooLate => ("gitlab_unavailable", "the next sync goes on where this one stopped"),
             Error::Warehouse(_) => ("warehouse", "the next sync goes on where this one stopped"),
         };
         Self {

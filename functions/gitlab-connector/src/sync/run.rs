@@ -8,23 +8,22 @@ use mergemind_shared::warehouse::Lease;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::config::Options;
 use crate::gitlab;
 use crate::sync::dbt_due::run_dbt;
 use crate::sync::error::Error;
 use crate::sync::lease::under_lease;
 use crate::sync::lock::lock;
 use crate::sync::missing_fields::{missing_fields, refused_fields};
-use crate::sync::pass::Pass;
 use crate::sync::passes::{ScopesOutcome, run_scopes};
 use crate::sync::plan::lists_to_probe;
+use crate::sync::read_limit::ReadLimit;
 use crate::sync::report::Summary;
 use crate::sync::request::Request;
 use crate::sync::resources::Resources;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
 use crate::sync::state::Cursors;
-use crate::sync::stop::{BEGINNING_GRACE, too_late};
+use crate::sync::stop::too_late;
 use crate::sync::{dbt_due, resolve, whose};
 
 /// A whole sync, and dbt after it.
@@ -99,54 +98,44 @@ async fn run(
     let begun = Instant::now();
     let (options, only) = request.narrow(inner.config.options.clone(), &inner.streams);
     let deadline = begun + options.deadline;
+    let reads = ReadLimit::of(options.deadline);
     let _waiting = inner.client.wait_until(deadline.into());
-    tokio::select! {
-        outcome = run_until(inner, request, (begin, shutdown), (&options, only), (begun, deadline)) => outcome,
-        () = tokio::time::sleep_until((deadline + BEGINNING_GRACE).into()) => {
-            Err(gitlab::Error::Unavailable("it did not answer before SYNC_DEADLINE_SECONDS".into()).into())
-        }
-    }
-}
-
-async fn run_until(
-    inner: &Resources,
-    request: &Request,
-    ((lease, mut cursors), shutdown): ((Lease, Cursors), Shutdown),
-    (options, only): (&Options, Vec<Pass>),
-    (begun, deadline): (Instant, Instant),
-) -> Result<Summary, Error> {
-    whose::check(inner).await?;
-    inner.client.take_sent();
+    let (lease, mut cursors) = begin;
     let pending = dbt_due::pending(&mut cursors);
     let targets = request.targets(&inner.config.targets);
     let lists = lists_to_probe(&resolve::groups(&targets), &cursors, request);
-    let instance = gitlab::probe(&inner.client, &inner.streams.types(), &lists).await?;
+    let (instance, token_facts) = reads.hold(ask_about(inner, request, &lists)).await?;
     let missing_fields = missing_fields(inner, &instance);
-    // A comparison is to cost little.
-    let token_facts = match request.verify {
-        true => None,
-        false => gitlab::TokenFacts::ask(&inner.client).await.ok().flatten(),
-    };
     let token_ends = token_facts.and_then(|facts| facts.ends_soon(instance.at));
     let mut session = Session::new(
-        options,
+        &options,
         &inner.client,
         &inner.streams,
         &*inner.warehouse,
         instance,
         shutdown,
     );
-    (session.lease, session.only, session.deadline) = (Some(lease), only, deadline);
+    (session.lease, session.only) = (Some(lease), only);
+    (session.deadline, session.reads) = (deadline, reads);
     let sync_id = session.sync_id.clone();
     let discovery = inner.config.discovery.as_ref();
-    let (scopes, left_out) = resolve::scopes(&session, &targets, discovery, !request.scopes.is_empty()).await?;
-    for scope in &scopes {
-        if let Scope::Projects(projects) = scope {
-            lock(&inner.paths).extend(projects.paths.clone());
+    let mut left_out = 0;
+    let passes = async {
+        let resolving = resolve::scopes(&session, &targets, discovery, !request.scopes.is_empty());
+        let (scopes, of_discovered) = session.reads.hold(resolving).await?;
+        left_out = of_discovered;
+        for scope in &scopes {
+            if let Scope::Projects(projects) = scope {
+                lock(&inner.paths).extend(projects.paths.clone());
+            }
         }
-    }
+        run_scopes(&session, &scopes, &mut cursors, request).await
+    };
     let outcome = tokio::select! {
-        outcome = run_scopes(&session, &scopes, &mut cursors, request) => outcome?,
+        outcome = passes => match outcome {
+            Err(Error::TooLate) => ScopesOutcome::default(),
+            outcome => outcome?,
+        },
         () = too_late(&session) => {
             tracing::warn!("stopped in the middle of a step, which the next sync does again");
             ScopesOutcome::default()
@@ -179,4 +168,24 @@ async fn run_until(
         left_out,
         verified: lock(&session.verified).take(),
     })
+}
+
+/// What GitLab and the token are, and which lists have changed.
+///
+/// # Errors
+/// If GitLab can't be asked, or is not the one of the raw tables.
+async fn ask_about(
+    inner: &Resources,
+    request: &Request,
+    lists: &[gitlab::Changed],
+) -> Result<(gitlab::Instance, Option<gitlab::TokenFacts>), Error> {
+    whose::check(inner).await?;
+    inner.client.take_sent();
+    let instance = gitlab::probe(&inner.client, &inner.streams.types(), lists).await?;
+    // A comparison is to cost little.
+    let token_facts = match request.verify {
+        true => None,
+        false => gitlab::TokenFacts::ask(&inner.client).await.ok().flatten(),
+    };
+    Ok((instance, token_facts))
 }

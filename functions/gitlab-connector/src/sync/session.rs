@@ -20,6 +20,7 @@ use crate::sync::error::Error;
 use crate::sync::lock::lock;
 use crate::sync::pass::Pass;
 use crate::sync::raw_tables::RawTables;
+use crate::sync::read_limit::ReadLimit;
 use crate::sync::report::{Counters, ScopeProblem};
 use crate::sync::state::After;
 use crate::sync::verified::Verified;
@@ -66,6 +67,8 @@ pub struct Session<'a> {
     pub instance: Instance,
     pub shutdown: Shutdown,
     pub deadline: Instant,
+    /// Until when it reads from GitLab.
+    pub reads: ReadLimit,
     /// The right to write; none where nobody else can.
     pub lease: Option<Lease>,
     /// Users this sync has already written.
@@ -139,6 +142,7 @@ impl<'a> Session<'a> {
             instance,
             shutdown,
             deadline: Instant::now() + options.deadline,
+            reads: ReadLimit::of(options.deadline),
             lease: None,
             known_users: Mutex::default(),
             paths: Mutex::default(),
@@ -167,6 +171,7 @@ impl<'a> Session<'a> {
     /// Whether to stop at the next checkpoint.
     pub fn must_stop(&self) -> bool {
         self.shutdown.requested()
+            || self.reads.is_over()
             || Instant::now() >= self.deadline
             || self
                 .options
@@ -255,7 +260,7 @@ impl<'a> Session<'a> {
     pub async fn concerns_all(&self, error: &Error) -> bool {
         match error {
             Error::GitLab(error) => self.concerns_all_of_gitlab(error).await,
-            Error::Warehouse(_) | Error::OtherGitLab { .. } => true,
+            Error::Warehouse(_) | Error::OtherGitLab { .. } | Error::TooLate => true,
         }
     }
 
@@ -263,7 +268,10 @@ impl<'a> Session<'a> {
     pub async fn concerns_all_of_gitlab(&self, error: &gitlab::Error) -> bool {
         match error {
             gitlab::Error::Unauthorized(_) | gitlab::Error::Redirected(_) | gitlab::Error::Untrusted(_) => true,
-            gitlab::Error::Unavailable(_) | gitlab::Error::Blocked(_) => !self.client.answers().await,
+            gitlab::Error::Unavailable(_) | gitlab::Error::Blocked(_) => {
+                let answers = async { Ok::<_, Error>(self.client.answers().await) };
+                !self.reads.hold(answers).await.unwrap_or(false)
+            }
             _ => false,
         }
     }

@@ -7,10 +7,8 @@ use crate::sync::session::Session;
 /// How long a request or commit under way may take after SIGTERM. The function waits 8 seconds for its callers, and
 /// Cloud Run kills after 10: the rest is for giving the lease back, see `lease`.
 const GRACE: Duration = Duration::from_secs(5);
-/// The same after the deadline, which leaves more room.
+/// The same of a commit after the deadline, which leaves more room; GitLab is not read from for so long, see `read_limit`.
 const DEADLINE_GRACE: Duration = Duration::from_secs(60);
-/// The same for a sync that has not come to its first step.
-pub const BEGINNING_GRACE: Duration = Duration::from_secs(DEADLINE_GRACE.as_secs() + 1);
 
 /// Ends when a sync must not go on even to its next checkpoint.
 pub async fn too_late(session: &Session<'_>) {

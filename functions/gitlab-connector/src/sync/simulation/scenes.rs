@@ -8,6 +8,7 @@ use gitlab_sim::changes::{Change, Kind};
 use gitlab_sim::data::{State, hex};
 use gitlab_sim::rest;
 use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
 use serde_json::Value as Json;
 
 use super::*;
@@ -26,6 +27,30 @@ async fn a_deadline_stops_a_sync_cleanly_and_the_next_one_goes_on() {
     scene.options.deadline = Duration::ZERO;
     assert!(scene.syncs().await > 3, "it was cut short in each pass");
     scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_that_drip_in_end_a_sync_a_second_after_its_deadline_and_nothing_is_lost() {
+    let minute = Duration::from_secs(60);
+    let (long, short) = (minute * 2, minute / 2);
+    for (nth, deadline) in [(0, long), (1, short), (4, long), (7, short), (9, long)] {
+        let mut scene = Scene::new(3, 60);
+        scene.options.deadline = deadline;
+        let asked = AtomicU64::new(0);
+        scene.proxy = Some(Arc::new(move |_, headers| {
+            // The first question is asked before the sync begins.
+            if asked.fetch_add(1, Ordering::Relaxed) == nth + 1 {
+                headers.insert(gitlab::DRIPS, HeaderValue::from_static("yes"));
+            }
+        }));
+        let begun = tokio::time::Instant::now();
+        assert!(!scene.sync().await, "request {nth} drips");
+        // Its first step has a minute, however soon the deadline is.
+        assert_eq!(begun.elapsed().as_secs(), deadline.max(minute).as_secs() + 1);
+        scene.proxy = None;
+        assert!(scene.sync().await);
+        scene.assert_equal();
+    }
 }
 
 #[tokio::test(start_paused = true)]
