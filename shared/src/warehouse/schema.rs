@@ -118,6 +118,12 @@ impl Table {
         Some(key)
     }
 
+    /// The column with a row's time of update, if there is one.
+    pub fn time_of_update(&self) -> Option<&'static str> {
+        let usual = || self.position("updated_at").map(|_| "updated_at");
+        self.version.or_else(usual)
+    }
+
     /// Position of a column among the table's own.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)

@@ -23,6 +23,11 @@ impl Counted {
         self.sum = self.sum.wrapping_add(xxh3_64(&bytes).cast_signed());
     }
 
+    /// One more row, by its key (see [`Table::key_of`]).
+    pub fn add_key(&mut self, key: &str, updated_at: i64) {
+        self.add(xxh3_64(key.as_bytes()).cast_signed(), updated_at);
+    }
+
     /// All of these beside.
     pub fn add_all(&mut self, others: Self) {
         self.rows += others.rows;
@@ -38,14 +43,35 @@ impl Counted {
     }
 }
 
+/// What GitLab says of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It has these rows.
+    Rows(Counted),
+    /// It does not offer the list any more, or not to this token.
+    Absent,
+    /// It would tell only whoever reads all of it.
+    Nothing,
+}
+
+impl Told {
+    /// The rows, if it tells them.
+    pub fn rows(self) -> Option<Counted> {
+        match self {
+            Self::Rows(counted) => Some(counted),
+            Self::Absent | Self::Nothing => None,
+        }
+    }
+}
+
 /// What was found of a stream in a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub project: i64,
     pub stream: String,
     pub path: String,
-    /// What GitLab shows; `None`: it does not say.
-    pub gitlab: Option<Counted>,
+    /// What GitLab shows.
+    pub gitlab: Told,
     /// What the raw table has, and not as deleted.
     pub live: Counted,
     /// Rows that are marked as deleted.
@@ -74,16 +100,20 @@ impl Entry {
                 Column::new(
                     "live_count",
                     Int64,
-                    "Rows of the raw table that are not marked as deleted.",
+                    "Rows of the raw table that are not marked as deleted; of notes those by people.",
                 ),
                 Column::new("deleted_count", Int64, "Rows of the raw table that are."),
                 Column::new(
                     "gitlab_checksum",
                     Int64,
-                    "Over ids and times of update of GitLab's rows.",
+                    "Over ids and times of update of GitLab's rows; 0 where it only counts them.",
                 ),
                 Column::new("checksum", Int64, "The same over the raw table's."),
-                Column::new("equal", Bool, "Whether counts and checksums are equal."),
+                Column::new(
+                    "equal",
+                    Bool,
+                    "Whether counts and checksums are equal; NULL where GitLab would have to be read whole.",
+                ),
                 Column::new(
                     "since",
                     Timestamp,
@@ -98,15 +128,19 @@ impl Entry {
         }
     }
 
-    /// Whether all is there, and nothing else.
-    pub fn is_equal(&self) -> bool {
-        self.gitlab == Some(self.live)
+    /// Whether all is there, and nothing else; `None` where GitLab does not tell.
+    pub fn is_equal(&self) -> Option<bool> {
+        match self.gitlab {
+            Told::Rows(counted) => Some(counted == self.live),
+            Told::Absent => Some(false),
+            Told::Nothing => None,
+        }
     }
 
     /// Its row.
     pub fn row(&self) -> Row {
         let number = |count: u64| Value::Int(count.cast_signed());
-        let theirs = |of: fn(Counted) -> Value| self.gitlab.map_or(Value::Null, of);
+        let theirs = |of: fn(Counted) -> Value| self.gitlab.rows().map_or(Value::Null, of);
         vec![
             Value::Int(self.project),
             Value::Text(self.stream.clone()),
@@ -116,7 +150,7 @@ impl Entry {
             number(self.deleted),
             theirs(|counted| Value::Int(counted.sum)),
             Value::Int(self.live.sum),
-            Value::Bool(self.is_equal()),
+            self.is_equal().map_or(Value::Null, Value::Bool),
             Value::Time(self.since),
             Value::Time(self.looked_at),
         ]
@@ -125,7 +159,7 @@ impl Entry {
     /// What a row says.
     pub fn of(row: &Row) -> Self {
         let table = Self::table();
-        let place = table.position("gitlab_count").expect("a column");
+        let is_null = |name| row[table.position(name).expect("a column")] == Value::Null;
         let counted = |rows: &str, sum: &str| Counted {
             rows: int(&table, row, rows).unsigned_abs(),
             sum: int(&table, row, sum),
@@ -134,7 +168,11 @@ impl Entry {
             project: int(&table, row, "project_id"),
             stream: text(&table, row, "stream"),
             path: text(&table, row, "path"),
-            gitlab: (row[place] != Value::Null).then(|| counted("gitlab_count", "gitlab_checksum")),
+            gitlab: match (is_null("gitlab_count"), is_null("equal")) {
+                (false, _) => Told::Rows(counted("gitlab_count", "gitlab_checksum")),
+                (true, false) => Told::Absent,
+                (true, true) => Told::Nothing,
+            },
             live: counted("live_count", "checksum"),
             deleted: int(&table, row, "deleted_count").unsigned_abs(),
             since: int(&table, row, "since"),
@@ -158,17 +196,26 @@ mod tests {
             project: 7,
             stream: "issues".into(),
             path: "a/b".into(),
-            gitlab: Some(counted(&[(1, 10), (2, 20)])),
+            gitlab: Told::Rows(counted(&[(1, 10), (2, 20)])),
             live: counted(&[(2, 20), (1, 10)]),
             deleted: 3,
             since: 5,
             looked_at: 6,
         };
-        assert!(entry.is_equal() && Entry::of(&entry.row()) == entry);
+        let mut is_equal = |change: fn(&mut Entry)| {
+            change(&mut entry);
+            assert_eq!(Entry::of(&entry.row()), entry);
+            entry.is_equal()
+        };
+        assert_eq!(is_equal(|_| {}), Some(true));
         // Two rows with each other's times.
-        entry.live = counted(&[(1, 20), (2, 10)]);
-        assert!(!entry.is_equal() && Entry::of(&entry.row()) == entry);
-        entry.gitlab = None;
-        assert!(!entry.is_equal() && Entry::of(&entry.row()) == entry);
+        let swapped = |entry: &mut Entry| {
+            entry.live = Counted::default();
+            entry.live.add(1, 20);
+            entry.live.add(2, 10);
+        };
+        assert_eq!(is_equal(swapped), Some(false));
+        assert_eq!(is_equal(|entry| entry.gitlab = Told::Absent), Some(false));
+        assert_eq!(is_equal(|entry| entry.gitlab = Told::Nothing), None);
     }
 }

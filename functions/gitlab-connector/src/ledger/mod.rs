@@ -5,5 +5,5 @@ mod cells;
 mod entry;
 mod gap;
 
-pub use entry::{Counted, Entry};
+pub use entry::{Counted, Entry, Told};
 pub use gap::{Gap, GapReason, is_due, place_of};

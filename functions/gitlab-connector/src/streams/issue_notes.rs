@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Read, Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, ToldBy, field, key};
 
 /// The stream's name.
 pub const NAME: &str = "issue_notes";
@@ -19,6 +19,7 @@ pub fn stream() -> Stream {
             cluster_by: &["issue_id", "id"],
             usual: false,
             parent: Some("issue_id"),
+            told_by: Some(ToldBy::ByPeople("user_notes_count")),
             node_type: Some("Note"),
             selection: &[
                 "id", "author { id }", "body", "system", "internal", "resolvable", "resolved", "createdAt", "updatedAt",

@@ -51,7 +51,7 @@ use mergemind_shared::warehouse::Table;
 use crate::ledger::{Entry, Gap};
 
 pub use node::{Malformed, Node};
-pub use read::{ChangedList, Of, OwnedList, Part, Read, Rest};
+pub use read::{ChangedList, Of, OwnedList, Part, Read, Rest, ToldBy};
 pub use stream::{GROUP, Mapped, PROJECT, Stream};
 #[cfg(test)]
 pub use stream::{Shape, field};
@@ -208,6 +208,14 @@ mod tests {
             assert!(table.version.is_none_or(has), "{}", table.name);
             assert!(table.partition_by.is_none_or(has), "{}", table.name);
             assert!(stream.parent.is_none_or(has), "{}", table.name);
+            let above = stream.read.above().map(|name| &streams.named(name).table);
+            let told = |name: &str| above.is_some_and(|above| above.position(name).is_some());
+            let is_sound = |told_by| match told_by {
+                ToldBy::Number(column) => told(column),
+                ToldBy::ByPeople(column) => told(column) && has("system"),
+                ToldBy::Ids(column, own) => told(column) && has(own),
+            };
+            assert!(stream.told_by.is_none_or(is_sound), "{}", table.name);
             for (column, other) in stream.refers {
                 assert!(has(column) && streams.find(other).is_some(), "{}", table.name);
             }

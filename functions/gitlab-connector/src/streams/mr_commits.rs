@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String, Timestamp};
 
-use super::stream::{Of, Read, Rest, Shape, Stream, field};
+use super::stream::{Of, Read, Rest, Shape, Stream, ToldBy, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -16,6 +16,7 @@ pub fn stream() -> Stream {
             read: Read::Rest(Rest { of: Of::Row("merge_requests"), path: "projects/{owner}/merge_requests/{iid}/commits", query: "", part: None }),
             usual: false,
             parent: Some("merge_request_id"),
+            told_by: Some(ToldBy::Number("commit_count")),
             ..Shape::default()
         },
         vec![

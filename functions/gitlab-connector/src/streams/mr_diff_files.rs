@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 
-use super::stream::{Read, Shape, Stream, field};
+use super::stream::{Read, Shape, Stream, ToldBy, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -16,6 +16,7 @@ pub fn stream() -> Stream {
             read: Read::Within { of: "merge_requests", at: "diffStats", ask: "diffStats { path additions deletions }" },
             usual: false,
             parent: Some("merge_request_id"),
+            told_by: Some(ToldBy::Number("changed_files")),
             ..Shape::default()
         },
         vec![

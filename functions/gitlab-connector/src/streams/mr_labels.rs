@@ -2,7 +2,7 @@
 
 use mergemind_shared::warehouse::Kind::{Int64, String};
 
-use super::stream::{Read, Shape, Stream, field};
+use super::stream::{Read, Shape, Stream, ToldBy, field};
 
 // One line a column, however long: a table is read by its columns.
 #[rustfmt::skip]
@@ -15,6 +15,7 @@ pub fn stream() -> Stream {
             cluster_by: &["merge_request_id"],
             read: Read::Within { of: "merge_requests", at: "labels", ask: "" },
             parent: Some("merge_request_id"),
+            told_by: Some(ToldBy::Ids("label_ids", "label_id")),
             refers: &[("label_id", "labels")],
             ..Shape::default()
         },

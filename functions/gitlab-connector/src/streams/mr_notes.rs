@@ -3,7 +3,7 @@
 
 use mergemind_shared::warehouse::Kind::{Bool, Int64, String, Timestamp};
 
-use super::stream::{Read, Shape, Stream, field, key};
+use super::stream::{Read, Shape, Stream, ToldBy, field, key};
 
 /// The stream's name.
 pub const NAME: &str = "mr_notes";
@@ -19,6 +19,7 @@ pub fn stream() -> Stream {
             partition_by: Some("created_at"),
             cluster_by: &["merge_request_id", "id"],
             parent: Some("merge_request_id"),
+            told_by: Some(ToldBy::ByPeople("user_notes_count")),
             node_type: Some("Note"),
             selection: &[
                 "id", "author { id }", "body", "system", "systemNoteIconName", "internal", "resolvable", "resolved",

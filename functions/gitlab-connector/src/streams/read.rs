@@ -80,3 +80,28 @@ pub enum Part {
     /// A list of descending times in this field, down to the time.
     DownTo(&'static str, i64),
 }
+
+impl Read {
+    /// The stream whose rows its lists belong to, if it is one.
+    pub fn above(self) -> Option<&'static str> {
+        match self {
+            Self::Within { of, .. } | Self::Notes { of } => Some(of),
+            Self::Rest(rest) => match rest.of {
+                Of::Row(stream) => Some(stream),
+                Of::Group | Of::Project => None,
+            },
+            Self::Changes(_) | Self::Snapshot | Self::Owned(_) | Self::Referenced => None,
+        }
+    }
+}
+
+/// What GitLab tells, with a row, of the rows of another stream that belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldBy {
+    /// How many they are, in this column.
+    Number(&'static str),
+    /// How many of them are not by GitLab itself, in this column.
+    ByPeople(&'static str),
+    /// Which ones, in the first column; each has its own id in the second.
+    Ids(&'static str, &'static str),
+}

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Malformed, Node};
 
-pub use super::read::{ChangedList, Of, OwnedList, Part, Read, Rest};
+pub use super::read::{ChangedList, Of, OwnedList, Part, Read, Rest, ToldBy};
 
 /// Reads one value from a node of GitLab's answer.
 type Reader = fn(&Node) -> Result<Value, Malformed>;
@@ -61,6 +61,8 @@ pub struct Stream {
     pub usual: bool,
     /// The column that refers to the row above, of which GitLab always tells all rows at once.
     pub parent: Option<&'static str>,
+    /// What the row above tells of them.
+    pub told_by: Option<ToldBy>,
     /// The column by which rows of other streams name the row of this one that they belong to.
     pub named_by: Option<&'static str>,
     /// Columns that refer to rows of another stream, which is read at times of its own.
@@ -96,6 +98,7 @@ pub struct Shape {
     pub fingerprint: Option<Fingerprint>,
     pub usual: bool,
     pub parent: Option<&'static str>,
+    pub told_by: Option<ToldBy>,
     pub named_by: Option<&'static str>,
     pub refers: &'static [(&'static str, &'static str)],
     pub node_type: Option<&'static str>,
@@ -117,6 +120,7 @@ impl Default for Shape {
             fingerprint: None,
             usual: true,
             parent: None,
+            told_by: None,
             named_by: None,
             refers: &[],
             node_type: None,
@@ -144,6 +148,7 @@ impl Stream {
             fingerprint: shape.fingerprint,
             usual: shape.usual,
             parent: shape.parent,
+            told_by: shape.told_by,
             named_by: shape.named_by,
             refers: shape.refers,
             node_type: shape.node_type,

@@ -40,6 +40,8 @@ pub struct News {
     /// Entries of lists that were read whole, whose rows in the raw tables are not counted yet.
     pub whole: Vec<Entry>,
     pub gaps: Vec<Gap>,
+    /// Projects of which all lists were compared.
+    pub compared: Vec<i64>,
     /// Ids of gaps that are no more.
     pub closed: Vec<i64>,
     /// Projects that are no more.

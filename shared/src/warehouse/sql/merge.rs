@@ -89,6 +89,11 @@ impl Merge<'_> {
             .version
             .map(|version| format!(" AND COALESCE(S.{version} >= T.{version}, TRUE)"))
             .unwrap_or_default();
+        // Whoever changes a row by hand leaves its hash.
+        let moved = table
+            .time_of_update()
+            .map(|column| format!(" OR T.{column} IS DISTINCT FROM S.{column}"))
+            .unwrap_or_default();
         let updates: Vec<String> = names
             .iter()
             .filter(|name| !table.primary_key.contains(*name))
@@ -97,7 +102,7 @@ impl Merge<'_> {
         let values: Vec<String> = names.iter().map(|name| format!("S.{name}")).collect();
         format!(
             "MERGE {} T USING {stage} S\nON {}{}\n\
-             WHEN MATCHED AND (T._row_hash != S._row_hash OR T._deleted){not_older} THEN UPDATE SET {}\n\
+             WHEN MATCHED AND (T._row_hash != S._row_hash OR T._deleted{moved}){not_older} THEN UPDATE SET {}\n\
              WHEN NOT MATCHED THEN INSERT ({}) VALUES ({});\n",
             self.raw,
             keys.join(" AND "),

@@ -10,9 +10,10 @@ pub(in crate::warehouse) fn unchanged_question(merges: &[Merge]) -> String {
     let parts = merges.iter().enumerate().map(|(index, merge)| {
         let hashes: Vec<i64> = merge.rows.iter().map(row_hash).collect();
         let mut conditions = vec![format!(
-            "(SELECT COUNT(*) FROM {} WHERE NOT _deleted AND {}{}) = {}",
+            "(SELECT COUNT(*) FROM {} WHERE NOT _deleted AND {}{}{}) = {}",
             merge.raw,
             one_of("_row_hash", &hashes),
+            of_their_times(merge),
             merge.months(""),
             hashes.len()
         )];
@@ -32,6 +33,21 @@ pub(in crate::warehouse) fn unchanged_question(merges: &[Merge]) -> String {
         format!("{} AS u{index}", conditions.join(" AND "))
     });
     format!("SELECT {}", parts.collect::<Vec<_>>().join(", "))
+}
+
+/// Whoever changes a row by hand leaves its hash.
+fn of_their_times(merge: &Merge) -> String {
+    let Some(column) = merge.table.time_of_update() else {
+        return String::new();
+    };
+    let place = merge.table.position(column);
+    let time = |row: &Row| match place.map(|place| &row[place]) {
+        Some(Value::Time(at)) => *at,
+        _ => 0,
+    };
+    let times: Vec<i64> = merge.rows.iter().map(time).collect();
+    let known = format!("COALESCE(UNIX_MICROS({column}), 0)");
+    format!(" AND {}", one_of(&known, &times))
 }
 
 /// How many statements that change data a commit of these would be.

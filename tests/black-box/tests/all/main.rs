@@ -24,5 +24,6 @@ mod streams;
 mod sync;
 mod tables;
 mod trigger;
+mod verifying;
 mod version;
 mod webhooks;

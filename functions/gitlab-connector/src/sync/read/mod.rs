@@ -16,6 +16,7 @@ pub mod rest;
 mod rest_list;
 mod rest_page;
 pub mod scope_ids;
+mod shown;
 pub mod slices;
 pub mod snapshot;
 pub mod users;

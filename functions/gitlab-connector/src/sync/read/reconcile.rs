@@ -21,6 +21,7 @@ use crate::streams::{self, Node};
 use crate::sync::error::Error;
 use crate::sync::gaps;
 use crate::sync::list::{ISSUES, MERGE_REQUESTS};
+use crate::sync::lock::lock;
 use crate::sync::read::reconcile::sweep::Comparison;
 use crate::sync::read::scope_ids::projects_of;
 use crate::sync::read::users;
@@ -80,6 +81,7 @@ pub async fn step<'a>(
             children::mark(session, &mut rows);
             let began = progress.started_at.unix_timestamp_nanos() / 1000;
             gaps::close_unmet(session, i64::try_from(began).unwrap_or_default()).await?;
+            lock(&session.news).compared.extend(projects.keys());
             None
         }
     };

@@ -17,6 +17,7 @@ use crate::sync::lock::lock;
 use crate::sync::raw_tables::WrittenSince;
 use crate::sync::read::rest_list::{self, RestFound};
 use crate::sync::read::scope_ids::{groups_of, projects_of};
+use crate::sync::read::shown::ShownRows;
 use crate::sync::rows::Rows;
 use crate::sync::scope::Scope;
 use crate::sync::session::Session;
@@ -36,9 +37,10 @@ pub async fn step<'a>(session: &Session<'a>, scope: &Scope, state: &RestState) -
     let mut progress = state.begin(session.instance.at);
     let mut rows = Rows::default();
     if progress.stream.is_none() && progress.pending.is_empty() {
-        progress.all_owners = state
-            .all_owners_at
-            .is_none_or(|last| session.instance.at - last >= session.options.dimensions_every);
+        progress.all_owners = session.is_comparing()
+            || state
+                .all_owners_at
+                .is_none_or(|last| session.instance.at - last >= session.options.dimensions_every);
     }
     let on: Vec<_> = session
         .streams
@@ -236,14 +238,10 @@ async fn read<'a>(
                     let error = gitlab::Error::LeftOut("it is larger than 32 MiB".into()).into();
                     session.warn(scope, &format!("{}: {address}", pending.stream), &error);
                 }
-                let mut keys = HashSet::new();
+                let mut shown = ShownRows::default();
                 for mut node in nodes {
                     node["_parent"] = json!({"id": id, "projectId": owner});
-                    let row = stream.row(&node).ok();
-                    keys.insert(
-                        row.and_then(|mapped| stream.table.key_of(&mapped.row))
-                            .unwrap_or_else(|| node.to_string()),
-                    );
+                    shown.add(stream, &node);
                     rows.map(stream, &node);
                 }
                 if next.is_some() {
@@ -261,7 +259,8 @@ async fn read<'a>(
                 if rest.part.is_none() && too_large.is_empty() {
                     rows.complete(stream, id);
                     if rest.of == Of::Project && stream.owner_column() == "project_id" {
-                        bookkeeping::enter_whole(session, stream, id, keys.len() as u64);
+                        shown.compare(session, stream, id).await?;
+                        bookkeeping::enter_whole(session, stream, id, shown.counted());
                     }
                 }
             }

@@ -28,7 +28,12 @@ pub async fn step<'a>(
 ) -> Result<(Rows<'a>, SnapshotState), Error> {
     let mut rows = Rows::default();
     let mut seen = SeenRows::default();
-    let snapshot = Snapshot { session, scope };
+    let snapshot = Snapshot {
+        session,
+        scope,
+        // A first sync leaves the ledger to the first look at what is gone.
+        is_entered: state.complete_until.is_some() || session.is_comparing(),
+    };
     match scope {
         Scope::Group(path) => {
             let of_scope = gitlab::Owner::Group(path.clone());

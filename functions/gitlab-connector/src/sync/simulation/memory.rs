@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::ledger::{Entry, Gap};
 use crate::streams::{Stream, Streams};
-use crate::sync::raw_tables::{KnownRow, RawTables, WrittenRow, WrittenRows, WrittenSince};
+use crate::sync::raw_tables::{Belonging, KnownRow, RawTables, RowKey, WrittenRow, WrittenRows, WrittenSince};
 use crate::sync::simulation::state::State;
 use crate::sync::state::Cursors;
 
@@ -249,6 +249,21 @@ impl RawTables for Memory {
             }
         }
         Box::pin(async move { Ok(counts) })
+    }
+
+    fn keys<'a>(&'a self, stream: &'a Stream, projects: &'a [i64]) -> BoxFuture<'a, Result<Vec<RowKey>, Error>> {
+        let keys = self.state().keys(stream, projects);
+        Box::pin(async move { Ok(keys) })
+    }
+
+    fn belonging<'a>(
+        &'a self,
+        _: &'a Streams,
+        streams: &'a [&'a Stream],
+        projects: &'a [i64],
+    ) -> BoxFuture<'a, Result<Belonging, Error>> {
+        let belonging = self.state().belonging(streams, projects);
+        Box::pin(async move { Ok(belonging) })
     }
 
     fn rows_of<'a>(&'a self, table: &'a Table) -> BoxFuture<'a, Result<Vec<Row>, Error>> {

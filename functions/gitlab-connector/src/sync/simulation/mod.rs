@@ -6,6 +6,7 @@
 //! `HISTORIES` sets their number and `HISTORY` runs a single one again.
 
 mod added;
+mod belonging;
 mod compare;
 mod dead_ends;
 mod endless;

@@ -145,7 +145,7 @@ impl Scene {
             session.pages.insert(IDS, ids_at_once);
         }
         if self.request.verify {
-            session.only = vec![Pass::Reconcile];
+            session.only = self.request.narrow(self.options.clone(), &self.streams).1;
         }
         let outcome = passes::run_scopes(&session, &scope, &mut cursors, &self.request).await;
         let warnings = std::mem::take(&mut *lock(&session.warnings));

@@ -156,3 +156,59 @@ async fn one_project_below_a_group_is_compared_synced_and_refreshed_alone() {
         (its, its)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_come_only_whole_are_compared_and_repaired_where_a_scope_is_named() {
+    let mut scene = Scene::new(3, 60);
+    let lists = ["environments", "branches", "labels"];
+    scene.options.streams.extend(lists.map(ToOwned::to_owned));
+    assert!(scene.sync().await);
+    scene.stand.wait(Duration::from_secs(3600));
+    let rows_of = |scene: &Scene, table: &str| {
+        let rows = scene.memory.rows(table);
+        rows.iter()
+            .map(ToString::to_string)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = lists.map(|table| rows_of(&scene, table));
+    let place = |scene: &Scene, table: &str, column: &str| {
+        let table = &scene.streams.named(table).table;
+        table.position(column).expect("a column")
+    };
+    let (updated, project) = (
+        place(&scene, "environments", "updated_at"),
+        place(&scene, "labels", "project_id"),
+    );
+    scene.memory.meddle("environments", |nth, mut row| {
+        if let (1, Value::Time(at)) = (nth, &mut row[updated]) {
+            *at -= 1_000_000;
+        }
+        Some(row)
+    });
+    scene.memory.meddle("branches", |nth, row| (nth != 2).then_some(row));
+    let mut lost = false;
+    scene.memory.meddle("labels", |_, row| {
+        let is_lost = !lost && row[project] != Value::Null;
+        lost |= is_lost;
+        (!is_lost).then_some(row)
+    });
+    scene.request.verify = true;
+    // All of them would cost as much as a full sync.
+    assert_eq!(verify(&scene).await, (Verified::default(), 0));
+    scene.request.scopes = vec!["acme".to_owned()];
+    let (found, warnings) = verify(&scene).await;
+    let named = |names: &[String], stream: &str| names.len() == 1 && names[0].starts_with(stream);
+    assert!(named(&found.changed, "environments ") && warnings == 0, "{found:?}");
+    let (branches, labels): (Vec<_>, Vec<_>) = found
+        .missing
+        .into_iter()
+        .partition(|name| name.starts_with("branches "));
+    assert!(
+        named(&branches, "branches ") && named(&labels, "labels "),
+        "{branches:?} {labels:?}"
+    );
+    assert_eq!(lists.map(|table| rows_of(&scene, table)), before);
+    assert_eq!(verify(&scene).await, (Verified::default(), 0));
+    let entries = scene.memory.ledger().0.into_iter();
+    assert!(entries.into_iter().all(|entry| entry.is_equal() == Some(true)));
+}

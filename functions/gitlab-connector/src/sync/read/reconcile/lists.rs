@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use time::OffsetDateTime;
 
 use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection, time_of};
-use crate::ledger::{Counted, GapReason};
+use crate::ledger::{Counted, GapReason, Told};
 use crate::streams::Node;
 use crate::sync::error::Error;
 use crate::sync::gaps;
@@ -227,7 +227,7 @@ impl<'a> Comparison<'_, 'a> {
         session.warn(self.scope, &what, &gitlab::Error::Absent(said).into());
         let mut live = Counted::default();
         known.iter().for_each(|row| live.add(row.id, row.updated_at));
-        self.enter(stream, project, None, live);
+        self.enter(stream, project, Told::Absent, live);
         Ok(())
     }
 }

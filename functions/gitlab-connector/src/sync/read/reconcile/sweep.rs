@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::ledger::{Counted, Entry, GapReason};
+use crate::ledger::{Counted, Entry, GapReason, Told};
 use crate::streams::{Node, projects};
 use crate::sync::lock::lock;
 use crate::sync::read::reconcile::compare::{Difference, Differing};
@@ -106,12 +106,12 @@ impl<'a> Comparison<'_, 'a> {
         self.sweep.live += tally.live.rows;
         match self.sweep.gone.get_mut(&project) {
             Some(gone) => gone.tally = tally,
-            None => self.enter(stream, project, Some(tally.shown), tally.live),
+            None => self.enter(stream, project, Told::Rows(tally.shown), tally.live),
         }
     }
 
     /// Tells the ledger of a stream in a project.
-    pub fn enter(&self, stream: &'static str, project: i64, gitlab: Option<Counted>, live: Counted) {
+    pub fn enter(&self, stream: &'static str, project: i64, gitlab: Told, live: Counted) {
         let now = self.session.now();
         lock(&self.session.news).entries.push(Entry {
             project,
@@ -134,7 +134,7 @@ impl<'a> Comparison<'_, 'a> {
         for (project, Gone { counted, tally, .. }) in sweep.gone {
             let stay = held.over || held.projects.contains_key(&project);
             let live = if stay { tally.live } else { tally.live.less(counted) };
-            self.enter(stream, project, Some(tally.shown), live);
+            self.enter(stream, project, Told::Rows(tally.shown), live);
         }
         rows.mark_gone(self.session.streams.named(stream), ids);
         self.hold(stream, held);

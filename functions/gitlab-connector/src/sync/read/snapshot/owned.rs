@@ -63,6 +63,8 @@ pub type Owned<'a> = (&'a Stream, OwnedList);
 pub struct Snapshot<'c, 'a> {
     pub session: &'c Session<'a>,
     pub scope: &'c Scope,
+    /// Whether the ledger is told of the lists.
+    pub is_entered: bool,
 }
 
 impl<'a> Snapshot<'_, 'a> {

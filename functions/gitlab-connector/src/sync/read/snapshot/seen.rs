@@ -8,7 +8,10 @@ use serde_json::Value as Json;
 use super::owned::{ListOwner, Owned, OwnerLists, Snapshot};
 use crate::gitlab::{self, Page, Purpose};
 use crate::streams::{Node, groups};
+use crate::sync::bookkeeping;
+use crate::sync::error::Error;
 use crate::sync::read::nodes::{complete, host_of};
+use crate::sync::read::shown::ShownRows;
 use crate::sync::rows::Rows;
 use crate::sync::session::Session;
 
@@ -46,14 +49,14 @@ impl<'a> Snapshot<'_, 'a> {
     /// Maps what groups or projects own; what did not fit is read page by page.
     ///
     /// # Errors
-    /// If GitLab fails at more than single lists.
+    /// If GitLab fails at more than single lists, or the warehouse can't be asked.
     pub async fn take(
         &self,
         kind: ListOwner,
         found: Vec<OwnerLists<'a>>,
         rows: &mut Rows<'a>,
         seen: &mut SeenRows,
-    ) -> Result<(), gitlab::Error> {
+    ) -> Result<(), Error> {
         let (mut owned, mut open) = (Vec::new(), Vec::new());
         for OwnerLists { node, lists } in found {
             let path = node["fullPath"].as_str().unwrap_or_default();
@@ -84,7 +87,7 @@ impl<'a> Snapshot<'_, 'a> {
         }
         for (node, list, page) in owned {
             match page {
-                Ok(page) => self.take_list(kind, &node, list, page, rows, seen),
+                Ok(page) => self.take_list(kind, &node, list, page, rows, seen).await?,
                 Err(error) => {
                     let what = format!("{} of {}", list.1.list, node["fullPath"].as_str().unwrap_or_default());
                     self.session.warn(self.scope, &what, &error.into());
@@ -94,7 +97,7 @@ impl<'a> Snapshot<'_, 'a> {
         Ok(())
     }
 
-    fn take_list(
+    async fn take_list(
         &self,
         kind: ListOwner,
         node: &Json,
@@ -102,11 +105,15 @@ impl<'a> Snapshot<'_, 'a> {
         page: Page,
         rows: &mut Rows<'a>,
         seen: &mut SeenRows,
-    ) {
+    ) -> Result<(), Error> {
         self.session.warn_left_out(self.scope, &page.left_out);
         let Some(id) = Node::new(node).number("id") else {
-            return;
+            return Ok(());
         };
+        if matches!(kind, ListOwner::Project) {
+            self.session
+                .learn_path(id, node["fullPath"].as_str().unwrap_or_default());
+        }
         let host = host_of(node["webUrl"].as_str().unwrap_or_default());
         // What GitLab fails at is there.
         let left_out = page
@@ -114,15 +121,23 @@ impl<'a> Snapshot<'_, 'a> {
             .iter()
             .filter_map(|left_out| Node::new(&left_out.row).number("id"));
         let mut present: Vec<i64> = left_out.collect();
+        let mut shown = ShownRows::default();
+        shown.add_unread(page.left_out.iter().filter(|left_out| left_out.field.is_none()).count());
         for mut owned in page.nodes.into_iter().filter(|node| kind.owns(node)) {
             present.extend(Node::new(&owned).number("id"));
             owned[kind.key()] = node["id"].clone();
             complete(&host, &mut owned);
+            shown.add(stream, &owned);
             rows.map(stream, &owned);
         }
         // A list that is not offered here, or not to this token, says nothing about what there is; nor does a part of one.
         if !page.is_null && !page.has_next {
             seen.add(stream.name(), kind, id, present);
+            if matches!(kind, ListOwner::Project) && self.is_entered {
+                shown.compare(self.session, stream, id).await?;
+                bookkeeping::enter_whole(self.session, stream, id, shown.counted());
+            }
         }
+        Ok(())
     }
 }
