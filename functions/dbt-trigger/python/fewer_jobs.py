@@ -6,6 +6,7 @@ whose insides were read, and only where each function takes what it took there.
 - Data tests of one model that are ready at the same time are one job. Each is still run by dbt in the ordinary way, in a thread and with an
   outcome of its own; only its statement is answered from what was asked for together.
 - A view is not made again if its statement is what it was made by. A label of the view holds the statement's hash.
+- Partitions and clusters of tables stand in the list with which dbt begins; it asks for each table once more before it replaces one.
 - How many rows a SELECT has given stands in its answer; dbt asks for the table that holds them.
 """
 
@@ -40,6 +41,8 @@ class FewerJobs:
         self.answers = {}
         # Views that are there, and the hash in the label of each.
         self.views = {}
+        # Tables as they were when the run began, until each is asked about.
+        self.listed = {}
 
     # Data tests.
 
@@ -126,6 +129,15 @@ class FewerJobs:
         digest = hashlib.sha256(statement.strip().encode()).hexdigest()[:40]
         label = f"OPTIONS(labels=[('{VIEW_LABEL}', '{digest}')])"
         return found["begin"] + label + statement[found.end():], self.views.get(found["name"]) == digest
+
+    # Tables.
+
+    def is_replaceable(self, ordinary, adapter, relation, partition, cluster):
+        """Whether BigQuery replaces a table by such a one. If the list does not say so, the table does."""
+        listed = relation and self.listed.pop((relation.database, relation.schema, relation.identifier), None)
+        if listed and adapter._partitions_match(listed, partition) and adapter._clusters_match(listed, cluster):
+            return True
+        return ordinary(adapter, relation, partition, cluster)
 
     # Statements.
 
@@ -237,11 +249,34 @@ def leave_unchanged_views():
 
     ordinary = expect(BigQueryAdapter, "_bq_table_to_relation", ["self", "bq_table"])
 
-    def relation_of(adapter, bq_table):
+    def noted(self, bq_table):
         FEWER_JOBS.note_view(bq_table)
-        return ordinary(adapter, bq_table)
+        return ordinary(self, bq_table)
 
-    BigQueryAdapter._bq_table_to_relation = relation_of
+    BigQueryAdapter._bq_table_to_relation = noted
+
+
+def know_tables_by_their_list():
+    from dbt.adapters.bigquery import BigQueryAdapter
+    from google.cloud.bigquery import Table
+    from google.cloud.bigquery.table import TableListItem
+
+    relation_of = expect(BigQueryAdapter, "_bq_table_to_relation", ["self", "bq_table"])
+    ordinary = expect(BigQueryAdapter, "is_replaceable", ["self", "relation", "conf_partition", "conf_cluster"])
+    expect(BigQueryAdapter, "_partitions_match", ["table", "conf_partition"])
+    expect(BigQueryAdapter, "_clusters_match", ["table", "conf_cluster"])
+
+    def noted(self, bq_table):
+        if isinstance(bq_table, TableListItem) and bq_table.table_type == "TABLE":
+            name = (bq_table.project, bq_table.dataset_id, bq_table.table_id)
+            FEWER_JOBS.listed[name] = Table.from_api_repr(bq_table.to_api_repr())
+        return relation_of(self, bq_table)
+
+    def is_replaceable(adapter, relation, conf_partition, conf_cluster):
+        return FEWER_JOBS.is_replaceable(ordinary, adapter, relation, conf_partition, conf_cluster)
+
+    BigQueryAdapter._bq_table_to_relation = noted
+    BigQueryAdapter.is_replaceable = is_replaceable
 
 
 def count_rows_by_the_answer():
@@ -261,4 +296,4 @@ def count_rows_by_the_answer():
     Client.get_table = known_table
 
 
-FEWER = [ask_for_tests_together, leave_unchanged_views, count_rows_by_the_answer]
+FEWER = [ask_for_tests_together, leave_unchanged_views, know_tables_by_their_list, count_rows_by_the_answer]

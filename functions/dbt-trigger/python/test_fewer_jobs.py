@@ -114,6 +114,29 @@ class Views(unittest.TestCase):
             self.assertEqual(FewerJobs().labelled(statement), (statement, False))
 
 
+class Tables(unittest.TestCase):
+    def test_a_table_is_asked_about_only_if_the_list_does_not_say_that_it_is_alike(self):
+        jobs, asked = FewerJobs(), []
+        adapter = types.SimpleNamespace(
+            _partitions_match=lambda table, partition: table.partition == partition, _clusters_match=lambda table, cluster: table.cluster == cluster
+        )
+        relation = types.SimpleNamespace(database="p", schema="d", identifier="t")
+
+        def is_replaceable(partition, cluster, relation=relation):
+            return jobs.is_replaceable(lambda *of: asked.append(of) or "asked", adapter, relation, partition, cluster)
+
+        name, table = ("p", "d", "t"), types.SimpleNamespace(partition="month", cluster=["a"])
+        jobs.listed[name] = table
+        self.assertIs(is_replaceable("month", ["a"]), True)
+        self.assertEqual(asked, [])
+        self.assertEqual(is_replaceable("month", ["a"]), "asked", "it may be another table by now")
+        for partition, cluster in (("day", ["a"]), ("month", ["b"]), ("month", None)):
+            jobs.listed[name] = table
+            self.assertEqual(is_replaceable(partition, cluster), "asked")
+        self.assertEqual(asked[-1], (adapter, relation, "month", None))
+        self.assertEqual(is_replaceable("month", ["a"], None), "asked")
+
+
 class Rows(unittest.TestCase):
     def test_rows_of_a_select_are_counted_by_its_answer(self):
         jobs = FewerJobs()

@@ -119,6 +119,10 @@ impl History {
         Ok(Some(view))
     }
 
+    /// The nodes of a run that began after `since`.
+    ///
+    /// # Errors
+    /// If BigQuery can't be asked.
     pub(super) async fn nodes_of(&self, run_id: &str, since: &str) -> Result<Vec<Node>, Error> {
         let table = self.0.warehouse.name_of(tables::NODES);
         let sql = format!(
@@ -171,10 +175,18 @@ impl Cells<'_> {
         Ok(self.int(column)?.and_then(|count| u64::try_from(count).ok()))
     }
 
+    /// A text.
+    ///
+    /// # Errors
+    /// If it is none.
     pub(super) fn text(&self, column: &str) -> Result<Option<String>, Error> {
         Ok(self.0.get(column)?)
     }
 
+    /// A whole number.
+    ///
+    /// # Errors
+    /// If it is none.
     pub(super) fn int(&self, column: &str) -> Result<Option<i64>, Error> {
         Ok(self.0.get(column)?)
     }
@@ -192,6 +204,9 @@ impl Cells<'_> {
     }
 
     /// A list whose items stand in lines.
+    ///
+    /// # Errors
+    /// If it is none.
     pub(super) fn list(&self, column: &str) -> Result<Vec<String>, Error> {
         let text = self.text(column)?.unwrap_or_default();
         Ok(text.lines().map(ToOwned::to_owned).collect())
