@@ -175,6 +175,8 @@ mod tests {
             let found = ask(url, trusted).await;
             assert_eq!(found.is_ok(), is_trusted, "{found:?}");
             assert!(is_trusted || matches!(found, Err(Error::Untrusted(_))), "{found:?}");
+            let hint = found.err().map(|error| error.hint());
+            assert!(hint.is_none_or(|hint| hint.contains("GITLAB_CA_FILE")), "{hint:?}");
         }
     }
 
