@@ -108,7 +108,7 @@ module "webhooks" {
   memory              = "${var.connector_memory_mib}Mi"
   temporary           = "16Mi"
   timeout_seconds     = local.attempt_deadline_seconds
-  concurrency         = 80
+  concurrency         = 1000
   max_instances       = var.webhooks_instances
   billed_per_instance = true
   environment = merge(local.connector_environment, var.connector_environment, {
@@ -142,7 +142,7 @@ module "trigger" {
   temporary           = "${local.trigger_files_mib}Mi"
   timeout_seconds     = local.trigger_wait_seconds
   ready_path          = "/ready"
-  concurrency         = 200
+  concurrency         = 1000
   max_instances       = var.trigger_instances
   billed_per_instance = true
   environment         = merge(local.trigger_environment, var.trigger_environment)

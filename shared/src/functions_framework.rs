@@ -57,6 +57,7 @@ use tokio::net::TcpListener;
 use tower::Service;
 
 pub use body::{body_error, read_body, read_body_up_to};
+pub(crate) use connections::most as most_connections;
 pub use contract::SignatureType;
 pub use settings::Settings;
 pub use shutdown::{Shutdown, signal};

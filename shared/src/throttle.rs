@@ -1,9 +1,10 @@
 //! Makes guessing slow, without making anybody wait who belongs.
 //!
-//! Failures of one address are answered one after the other, each after a wait that doubles: however many come at once,
-//! an address learns about one guess in two seconds for each of its connections, and nothing sooner.
+//! Failures of one address are answered one after the other, each after a wait that doubles. Whoever hangs up after a moment
+//! learns as much from the silence, for who belongs is answered at once: only the length of tokens makes guessing hopeless.
+//! Those who wait hold half of the function's connections at most.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,9 +12,11 @@ use std::time::Duration;
 use axum::extract::ConnectInfo;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::ApiError;
+use crate::functions_framework::most_connections;
 
 /// The wait for the first failure, which doubles with each one that follows soon.
 const FIRST: Duration = Duration::from_millis(50);
@@ -28,9 +31,19 @@ const TURN_PATIENCE: Duration = Duration::from_secs(4);
 const ADDRESSES: usize = 10_000;
 
 /// Counts failures, for each address by itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Throttle {
     addresses: Mutex<HashMap<Option<IpAddr>, Failures>>,
+    /// The refusals that wait, the oldest first: each ends early when its sender is dropped.
+    waiting: Mutex<VecDeque<oneshot::Sender<()>>>,
+    /// How many may wait.
+    places: usize,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::with_places(most_connections() / 2)
+    }
 }
 
 /// The recent failures of one address.
@@ -58,14 +71,38 @@ pub struct Stranger<'a> {
 }
 
 impl Throttle {
-    /// Returns `refusal` of a caller at `address` when its turn comes, or 429 if too many of its failures wait.
+    fn with_places(places: usize) -> Self {
+        Self {
+            addresses: Mutex::default(),
+            waiting: Mutex::default(),
+            places: places.max(1),
+        }
+    }
+
+    /// Returns `refusal` of a caller at `address` when its turn comes, or 429 if too many of its failures wait, or of all.
     pub async fn refuse(&self, address: Option<IpAddr>, refusal: ApiError) -> ApiError {
         let wait = self.note(address).answer;
-        tokio::time::sleep(wait.min(PATIENCE)).await;
+        let needed = self.place();
+        tokio::select! {
+            () = tokio::time::sleep(wait.min(PATIENCE)) => {}
+            _ = needed => return too_many(),
+        }
         if wait <= PATIENCE {
             return refusal;
         }
         too_many()
+    }
+
+    /// A place among those who wait; what is returned resolves when it is needed by another one.
+    fn place(&self) -> oneshot::Receiver<()> {
+        let (held, needed) = oneshot::channel();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| !other.is_closed());
+        if waiting.len() >= self.places {
+            waiting.pop_front();
+        }
+        waiting.push_back(held);
+        needed
     }
 
     /// Whoever is at `address`, before it is known who that is.
@@ -230,7 +267,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_learns_nothing_at_once() {
-        let throttle = Arc::new(Throttle::default());
+        let throttle = Arc::new(Throttle::with_places(300));
         let begun = Instant::now();
         let attempts: Vec<_> = (0..300)
             .map(|_| {
@@ -254,6 +291,30 @@ mod tests {
         );
         let other = throttle.note(Some(IpAddr::from([10, 0, 0, 1]))).answer;
         assert_eq!(other, FIRST, "nobody else waits for them");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_leave_places_for_who_belongs() {
+        let throttle = Throttle::with_places(10);
+        let begun = Instant::now();
+        let refusals = (0..30u8).map(|number| {
+            let throttle = &throttle;
+            async move {
+                let from = Some(IpAddr::from([10, 0, 0, number]));
+                let refused = throttle.refuse(from, ApiError::unauthorized("no")).await;
+                (refused.status().as_u16(), begun.elapsed())
+            }
+        });
+        let answers = futures::future::join_all(refusals).await;
+        let (early, waited) = answers.split_at(20);
+        assert!(
+            early.iter().all(|answer| *answer == (429, Duration::ZERO)),
+            "the oldest make room: {early:?}"
+        );
+        assert!(
+            waited.iter().all(|(status, after)| *status == 401 && *after >= FIRST),
+            "{waited:?}"
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 const MOST: usize = 1_024;
 
 /// As many as the process may open files for, with a quarter of those left for everything else.
-pub(super) fn most() -> usize {
+pub(crate) fn most() -> usize {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let files = files
         .and_then(|files| usize::try_from(files).ok())
