@@ -54,6 +54,19 @@ pub async fn close_unmet(session: &Session<'_>, started_at: i64) -> Result<(), E
     Ok(())
 }
 
+/// The ids of pipelines of which a field could not be read: a look at ids does not meet it.
+///
+/// # Errors
+/// If the ledger can't be read.
+pub async fn pipelines_without_a_field(session: &Session<'_>) -> Result<HashSet<i64>, Error> {
+    read(session).await?;
+    let known = lock(&session.ledger);
+    let gaps = known.iter().flat_map(|known| known.gaps.values());
+    let fields = gaps.filter(|gap| gap.reason == GapReason::LeftOut && gap.address.contains(' '));
+    let ids = fields.filter_map(|gap| gap.address.split_once("/Ci::Pipeline/")?.1.parse().ok());
+    Ok(ids.collect())
+}
+
 /// Reads the ledger, and has little time spent with what it knows to fail.
 ///
 /// # Errors

@@ -239,6 +239,30 @@ async fn a_field_that_fails_is_read_as_soon_as_it_does_not_however_many_looks_ca
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pipeline_s_field_that_fails_stands_in_the_ledger_until_a_look_has_read_it() {
+    let mut scene = Scene::new(2, 40);
+    let id = scene.stand.with_world(|world| {
+        let mut rows = world.pipelines.iter();
+        rows.find(|row| row.duration.is_some()).expect("one that ran").id
+    });
+    scene
+        .stand
+        .poison(json!([{"of": "Ci::Pipeline", "id": id, "field": "duration", "poison": "error"}]));
+    for reconcile in [true, true, false, true] {
+        scene.request.reconcile = reconcile;
+        assert!(scene.sync_with_warnings().await.0);
+        let gaps = scene.memory.ledger().1;
+        let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+        assert_eq!(gap.address, format!("duration of gid://gitlab/Ci::Pipeline/{id}"));
+        scene.stand.wait(Duration::from_secs(86_400));
+    }
+    scene.stand.poison(json!([]));
+    assert!(scene.sync().await);
+    assert_eq!(scene.memory.ledger().1, []);
+    scene.assert_equal();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gap_that_is_no_more_is_closed_by_the_next_look() {
     let scene = Scene::new(3, 120);
     assert!(scene.sync().await);

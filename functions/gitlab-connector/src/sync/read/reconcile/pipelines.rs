@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::gitlab::{self, Connection, Owner, Page, Purpose, Selection};
 use crate::streams::{Node, pipelines};
 use crate::sync::error::Error;
+use crate::sync::gaps;
 use crate::sync::read::pipelines::add_all_of;
 use crate::sync::read::reconcile::compare::{difference, ids_left_out};
 use crate::sync::read::reconcile::lists::first_for;
@@ -48,7 +49,12 @@ impl<'a> Comparison<'_, 'a> {
         let bounds = [Within::IdsOf("project_id", found.ranges)];
         let mut difference = difference(session, stream, &bounds, &nodes, &found.left_out).await?;
         let paths: BTreeMap<i64, &String> = found.nodes.iter().map(|(id, path, _)| (*id, path)).collect();
-        let differing: BTreeSet<i64> = difference.to_read.iter().map(|row| row.project).collect();
+        let mut differing: BTreeSet<i64> = difference.to_read.iter().map(|row| row.project).collect();
+        let lacking = gaps::pipelines_without_a_field(session).await?;
+        let ids = nodes
+            .iter()
+            .map(|(project, node)| (project, Node::new(node).number("id")));
+        differing.extend(ids.filter_map(|(project, id)| lacking.contains(&id?).then_some(*project)));
         for id in differing {
             add_all_of(session, self.scope, paths[&id], rows).await?;
         }
