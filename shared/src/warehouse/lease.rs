@@ -26,6 +26,9 @@ pub(super) const COLUMNS: [Column; 4] = [
     ),
 ];
 
+/// How long an error may wait for the lease to be given back that it may have left.
+const GIVING_BACK: Duration = Duration::from_secs(5);
+
 /// Result of trying to acquire a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acquired {
@@ -162,7 +165,9 @@ impl Warehouse {
     /// If BigQuery can't be asked.
     pub async fn acquire(&self, name: &str, ttl: Duration) -> Result<Acquired, Error> {
         let lease = Lease::new(name, ttl);
-        let rows = self.query(acquire_script(&self.name_of(LEASES), &lease)).await?;
+        let rows = self
+            .ask_for(&lease, acquire_script(&self.name_of(LEASES), &lease))
+            .await?;
         acquired(lease, &rows)
     }
 
@@ -173,7 +178,7 @@ impl Warehouse {
     pub async fn acquire_and_read(&self, name: &str, ttl: Duration) -> Result<(Acquired, Vec<Cursor>), Error> {
         let lease = Lease::new(name, ttl);
         let script = acquire_and_read_script(&self.name_of(LEASES), &self.name_of(CURSORS), &lease);
-        let rows = self.query(script).await?;
+        let rows = self.ask_for(&lease, script).await?;
         let acquired = acquired(lease, &rows)?;
         let mut cursors = Vec::new();
         for row in &rows {
@@ -184,6 +189,18 @@ impl Warehouse {
         }
         Ok((acquired, cursors))
     }
+
+    /// Runs a script that acquires `lease` first. If it fails then, the lease may be ours all the same: it is given back, or
+    /// whoever asks again would wait for nobody.
+    async fn ask_for(&self, lease: &Lease, script: String) -> Result<Vec<ResultRow>, Error> {
+        let rows = self.query(script).await;
+        if rows.is_err() {
+            // What this comes to changes nothing of the answer.
+            let _ = timeout(GIVING_BACK, self.release(lease)).await;
+        }
+        rows
+    }
+
     /// Prolongs the lease by its lifetime. Returns whether it is still ours.
     async fn renew_if_ours(&self, lease: &Lease) -> Result<bool, Error> {
         let script = renew_script(&self.name_of(LEASES), lease);
