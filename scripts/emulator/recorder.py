@@ -1,6 +1,7 @@
 """Writes down what the warehouse is sent, for scripts/check-sql: JSON lines of {"table", "fields"}, {"drop"} and {"sql"}, in order.
 
-A statement that differs from an earlier one only in numbers and texts is left out, and so is dbt's, which is checked by itself.
+A statement that differs from an earlier one only in numbers and texts is left out, and so is dbt's, which is checked by itself, and one that
+failed: it has changed nothing, and the functions send another one in its place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from pathlib import Path
 DBT = '/* {"app": "dbt"'
 # At the end of what a test sends as a stranger would, or asks of what another dbt project made.
 STRANGER = "-- of a stranger"
+
+
+def has_failed(answer: bytes) -> bool:
+    """Whether an answer is of a job that has failed: BigQuery says so with 200."""
+    return b'"errorResult"' in answer and bool(json.loads(answer).get("status", {}).get("errorResult"))
 
 
 class Recorder:
@@ -35,7 +41,17 @@ class Recorder:
             parts.append(message.get("body", b""))
             return message
 
-        await self.app(scope, receive_and_keep, send)
+        status, answer = 0, []
+
+        async def keep_and_send(message):
+            nonlocal status
+            status = message.get("status", status)
+            answer.append(message.get("body", b""))
+            await send(message)
+
+        await self.app(scope, receive_and_keep, keep_and_send)
+        if status >= 400 or has_failed(b"".join(answer)):
+            return
         try:
             self.keep(scope["method"], scope["path"], json.loads(b"".join(parts) or b"{}"))
         except (ValueError, KeyError, TypeError):

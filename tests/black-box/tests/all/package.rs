@@ -34,7 +34,7 @@ fn a_project_that_imports_the_models_builds_twice_by_its_own_rules() {
     let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("WARN 4 merge_requests_have_plausible_times"), "{told}");
-    let marts = warehouse().number("SELECT COUNT(*) FROM team.team_merge_requests");
+    let marts = warehouse().number("SELECT COUNT(*) FROM team.team_merge_requests\n-- of a stranger");
     let merge_requests = world.gitlab.rows("merge_requests").expect("rows").len() as i64 + 4;
     assert_eq!(marts, Ok(merge_requests));
 }

@@ -16,7 +16,7 @@ fn what_is_renewed_in_part_equals_a_full_refresh_after_every_kind_of_change() {
     world.sync(&connector);
     let count = |sql: &str| {
         warehouse()
-            .number(sql)
+            .number(&format!("{sql}\n-- of a stranger"))
             .unwrap_or_else(|error| panic!("{error:?}: {sql}"))
     };
     let (notes, pipelines) = (
@@ -26,7 +26,9 @@ fn what_is_renewed_in_part_equals_a_full_refresh_after_every_kind_of_change() {
     let deleted = format!("SELECT COUNT(*) FROM {notes} WHERE kind = 'deleted'");
     assert_eq!(count(&deleted), 0);
     // What an older project left behind: a table without a column that the model has.
-    let older = format!("CREATE OR REPLACE TABLE {pipelines} AS SELECT * EXCEPT (coverage_percent) FROM {pipelines}");
+    let older = format!(
+        "CREATE OR REPLACE TABLE {pipelines} AS SELECT * EXCEPT (coverage_percent) FROM {pipelines}\n-- of a stranger"
+    );
     warehouse().query(&older).expect("an older table");
 
     for kind in [
