@@ -18,7 +18,10 @@ STRANGER = "-- of a stranger"
 
 def has_failed(answer: bytes) -> bool:
     """Whether an answer is of a job that has failed: BigQuery says so with 200."""
-    return b'"errorResult"' in answer and bool(json.loads(answer).get("status", {}).get("errorResult"))
+    if b'"errors"' not in answer and b'"errorResult"' not in answer:
+        return False
+    said = json.loads(answer)
+    return bool(said.get("errors") or said.get("status", {}).get("errorResult"))
 
 
 class Recorder:

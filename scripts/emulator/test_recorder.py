@@ -40,7 +40,9 @@ class Recording(unittest.TestCase):
 
     def test_what_failed_is_not_and_the_same_that_went_well_afterwards_is(self):
         failed = {"status": {"state": "DONE", "errorResult": {"reason": "invalidQuery"}}}
-        self.assertEqual(written(("DROP TABLE t1", 404, {}), ("DROP TABLE t2", 200, failed), ("DROP TABLE t3", 200, {})), [{"sql": "DROP TABLE t3"}])
+        at_once = {"jobComplete": True, "errors": [{"reason": "invalidQuery"}]}
+        failures = [("DROP TABLE t1", 404, {}), ("DROP TABLE t2", 200, failed), ("DROP TABLE t2", 200, at_once)]
+        self.assertEqual(written(*failures, ("DROP TABLE t3", 200, {})), [{"sql": "DROP TABLE t3"}])
 
     def test_dbt_s_and_strangers_statements_are_not(self):
         self.assertEqual(written(('/* {"app": "dbt"} */ SELECT 1', 200, {}), ("SELECT 1\n-- of a stranger", 200, {})), [])
