@@ -18,7 +18,7 @@ fn the_four_keys_and_ten_figures_equal_a_known_truth() {
 
 /// 10,000 merge requests, 3,000 releases, 200 incidents and 50 rollbacks.
 #[test]
-#[ignore = "slow (minutes for ten thousand merge requests): scripts/test --slow"]
+#[ignore = "slow (minutes for ten thousand merge requests): scripts/test --slow; the unit tests of the models are computed on GoogleSQL in the quick run"]
 fn the_four_keys_and_ten_figures_equal_the_truth_of_ten_thousand_merge_requests() {
     equals_the_truth("delivery_whole", "10000", "3000", "18");
 }

@@ -20,7 +20,7 @@ fn a_wrong_token_is_named_and_nothing_is_written() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a whole first sync): scripts/test --slow; `only_unknown_projects_are_an_error` is in the quick run"]
 fn an_unknown_project_stops_nobody_else() {
     let world = World::new("unknown_project", &[]);
     let connector = world.connector(&[("GITLAB_PROJECTS", "nobody/nothing")]);
@@ -99,7 +99,7 @@ fn a_body_that_is_not_json_is_refused() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a whole first sync): scripts/test --slow; a dbt that fails is in the quick run, in `owed`"]
 fn an_unreachable_dbt_is_reported_and_the_sync_is_kept() {
     let world = World::new("dbt_away", &[]);
     let nobody = format!("http://127.0.0.1:{}", local_stack::free_port().expect("a port"));

@@ -91,7 +91,7 @@ fn what_is_too_much_for_one_answer_comes_in_several() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a sync is held for 20 s): scripts/test --slow; pages of one answer are in the quick run"]
 fn rows_of_a_sync_under_way_come_with_a_later_call() {
     let world = World::new("fivetran_running", &["--seed", "76"]);
     let connector = connector(&world);

@@ -19,7 +19,7 @@ const IMPORTS: &str = "INSERT INTO {raw}.merge_requests SELECT first.* REPLACE (
     ) AS imports";
 
 #[test]
-#[ignore = "slow (two builds by dbt): scripts/test --slow"]
+#[ignore = "slow (two builds by dbt): scripts/test --slow; nothing of the quick run imports the models as a package"]
 fn a_project_that_imports_the_models_builds_twice_by_its_own_rules() {
     let world = World::new("package", &["--seed", "27"]);
     world.sync(&world.connector(&[]));

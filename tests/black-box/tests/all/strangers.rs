@@ -313,7 +313,7 @@ fn half_sent_heads_shut_nobody_out_though_files_are_few() {
 }
 
 #[test]
-#[ignore = "slow (it waits out the 30 s in which an answer may be written): scripts/test --slow"]
+#[ignore = "slow (it waits out the 30 s in which an answer may be written): scripts/test --slow; nothing of the quick run waits so long"]
 fn answers_that_nobody_reads_are_closed() {
     let world = World::new("unread", &["--seed", "80", "--merge-requests", "20"]);
     let connector = with_files(&world, 256);

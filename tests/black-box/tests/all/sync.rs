@@ -79,7 +79,7 @@ fn a_full_refresh_brings_back_what_was_lost_although_nothing_changed_in_gitlab()
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (eight syncs, each compared whole): scripts/test --slow; the simulations compare after every change"]
 fn a_change_moves_only_itself() {
     let world = World::new("change", &["--seed", "14"]);
     let connector = world.connector(&[]);

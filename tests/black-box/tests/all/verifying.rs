@@ -100,7 +100,7 @@ fn rows_that_somebody_changed_or_took_out_by_hand_are_named_and_repaired() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two full reads and three comparisons): scripts/test --slow; the simulations `ledger` count the same"]
 fn what_is_missing_inside_rows_is_counted_in_the_ledger_until_a_full_refresh() {
     let world = World::new("inside_rows", &["--seed", "72", "--merge-requests", "60"]);
     let connector = world.connector(&[("STREAMS", "mr_commits,mr_state_events")]);

@@ -27,7 +27,7 @@ pub fn outcomes(answer: &Value) -> Vec<Value> {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (everything is built twice): scripts/test --slow; `trigger::quick` compares one build"]
 fn worker_and_command_line_give_identical_results() {
     let small = Small::new("same");
     let [worker, cli] = ["worker", "cli"].map(|kind| {
@@ -47,7 +47,7 @@ fn worker_and_command_line_give_identical_results() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own, by each action): scripts/test --slow; `trigger::quick` has each action once"]
 fn each_action_does_what_dbt_does() {
     let small = Small::new("actions");
     let function = small.start(1, &[]);
@@ -76,7 +76,7 @@ fn each_action_does_what_dbt_does() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own, several builds): scripts/test --slow; `retry_repeats_what_failed` uses a stand-in for dbt"]
 fn retry_repeats_only_what_failed_and_failures_show_where_the_sql_is() {
     let small = Small::new("retry");
     let function = small.start(1, &[]);
@@ -119,7 +119,7 @@ fn retry_repeats_only_what_failed_and_failures_show_where_the_sql_is() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two instances load dbt): scripts/test --slow; a unit test pins the file of results"]
 fn a_retry_repeats_what_another_instance_left() {
     let small = Small::new("retry_elsewhere");
     let sound = std::fs::read_to_string(small.project().join("models/stg_orders.sql")).expect("the model");
@@ -160,7 +160,7 @@ fn a_retry_repeats_what_another_instance_left() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own, several builds): scripts/test --slow; `trigger::quick` has one of them"]
 fn only_what_is_downstream_of_changed_tables_is_built() {
     let small = Small::new("scope");
     let function = small.start(1, &[("BUILD_SCOPE", "changed")]);
@@ -185,7 +185,7 @@ fn only_what_is_downstream_of_changed_tables_is_built() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own, several builds): scripts/test --slow; `trigger::quick` has the warning"]
 fn a_failing_test_is_a_warning_with_its_rows_and_an_error_if_asked() {
     let small = Small::new("warning");
     small.write("models/bad_total.sql", "select name from {{ ref('totals') }}\n");

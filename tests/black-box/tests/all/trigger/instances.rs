@@ -14,7 +14,7 @@ use super::{Small, eventually, everything, slow_model};
 const LEASE: [(&str, &str); 2] = [("RUN_LEASE", "true"), ("RUN_LEASE_SECONDS", "20")];
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two instances load dbt and wait for each other): scripts/test --slow; nothing of the quick run has two instances of dbt-trigger; unit tests hold the lease"]
 fn two_instances_never_run_at_the_same_time() {
     let small = Small::new("lease");
     let instances = [small.start(1, &LEASE), small.start(2, &LEASE)];
@@ -41,7 +41,7 @@ fn two_instances_never_run_at_the_same_time() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (it waits out a lease): scripts/test --slow; nothing of the quick run has two instances of dbt-trigger"]
 fn an_instance_takes_over_from_one_that_was_killed() {
     let small = Small::new("takeover");
     slow_model(&small);
@@ -60,7 +60,7 @@ fn an_instance_takes_over_from_one_that_was_killed() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (it waits for a renewal): scripts/test --slow; nothing of the quick run has two instances of dbt-trigger; a unit test loses the lease"]
 fn a_run_whose_lease_another_instance_has_taken_is_ended_and_says_so() {
     let small = Small::new("stolen");
     slow_model(&small);
@@ -92,7 +92,7 @@ fn a_run_whose_lease_another_instance_has_taken_is_ended_and_says_so() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two instances load dbt): scripts/test --slow; nothing of the quick run has two instances of dbt-trigger"]
 fn only_runs_of_the_same_target_are_told_as_lost_by_who_takes_the_lease() {
     let small = Small::new("targets");
     let mut first = small.start(1, &LEASE);

@@ -169,7 +169,7 @@ impl Job {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (two functions load dbt): scripts/test --slow; a cancelled run of real dbt is in `trigger::quick`, without jobs"]
 fn a_cancelled_run_cancels_its_jobs_at_bigquery() {
     let small = Small::new("jobs");
     small.write(

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Small, below, eventually, everything, lives, pid_of, signal, slow_model};
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (real dbt is loaded again after each kill): scripts/test --slow; `a_worker_that_died_is_replaced` uses a stand-in for dbt"]
 fn the_worker_and_its_child_may_be_killed_and_the_next_run_works() {
     let small = Small::new("kills");
     slow_model(&small);
@@ -51,7 +51,7 @@ fn the_worker_and_its_child_may_be_killed_and_the_next_run_works() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (it waits until a run must be over): scripts/test --slow; `nothing_outlives_a_killed_function` uses a stand-in for dbt"]
 fn a_killed_function_leaves_no_process_and_its_run_is_told_as_lost() {
     let small = Small::new("killed");
     slow_model(&small);
@@ -81,7 +81,7 @@ fn a_killed_function_leaves_no_process_and_its_run_is_told_as_lost() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own): scripts/test --slow; `trigger::quick` ends with the same"]
 fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_history() {
     let small = Small::new("stopped");
     slow_model(&small);
@@ -104,7 +104,7 @@ fn stopping_the_function_ends_the_run_within_ten_seconds_and_says_so_in_the_hist
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own): scripts/test --slow; `trigger::quick` has the same"]
 fn a_cancelled_run_ends_soon() {
     let small = Small::new("cancelled");
     slow_model(&small);

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Small, eventually, everything, raw_request};
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own, several runs): scripts/test --slow; `trigger::quick` looks at the history after its stop"]
 fn every_run_is_in_the_history_with_its_nodes() {
     let small = Small::new("history");
     let function = small.start(1, &[]);
@@ -116,7 +116,7 @@ fn every_run_is_in_the_history_with_its_nodes() {
 }
 
 #[test]
-#[ignore = "slow: scripts/test --slow"]
+#[ignore = "slow (a dbt of its own): scripts/test --slow; `trigger::quick` has the failure in the answer"]
 fn a_failed_run_says_in_the_history_what_failed() {
     let small = Small::new("history_failed");
     small.write(
