@@ -112,7 +112,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
         artifacts: artifacts.clone(),
         recorder,
         builds,
-        leases: leases.map(|leases| (leases, history.clone())),
+        leases,
         history: history.clone(),
         stop: stop.clone(),
     };

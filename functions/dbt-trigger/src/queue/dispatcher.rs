@@ -42,9 +42,9 @@ pub struct Dispatcher {
     pub config: DbtConfig,
     pub artifacts: Artifacts,
     pub recorder: Recorder,
-    /// What keeps several instances from running at once, if anything; with the history to mend.
-    pub leases: Option<(Leases, Option<History>)>,
-    /// What other instances have run, for a retry.
+    /// What keeps several instances from running at once, if anything.
+    pub leases: Option<Leases>,
+    /// What all instances have run: a retry looks there, and runs that an instance lost are told there.
     pub history: Option<History>,
     /// What earlier runs have built, whoever ran them; `None`: this process knows its own.
     pub builds: Option<BuildMemory>,
@@ -124,7 +124,7 @@ impl Dispatcher {
 
     /// Waits for the right to run; the error is what the run comes to without.
     async fn take_lease(&self, run: &Run) -> Result<Option<RunLease>, Outcome> {
-        let Some((leases, history)) = &self.leases else {
+        let Some(leases) = &self.leases else {
             return Ok(None);
         };
         let given_up = self.stop.child_token();
@@ -143,7 +143,7 @@ impl Dispatcher {
         };
         match taken {
             Ok(Some(lease)) => {
-                if let (true, Some(history)) = (lease.others_may_have_died, history)
+                if let (true, Some(history)) = (lease.others_may_have_died, &self.history)
                     && let Err(problem) = history.mark_lost_of(target).await
                 {
                     tracing::warn!("the history can't be mended: {problem}");
