@@ -113,10 +113,9 @@ def is_never(query: exp.Query) -> bool:
 
 def with_views(query: exp.Query, catalog: Catalog) -> exp.Query:
     """The query with the statements of views in their place."""
-    names = {cte.alias for cte in query.find_all(exp.CTE)}
     for table in list(query.find_all(exp.Table)):
         view = catalog.views.get(name_of(table)) if table.db else None
-        if view is None or (not table.db and table.name in names):
+        if view is None:
             continue
         inner = exp.Subquery(this=with_views(view.copy(), catalog), alias=exp.TableAlias(this=exp.to_identifier(table.alias or table.name)))
         for key in ("joins", "laterals"):
