@@ -60,16 +60,17 @@ fn marts(stack: &Stack, ids: &[i64]) -> Result<Vec<Vec<String>>, Failed> {
 }
 
 fn moved(answer: &Value) -> String {
-    let written = |name: &str| {
+    let written = |name: &str, one: &str| {
         let streams = answer["streams"].as_array().map(Vec::as_slice).unwrap_or_default();
         let stream = streams.iter().find(|stream| stream["stream"] == name);
-        stream.and_then(|stream| stream["written"].as_u64()).unwrap_or_default()
+        let rows = stream.and_then(|stream| stream["written"].as_u64()).unwrap_or_default();
+        format!("{rows} {one}{}", if rows == 1 { "" } else { "s" })
     };
     format!(
-        "Only what changed was written: {} merge requests, {} notes, {} pipelines, {} projects.",
-        written("merge_requests"),
-        written("mr_notes"),
-        written("pipelines"),
-        written("projects")
+        "Only what changed was written: {}, {}, {}, {}.",
+        written("merge_requests", "merge request"),
+        written("mr_notes", "note"),
+        written("pipelines", "pipeline"),
+        written("projects", "project")
     )
 }
